@@ -1,0 +1,20 @@
+using System.Runtime.InteropServices;
+
+namespace Berth.Linux.Signals;
+
+/// <summary>What a process does with a signal, signal(2).</summary>
+public static partial class SignalDisposition
+{
+    private const nint SIG_ERR = -1, SIG_IGN = 1;
+
+    /// <summary>Ignores a signal in this process; children keep that over execve unless they reset it.</summary>
+    /// <exception cref="LinuxException">The number is no signal, or one that cannot be ignored.</exception>
+    public static void Ignore(int number)
+    {
+        if (signal(number, SIG_IGN) == SIG_ERR)
+            throw LinuxException.Last("signal", $"{number}");
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint signal(int number, nint handler);
+}
