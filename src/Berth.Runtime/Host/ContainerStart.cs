@@ -1,0 +1,25 @@
+using Berth.Model;
+using Berth.Model.Oci.Runtime;
+
+namespace Berth.Runtime.Host;
+
+/// <summary>Everything that <see cref="ContainerLauncher"/> needs to start a container's first process.</summary>
+/// <param name="Id">Names the container in messages and keyrings; its cgroup is named by the specification's cgroupsPath.</param>
+/// <param name="BundlePath">Absolute path of the bundle; its folder <c>rootfs</c> is where the root is attached inside the container's mount namespace.</param>
+/// <param name="Spec">The OCI configuration.</param>
+/// <param name="RootfsMounts">The mount that makes the root file system (overlay or bind); empty: <c>Spec.Root.Path</c> is used as it is.</param>
+/// <param name="User">docker's <c>user[:group]</c>, names looked up inside the root file system; null: <c>Spec.Process.User</c> as given.</param>
+public sealed record ContainerStart(string Id, string BundlePath, RuntimeSpec Spec, IReadOnlyList<Mount> RootfsMounts, string? User);
+
+/// <summary>
+/// Where a process's standard streams go: three descriptors that the caller keeps owning, or <see cref="Terminal"/> for a pseudo terminal
+/// out of the container's own devpts, whose master comes back with the started process. Must agree with the process's <c>terminal</c> flag.
+/// </summary>
+public sealed record ProcessStdio(int Stdin, int Stdout, int Stderr)
+{
+    /// <summary>The wish for a pseudo terminal; its first size is the process's <c>consoleSize</c>.</summary>
+    public static ProcessStdio Terminal { get; } = new(-1, -1, -1);
+
+    /// <summary>Whether a pseudo terminal is wanted.</summary>
+    public bool IsTerminal => Stdin < 0;
+}
