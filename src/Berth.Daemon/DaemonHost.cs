@@ -1,0 +1,173 @@
+using System.Globalization;
+using Berth.Daemon.Endpoints;
+using Berth.Daemon.Http;
+using Berth.Daemon.Options;
+using Berth.Engine;
+using Berth.Engine.Containers;
+using Berth.Engine.Images;
+using Berth.Runtime.Shims;
+using Berth.Storage;
+using Berth.Storage.Content;
+using Berth.Storage.Images;
+using Berth.Storage.Metadata;
+using Berth.Storage.Snapshots;
+
+namespace Berth.Daemon;
+
+/// <summary>The composition root: every long-lived object is made here, top to bottom, and let go of in reverse order.</summary>
+internal sealed class DaemonHost : IAsyncDisposable
+{
+    private const UnixFileMode SocketMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
+    private readonly DaemonOptions options;
+    private readonly WebApplication web;
+    private readonly Stack<IAsyncDisposable> owned;
+
+    private DaemonHost(DaemonOptions options, WebApplication web, Stack<IAsyncDisposable> owned)
+    {
+        this.options = options;
+        this.web = web;
+        this.owned = owned;
+    }
+
+    /// <summary>Opens the roots, restores containers, then listens: the first request finds everything in place.</summary>
+    /// <exception cref="Berth.Model.EngineException">What cannot be used, which one, and why.</exception>
+    public static async Task<DaemonHost> StartAsync(DaemonOptions options)
+    {
+        var owned = new Stack<IAsyncDisposable>();
+        try
+        {
+            return await StartAsync(options, owned);
+        }
+        catch
+        {
+            await ReleaseAsync(owned);
+            throw;
+        }
+    }
+
+    /// <summary>Completes when the process is asked to end.</summary>
+    public Task WaitAsync() => web.WaitForShutdownAsync();
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await ReleaseAsync(owned);
+        foreach (string host in options.Hosts)
+        {
+            if (ListenAddress.Parse(host).SocketPath is { } path)
+            {
+                File.Delete(path);
+            }
+        }
+
+        if (options.PidFile is { } pidFile)
+        {
+            File.Delete(pidFile);
+        }
+    }
+
+    private static async Task<DaemonHost> StartAsync(DaemonOptions options, Stack<IAsyncDisposable> owned)
+    {
+        var engineOptions = new EngineOptions
+        {
+            DataRoot = options.DataRoot,
+            ExecRoot = options.ExecRoot,
+            RuntimePath = Path.Combine(AppContext.BaseDirectory, "berth-runtime"),
+            Debug = options.Debug,
+        };
+        engineOptions.Validate();
+        List<ListenAddress> addresses = [.. options.Hosts.Select(ListenAddress.Parse)];
+        WebApplication web = BuildWeb(options, addresses);
+        ILogger logger = web.Services.GetRequiredService<ILoggerFactory>().CreateLogger("berthd");
+
+        StorageRoot root = Own(owned, StorageRoot.Open(engineOptions.DataRoot));
+        Directory.CreateDirectory(engineOptions.ExecRoot, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var journal = Journal.Open(root);
+        owned.Push(journal);
+        var content = ContentStore.Open(root);
+        var snapshots = OverlaySnapshotter.Open(root);
+        var imageStore = ImageStore.Open(journal, content, snapshots);
+        var shims = new ShimLauncher(engineOptions.RuntimePath);
+        owned.Push(shims);
+        var containers = new ContainerService(new ContainerServices(engineOptions, root, journal, snapshots, shims, logger), imageStore);
+        owned.Push(containers);
+        var images = new ImageService(imageStore, containers);
+        await containers.RestoreAsync(CancellationToken.None);
+
+        web.Use(next => context => ApiPipeline.InvokeAsync(context, next, logger));
+        web.UseRouting();
+        new SystemEndpoints(options, containers, images, HostFacts.Read(options.DataRoot)).Map(web);
+        new ContainerEndpoints(containers, images).Map(web);
+        new ExecEndpoints(containers).Map(web);
+        new ImageEndpoints(images).Map(web);
+        addresses.ForEach(static address => address.RemoveStale());
+        await web.StartAsync();
+        owned.Push(web);
+        foreach (ListenAddress address in addresses)
+        {
+            if (address.SocketPath is { } path)
+            {
+                File.SetUnixFileMode(path, SocketMode);
+            }
+        }
+
+        if (options.PidFile is { } pidFile)
+        {
+            await File.WriteAllTextAsync(pidFile, Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n");
+        }
+
+        DaemonLog.Listening(logger, string.Join(", ", options.Hosts));
+        return new DaemonHost(options, web, owned);
+    }
+
+    private static WebApplication BuildWeb(DaemonOptions options, List<ListenAddress> addresses)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Logging.AddProvider(new StderrLoggerProvider(options.Debug ? LogLevel.Debug : LogLevel.Information));
+        builder.Logging.AddFilter("Microsoft", options.Debug ? LogLevel.Information : LogLevel.Warning);
+        builder.Services.AddRoutingCore();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MinRequestBodyDataRate = null; // an archive may be as slow as the program that makes it
+            kestrel.Limits.MinResponseDataRate = null;
+            kestrel.Limits.MaxRequestBodySize = null; // JSON bodies have their own limit, archives the disk's
+            foreach (ListenAddress address in addresses)
+            {
+                if (address.SocketPath is { } path)
+                {
+                    kestrel.ListenUnixSocket(path);
+                }
+                else
+                {
+                    kestrel.Listen(address.EndPoint!); // an address is one or the other
+                }
+            }
+        });
+        return builder.Build();
+    }
+
+    private static T Own<T>(Stack<IAsyncDisposable> owned, T disposable)
+        where T : IDisposable
+    {
+        owned.Push(new Owned(disposable));
+        return disposable;
+    }
+
+    private static async Task ReleaseAsync(Stack<IAsyncDisposable> owned)
+    {
+        while (owned.TryPop(out IAsyncDisposable? item))
+        {
+            await item.DisposeAsync();
+        }
+    }
+
+    private sealed class Owned(IDisposable inner) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync()
+        {
+            inner.Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
+}

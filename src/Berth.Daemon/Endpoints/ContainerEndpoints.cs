@@ -1,0 +1,200 @@
+using System.Text.Json;
+using Berth.Api;
+using Berth.Daemon.Http;
+using Berth.Daemon.Mapping;
+using Berth.Engine.Containers;
+using Berth.Engine.Images;
+using Berth.Model;
+using Berth.Runtime.Shims;
+using Berth.Storage.Images;
+
+namespace Berth.Daemon.Endpoints;
+
+/// <summary><c>/containers</c>.</summary>
+internal sealed class ContainerEndpoints(ContainerService containers, ImageService images)
+{
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/containers/json", (RequestDelegate)ListAsync);
+        routes.MapPost("/containers/create", (RequestDelegate)CreateAsync);
+        routes.MapGet("/containers/{id}/json", (RequestDelegate)InspectAsync);
+        routes.MapPost("/containers/{id}/start", (RequestDelegate)StartAsync);
+        routes.MapPost("/containers/{id}/stop", (RequestDelegate)StopAsync);
+        routes.MapPost("/containers/{id}/kill", (RequestDelegate)KillAsync);
+        routes.MapPost("/containers/{id}/wait", (RequestDelegate)WaitAsync);
+        routes.MapPost("/containers/{id}/resize", (RequestDelegate)ResizeAsync);
+        routes.MapPost("/containers/{id}/attach", (RequestDelegate)AttachAsync);
+        routes.MapGet("/containers/{id}/logs", (RequestDelegate)LogsAsync);
+        routes.MapDelete("/containers/{id}", (RequestDelegate)RemoveAsync);
+    }
+
+    private static string Id(HttpContext context) => (string)context.Request.RouteValues["id"]!;
+
+    private Task ListAsync(HttpContext context)
+    {
+        if (context.GetBoolean("size"))
+        {
+            throw new EngineException(ErrorKind.NotImplemented, "size is not supported yet; leave it out");
+        }
+
+        var query = new ContainerListQuery(
+            context.GetBoolean("all"), context.GetInteger("limit") ?? -1, context.GetFilters(ContainerListQuery.Filters));
+        DateTimeOffset now = DateTimeOffset.UtcNow;
+        List<ContainerSummary> answer = [.. query.Apply(containers.List()).Select(info => ContainerMapping.ToSummary(info, ImageName(info), now))];
+        return JsonBody.WriteAsync(context, answer, ApiJson.Context.ListContainerSummary);
+    }
+
+    // Lists show the name a container was made with while it still means the same image, and the id after that.
+    private string ImageName(ContainerInfo info)
+    {
+        try
+        {
+            return images.Inspect(info.Record.Config.Image).Id == info.Record.ImageId ? info.Record.Config.Image : info.Record.ImageId.ToString();
+        }
+        catch (EngineException)
+        {
+            return info.Record.ImageId.ToString();
+        }
+    }
+
+    private async Task CreateAsync(HttpContext context)
+    {
+        JsonElement body = await JsonBody.ReadElementAsync(context);
+        ContainerCreateRequest request = JsonBody.Convert(body, ApiJson.Context.ContainerCreateRequest);
+        ContainerConfig config = CreateMapping.Map(request, body);
+        string? name = context.GetText("name");
+        ContainerInfo made = await containers.CreateAsync(config, string.IsNullOrEmpty(name) ? null : name, context.RequestAborted);
+        List<string> warnings = config.Host.Network == NetworkMode.Default ? [CreateMapping.NetworkWarning] : [];
+        await JsonBody.WriteAsync(
+            context, new ContainerCreateResponse { Id = made.Record.Id.ToString(), Warnings = warnings }, ApiJson.Context.ContainerCreateResponse, StatusCodes.Status201Created);
+    }
+
+    private Task InspectAsync(HttpContext context) =>
+        JsonBody.WriteAsync(context, ContainerMapping.ToInspect(containers.Inspect(Id(context))), ApiJson.Context.ContainerInspect);
+
+    private async Task StartAsync(HttpContext context)
+    {
+        await containers.StartAsync(Id(context), context.RequestAborted);
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+    }
+
+    private async Task StopAsync(HttpContext context)
+    {
+        await containers.StopAsync(Id(context), context.GetInteger("t"), context.GetText("signal"), context.RequestAborted);
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+    }
+
+    private async Task KillAsync(HttpContext context)
+    {
+        await containers.KillAsync(Id(context), context.GetText("signal"), context.RequestAborted);
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+    }
+
+    private async Task WaitAsync(HttpContext context)
+    {
+        WaitCondition condition = context.GetText("condition") switch
+        {
+            null or "" or "not-running" => WaitCondition.NotRunning,
+            "next-exit" => WaitCondition.NextExit,
+            "removed" => WaitCondition.Removed,
+            var other => throw new EngineException(ErrorKind.InvalidArgument, $"invalid condition: \"{other}\""),
+        };
+        Task<WaitResult> wait = containers.WaitAsync(Id(context), condition, context.RequestAborted);
+
+        // The head goes out first: it tells the client that the wait has begun and a start may follow.
+        context.Response.ContentType = "application/json";
+        await context.Response.StartAsync(context.RequestAborted);
+        await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+        WaitResult result = await wait;
+        var answer = new ContainerWaitResponse { StatusCode = result.ExitCode };
+        await context.Response.BodyWriter.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(answer, ApiJson.Context.ContainerWaitResponse), context.RequestAborted);
+    }
+
+    private async Task ResizeAsync(HttpContext context)
+    {
+        (int rows, int columns) = TerminalSize.Read(context);
+        await containers.ResizeAsync(Id(context), rows, columns, context.RequestAborted);
+    }
+
+    private async Task AttachAsync(HttpContext context)
+    {
+        ContainerInfo info = containers.Inspect(Id(context));
+        string id = info.Record.Id.ToString();
+        ContainerConfig config = info.Record.Config;
+        bool wantsLogs = context.GetBoolean("logs");
+        bool wantsStream = context.GetBoolean("stream");
+        AttachStreams streams = (context.GetBoolean("stdin") && config.OpenStdin ? AttachStreams.Stdin : 0)
+            | (context.GetBoolean("stdout") ? AttachStreams.Stdout : 0)
+            | (context.GetBoolean("stderr") ? AttachStreams.Stderr : 0);
+        DetachKeys? detach = config.Tty && streams.HasFlag(AttachStreams.Stdin) ? DetachKeys.Parse(context.GetText("detachKeys")) : null;
+        AttachSession? session = wantsStream ? await containers.AttachAsync(id, streams, context.RequestAborted) : null;
+        try
+        {
+            using HijackedConnection client = await HijackedConnection.TakeAsync(context, config.Tty);
+            if (wantsLogs)
+            {
+                await LogStreaming.CopyAsync(
+                    containers.OpenLog(id), LogStreaming.AttachQuery(streams), hasTimestamps: false, client.WriteAsync, context.RequestAborted);
+            }
+
+            ShimStream? stream = session is null ? null : await session.Stream.WaitAsync(context.RequestAborted);
+            if (stream is not null)
+            {
+                await using (stream)
+                {
+                    await StreamPump.RunAsync(client, stream, streams.HasFlag(AttachStreams.Stdin), detach, context.RequestAborted);
+                }
+            }
+        }
+        finally
+        {
+            if (session is not null)
+            {
+                containers.Detach(id, session);
+            }
+        }
+    }
+
+    private async Task LogsAsync(HttpContext context)
+    {
+        bool stdout = context.GetBoolean("stdout");
+        bool stderr = context.GetBoolean("stderr");
+        if (!stdout && !stderr)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, "Bad parameters: you must choose at least one stream");
+        }
+
+        var reader = containers.OpenLog(Id(context));
+        string tail = context.GetText("tail") ?? "all";
+        var query = new Engine.Logs.LogQuery
+        {
+            Stdout = stdout,
+            Stderr = stderr,
+            Tail = int.TryParse(tail, out int lines) && lines >= 0 ? lines : null,
+            Since = context.GetTimestamp("since"),
+            Until = context.GetTimestamp("until"),
+            Follow = context.GetBoolean("follow"),
+        };
+        context.Response.ContentType = reader.IsTerminal || !context.GetApiVersion().IsAtLeast(1, 42) ? StreamFraming.RawMediaType : StreamFraming.MultiplexedMediaType;
+        await context.Response.StartAsync(context.RequestAborted);
+        await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+        await LogStreaming.CopyAsync(
+            reader,
+            query,
+            context.GetBoolean("timestamps"),
+            async (bytes, cancellationToken) => await context.Response.BodyWriter.WriteAsync(bytes, cancellationToken),
+            context.RequestAborted,
+            context.GetBoolean("details"));
+    }
+
+    private async Task RemoveAsync(HttpContext context)
+    {
+        if (context.GetBoolean("link"))
+        {
+            throw new EngineException(ErrorKind.NotImplemented, "link is not supported yet; leave it out");
+        }
+
+        await containers.RemoveAsync(Id(context), context.GetBoolean("force"), context.RequestAborted);
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+    }
+}

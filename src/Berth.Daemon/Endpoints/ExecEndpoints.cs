@@ -1,0 +1,87 @@
+using System.Text.Json;
+using Berth.Api;
+using Berth.Daemon.Http;
+using Berth.Daemon.Mapping;
+using Berth.Engine.Containers;
+using Berth.Model;
+using Berth.Runtime.Shims;
+
+namespace Berth.Daemon.Endpoints;
+
+/// <summary><c>/exec</c>, and the creation of sessions under <c>/containers</c>.</summary>
+internal sealed class ExecEndpoints(ContainerService containers)
+{
+    private static readonly HashSet<string> BuiltCreate = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "User", "Privileged", "Tty", "ConsoleSize", "AttachStdin", "AttachStderr", "AttachStdout", "Detach", "DetachKeys", "Env", "WorkingDir", "Cmd",
+    };
+
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapPost("/containers/{id}/exec", (RequestDelegate)CreateAsync);
+        routes.MapPost("/exec/{id}/start", (RequestDelegate)StartAsync);
+        routes.MapPost("/exec/{id}/resize", (RequestDelegate)ResizeAsync);
+        routes.MapGet("/exec/{id}/json", (RequestDelegate)InspectAsync);
+    }
+
+    private static string Id(HttpContext context) => (string)context.Request.RouteValues["id"]!;
+
+    private async Task CreateAsync(HttpContext context)
+    {
+        JsonElement body = await JsonBody.ReadElementAsync(context);
+        ExecCreateRequest request = JsonBody.Convert(body, ApiJson.Context.ExecCreateRequest);
+        UnbuiltOptions.Refuse(body, BuiltCreate, "");
+        if (request.DetachKeys.Length > 0)
+        {
+            _ = DetachKeys.Parse(request.DetachKeys);
+        }
+
+        ExecSession session = await containers.CreateExecAsync(Id(context), ToRequest(request), context.RequestAborted);
+        await JsonBody.WriteAsync(context, new IdResponse { Id = session.Id }, ApiJson.Context.IdResponse, StatusCodes.Status201Created);
+    }
+
+    private static ExecRequest ToRequest(ExecCreateRequest request) => new()
+    {
+        Command = request.Cmd ?? [],
+        Env = request.Env ?? [],
+        User = request.User,
+        WorkingDir = request.WorkingDir,
+        Tty = request.Tty,
+        Privileged = request.Privileged,
+        AttachStdin = request.AttachStdin,
+        AttachStdout = request.AttachStdout,
+        AttachStderr = request.AttachStderr,
+        DetachKeys = request.DetachKeys,
+        ConsoleSize = request.ConsoleSize is [> 0 and var height, > 0 and var width] ? new ConsoleSizeOption(height, width) : null,
+    };
+
+    private async Task StartAsync(HttpContext context)
+    {
+        ExecStartRequest request = await JsonBody.ReadAsync(context, ApiJson.Context.ExecStartRequest);
+        ExecSession session = containers.FindExec(Id(context));
+        if (request.Detach)
+        {
+            await containers.StartExecAsync(session.Id, null, context.RequestAborted);
+            return;
+        }
+
+        ExecRequest asked = session.Request;
+        AttachStreams streams = (asked.AttachStdin ? AttachStreams.Stdin : 0) | (asked.AttachStdout ? AttachStreams.Stdout : 0) | (asked.AttachStderr ? AttachStreams.Stderr : 0);
+        ShimStream stream = (await containers.StartExecAsync(session.Id, streams, context.RequestAborted))!; // streams were asked for
+        await using (stream)
+        {
+            using HijackedConnection client = await HijackedConnection.TakeAsync(context, asked.Tty);
+            DetachKeys? detach = asked.Tty && asked.AttachStdin ? DetachKeys.Parse(asked.DetachKeys) : null;
+            await StreamPump.RunAsync(client, stream, asked.AttachStdin, detach, context.RequestAborted);
+        }
+    }
+
+    private async Task ResizeAsync(HttpContext context)
+    {
+        (int rows, int columns) = TerminalSize.Read(context);
+        await containers.ResizeExecAsync(Id(context), rows, columns, context.RequestAborted);
+    }
+
+    private Task InspectAsync(HttpContext context) =>
+        JsonBody.WriteAsync(context, ContainerMapping.ToInspect(containers.FindExec(Id(context))), ApiJson.Context.ExecInspect);
+}

@@ -1,0 +1,35 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Berth.Daemon.Endpoints;
+
+/// <summary>What <c>info</c> and <c>version</c> tell about the machine; read once.</summary>
+internal sealed record HostFacts
+{
+    public required string Id { get; init; }
+    public required string KernelVersion { get; init; }
+    public required string OperatingSystem { get; init; }
+    public required string OsVersion { get; init; }
+    public required long MemoryBytes { get; init; }
+    public required string CgroupVersion { get; init; }
+
+    /// <param name="dataRoot">Names this engine: its id is derived from the machine's and this path.</param>
+    public static HostFacts Read(string dataRoot)
+    {
+        Dictionary<string, string> release = File.Exists("/etc/os-release")
+            ? File.ReadLines("/etc/os-release").Select(static line => line.Split('=', 2)).Where(static parts => parts.Length == 2)
+                .DistinctBy(static parts => parts[0]).ToDictionary(static parts => parts[0], static parts => parts[1].Trim('"'), StringComparer.Ordinal)
+            : [];
+        string machine = File.Exists("/etc/machine-id") ? File.ReadAllText("/etc/machine-id").Trim() : Environment.MachineName;
+        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(machine + "\0" + dataRoot));
+        return new HostFacts
+        {
+            Id = new Guid(hash.AsSpan(0, 16)).ToString(),
+            KernelVersion = File.ReadAllText("/proc/sys/kernel/osrelease").Trim(),
+            OperatingSystem = release.GetValueOrDefault("PRETTY_NAME", "Linux"),
+            OsVersion = release.GetValueOrDefault("VERSION_ID", ""),
+            MemoryBytes = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+            CgroupVersion = File.Exists("/sys/fs/cgroup/cgroup.controllers") ? "2" : "1",
+        };
+    }
+}

@@ -1,0 +1,55 @@
+using System.Buffers;
+using System.Text;
+using Berth.Api;
+using Berth.Engine.Logs;
+using Berth.Runtime.Shims;
+
+namespace Berth.Daemon.Endpoints;
+
+/// <summary>Writes log entries as the API streams them: framed by stream, or plain for a terminal's container.</summary>
+internal static class LogStreaming
+{
+    /// <summary>All entries so far of the streams that an attachment wants.</summary>
+    public static LogQuery AttachQuery(AttachStreams streams) =>
+        new() { Stdout = streams.HasFlag(AttachStreams.Stdout), Stderr = streams.HasFlag(AttachStreams.Stderr) };
+
+    /// <param name="reader">The log.</param>
+    /// <param name="query">Which entries.</param>
+    /// <param name="hasTimestamps">Whether each entry begins with its time.</param>
+    /// <param name="write">Takes each batch.</param>
+    /// <param name="cancellationToken">The client's end.</param>
+    /// <param name="hasDetails">Whether each entry carries the log's extra attributes; there are none, which is an empty word.</param>
+    public static async Task CopyAsync(
+        LogReader reader, LogQuery query, bool hasTimestamps, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> write, CancellationToken cancellationToken, bool hasDetails = false)
+    {
+        var buffer = new ArrayBufferWriter<byte>(64 << 10);
+        await foreach (IReadOnlyList<LogEntry> batch in reader.ReadAsync(query, cancellationToken))
+        {
+            foreach (LogEntry entry in batch)
+            {
+                int prefix = (hasTimestamps ? entry.Time.Length + 1 : 0) + (hasDetails ? 1 : 0);
+                if (!reader.IsTerminal)
+                {
+                    StreamFraming.WriteHeader(buffer.GetSpan(StreamFraming.HeaderLength), entry.IsStderr ? StreamKind.Stderr : StreamKind.Stdout, prefix + entry.Text.Length);
+                    buffer.Advance(StreamFraming.HeaderLength);
+                }
+
+                if (hasTimestamps)
+                {
+                    Encoding.ASCII.GetBytes(entry.Time, buffer);
+                    buffer.Write(" "u8);
+                }
+
+                if (hasDetails)
+                {
+                    buffer.Write(" "u8);
+                }
+
+                buffer.Write(entry.Text);
+            }
+
+            await write(buffer.WrittenMemory, cancellationToken);
+            buffer.ResetWrittenCount();
+        }
+    }
+}

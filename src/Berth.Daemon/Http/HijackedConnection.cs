@@ -1,0 +1,91 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Net.Sockets;
+using System.Text;
+using Berth.Api;
+using Microsoft.AspNetCore.Connections.Features;
+
+namespace Berth.Daemon.Http;
+
+/// <summary>
+/// A client's connection taken over from HTTP for a raw stream (Engine API, ContainerAttach, "Hijacking"). Kestrel's own upgrade refuses
+/// requests with a body, which exec start has, so the answer is written to the socket itself; what the client sends still comes through
+/// Kestrel's pipe, which has read ahead. The connection ends with this object.
+/// </summary>
+internal sealed class HijackedConnection : IDisposable
+{
+    private readonly HttpContext context;
+    private readonly Socket socket;
+    private readonly PipeReader input;
+
+    private HijackedConnection(HttpContext context, Socket socket, PipeReader input)
+    {
+        this.context = context;
+        this.socket = socket;
+        this.input = input;
+    }
+
+    /// <summary>
+    /// Answers 101 where the client asked for an upgrade, otherwise 200 without a length. The request's body has to have been read.
+    /// </summary>
+    public static async Task<HijackedConnection> TakeAsync(HttpContext context, bool isTerminal)
+    {
+        Socket socket = context.Features.GetRequiredFeature<IConnectionSocketFeature>().Socket;
+        PipeReader input = context.Features.GetRequiredFeature<IConnectionTransportFeature>().Transport.Input;
+        bool isUpgrade = context.Request.Headers.Connection.ToString().Contains("upgrade", StringComparison.OrdinalIgnoreCase);
+        string mediaType = isTerminal || !context.GetApiVersion().IsAtLeast(1, 42) ? StreamFraming.RawMediaType : StreamFraming.MultiplexedMediaType;
+        var head = new StringBuilder(isUpgrade ? "HTTP/1.1 101 UPGRADED\r\n" : "HTTP/1.1 200 OK\r\n").Append("Content-Type: ").Append(mediaType).Append("\r\n");
+        if (isUpgrade)
+        {
+            head.Append("Connection: Upgrade\r\nUpgrade: tcp\r\n");
+        }
+
+        foreach ((string name, var value) in context.Response.Headers)
+        {
+            head.Append(name).Append(": ").Append(value.ToString()).Append("\r\n");
+        }
+
+        head.Append("\r\n");
+        var connection = new HijackedConnection(context, socket, input);
+        await connection.WriteAsync(Encoding.ASCII.GetBytes(head.ToString()), context.RequestAborted);
+        return connection;
+    }
+
+    /// <summary>Sends all of <paramref name="bytes"/>.</summary>
+    /// <exception cref="SocketException">The client is gone.</exception>
+    public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        while (bytes.Length > 0)
+        {
+            bytes = bytes[await socket.SendAsync(bytes, cancellationToken)..];
+        }
+    }
+
+    /// <summary>The next bytes from the client; empty when it has closed its side.</summary>
+    public async ValueTask<byte[]> ReadAsync(CancellationToken cancellationToken)
+    {
+        ReadResult result = await input.ReadAsync(cancellationToken);
+        byte[] bytes = result.Buffer.ToArray();
+        input.AdvanceTo(result.Buffer.End);
+        return bytes;
+    }
+
+    /// <summary>Ends the connection after what was written.</summary>
+    public void Dispose()
+    {
+        try
+        {
+            socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException)
+        {
+            // The client closed first.
+        }
+        catch (ObjectDisposedException)
+        {
+            // So did Kestrel.
+        }
+
+        context.Abort();
+    }
+}

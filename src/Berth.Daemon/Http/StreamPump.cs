@@ -1,0 +1,75 @@
+using System.Buffers;
+using System.Net.Sockets;
+using Berth.Runtime.Shims;
+
+namespace Berth.Daemon.Http;
+
+/// <summary>Copies between a client and a container's streams until the container's side ends or the client is gone.</summary>
+internal static class StreamPump
+{
+    private const int BufferSize = 256 << 10;
+
+    /// <param name="client">The client's connection.</param>
+    /// <param name="stream">The container's side.</param>
+    /// <param name="takesInput">Whether what the client sends is the process' stdin; otherwise it is read and dropped, to notice the end.</param>
+    /// <param name="detach">Finds the detach keys in the input, or null.</param>
+    /// <param name="cancellationToken">The daemon's end.</param>
+    public static async Task RunAsync(HijackedConnection client, ShimStream stream, bool takesInput, DetachKeys? detach, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task input = PumpInputAsync(client, stream, takesInput, detach, stop.Token);
+        Task output = PumpOutputAsync(client, stream, stop.Token);
+
+        // Input ends early in two ways: half-closed, then output goes on; detached or broken, then it is over.
+        if (await Task.WhenAny(input, output) == input && !input.IsCompletedSuccessfully)
+        {
+            await stop.CancelAsync();
+        }
+
+        await output.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await stop.CancelAsync();
+        await input.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private static async Task PumpInputAsync(HijackedConnection client, ShimStream stream, bool takesInput, DetachKeys? detach, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            byte[] bytes = await client.ReadAsync(cancellationToken);
+            if (bytes.Length == 0)
+            {
+                stream.CloseInput();
+                return;
+            }
+
+            if (!takesInput)
+            {
+                continue;
+            }
+
+            bool isDetached = false;
+            ReadOnlyMemory<byte> passed = detach is null ? bytes : detach.Filter(bytes, out isDetached);
+            await stream.Stream.WriteAsync(passed, cancellationToken);
+            if (isDetached)
+            {
+                throw new OperationCanceledException("the client detached");
+            }
+        }
+    }
+
+    private static async Task PumpOutputAsync(HijackedConnection client, ShimStream stream, CancellationToken cancellationToken)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
+        try
+        {
+            for (int read; (read = await stream.Stream.ReadAsync(buffer, cancellationToken)) > 0;)
+            {
+                await client.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+using System.Globalization;
+using System.Text.Json;
+using Berth.Api;
+using Berth.Engine.Containers;
+using Berth.Model;
+using Wire = Berth.Api;
+
+namespace Berth.Daemon.Mapping;
+
+/// <summary>From a create request to what the engine is asked for.</summary>
+internal static class CreateMapping
+{
+    public const string NetworkWarning =
+        "Container networks are not built yet: the container gets a loopback interface alone. Use --network host, none or container:NAME to choose.";
+
+    private const long MaxUnits = 1 << 20;
+
+    private static readonly HashSet<string> BuiltConfig = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "Hostname", "Domainname", "User", "AttachStdin", "AttachStdout", "AttachStderr", "ExposedPorts", "Tty", "OpenStdin", "StdinOnce", "Env", "Cmd",
+        "Healthcheck", "ArgsEscaped", "Image", "WorkingDir", "Entrypoint", "OnBuild", "Labels", "StopSignal", "StopTimeout", "HostConfig", "NetworkingConfig",
+    };
+
+    private static readonly HashSet<string> BuiltHost = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "ContainerIDFile", "LogConfig", "NetworkMode", "RestartPolicy", "AutoRemove", "ConsoleSize", "CapAdd", "CapDrop", "CgroupnsMode", "GroupAdd", "IpcMode",
+        "OomScoreAdj", "PidMode", "Privileged", "ReadonlyRootfs", "SecurityOpt", "Tmpfs", "UTSMode", "ShmSize", "Runtime", "Isolation",
+        "MemorySwappiness", "PidsLimit", "Ulimits", "MaskedPaths", "ReadonlyPaths",
+    };
+
+    private static readonly HashSet<string> Ulimits = new(StringComparer.Ordinal)
+    {
+        "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack",
+    };
+
+    /// <summary>Checks <paramref name="body"/> for what is not built and maps the rest.</summary>
+    /// <exception cref="EngineException">NotImplemented or InvalidArgument naming the member.</exception>
+    public static Engine.Containers.ContainerConfig Map(ContainerCreateRequest request, JsonElement body)
+    {
+        UnbuiltOptions.Refuse(body, BuiltConfig, "");
+        foreach (JsonProperty property in body.EnumerateObject().Where(static property => property.Value.ValueKind == JsonValueKind.Object))
+        {
+            if (property.NameEquals("HostConfig"))
+            {
+                UnbuiltOptions.Refuse(property.Value, BuiltHost, "HostConfig.");
+            }
+        }
+
+        if (request.Healthcheck?.Test is { Count: > 0 } test && test[0] != "NONE")
+        {
+            throw new EngineException(ErrorKind.NotImplemented, "Healthcheck is not supported yet; leave it out");
+        }
+
+        if (request.Image.Length == 0)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, "Image: no image was named");
+        }
+
+        return new Engine.Containers.ContainerConfig
+        {
+            Image = request.Image,
+            Hostname = request.Hostname,
+            Domainname = request.Domainname,
+            User = request.User,
+            AttachStdin = request.AttachStdin,
+            AttachStdout = request.AttachStdout,
+            AttachStderr = request.AttachStderr,
+            Tty = request.Tty,
+            OpenStdin = request.OpenStdin,
+            StdinOnce = request.StdinOnce,
+            Env = CheckEnv(request.Env),
+            Cmd = request.Cmd,
+            Entrypoint = request.Entrypoint,
+            WorkingDir = request.WorkingDir,
+            Labels = request.Labels ?? [],
+            StopSignal = request.StopSignal,
+            StopTimeout = request.StopTimeout,
+            ExposedPorts = request.ExposedPorts?.ToDictionary(static port => port.Key, static _ => EmptyObjectJson, StringComparer.Ordinal),
+            Host = MapHost(request.HostConfig ?? new HostConfig(), request.NetworkingConfig),
+        };
+    }
+
+    private static JsonElement EmptyObjectJson { get; } = JsonDocument.Parse("{}").RootElement;
+
+    private static List<string> CheckEnv(List<string>? env)
+    {
+        foreach (string entry in env ?? [])
+        {
+            if (entry.Length == 0 || entry[0] == '=' || entry.Contains('\0', StringComparison.Ordinal))
+            {
+                throw new EngineException(ErrorKind.InvalidArgument, $"invalid environment variable: {entry}");
+            }
+        }
+
+        return env ?? [];
+    }
+
+    private static HostOptions MapHost(HostConfig host, NetworkingConfig? networking)
+    {
+        RefuseValue("HostConfig.RestartPolicy", host.RestartPolicy.Name, "", "no");
+        RefuseValue("HostConfig.CgroupnsMode", host.CgroupnsMode, "", "private");
+        RefuseValue("HostConfig.IpcMode", host.IpcMode, "", "private", "host");
+        RefuseValue("HostConfig.PidMode", host.PidMode, "", "private", "host");
+        RefuseValue("HostConfig.UTSMode", host.UtsMode, "", "private", "host");
+        RefuseValue("HostConfig.Isolation", host.Isolation, "", "default");
+        RefuseValue("HostConfig.Runtime", host.Runtime ?? "", "", "berth-runtime");
+        if (host.MemorySwappiness is { } swappiness && swappiness != -1)
+        {
+            throw UnbuiltOptions.Value("HostConfig.MemorySwappiness", swappiness.ToString(CultureInfo.InvariantCulture));
+        }
+
+        NetworkMode network = MapNetwork(host.NetworkMode, networking);
+        return new HostOptions
+        {
+            Network = network,
+            NetworkText = host.NetworkMode.Length == 0 ? "default" : host.NetworkMode,
+            AutoRemove = host.AutoRemove,
+            Privileged = host.Privileged,
+            ReadonlyRootfs = host.ReadonlyRootfs,
+            CapAdd = host.CapAdd,
+            CapDrop = host.CapDrop,
+            GroupAdd = CheckGroups(host.GroupAdd),
+            SecurityOpt = CheckSecurity(host.SecurityOpt),
+            HostPid = host.PidMode == "host",
+            HostIpc = host.IpcMode == "host",
+            HostUts = host.UtsMode == "host",
+            Tmpfs = host.Tmpfs,
+            ShmSize = host.ShmSize switch
+            {
+                < 0 => throw new EngineException(ErrorKind.InvalidArgument, $"SHM size can not be less than 0, got {host.ShmSize}"),
+                0 => 64 << 20,
+                _ => host.ShmSize,
+            },
+            Ulimits = host.Ulimits?.Select(MapUlimit).ToList(),
+            OomScoreAdj = host.OomScoreAdj is >= -1000 and <= 1000
+                ? host.OomScoreAdj
+                : throw new EngineException(ErrorKind.InvalidArgument, $"Invalid value {host.OomScoreAdj}, range for oom score adj is [-1000, 1000]"),
+            PidsLimit = host.PidsLimit ?? 0,
+            MaskedPaths = host.MaskedPaths,
+            ReadonlyPaths = host.ReadonlyPaths,
+            Log = MapLog(host.LogConfig),
+            ConsoleSize = host.ConsoleSize is [> 0 and var height, > 0 and var width] ? new ConsoleSizeOption(height, width) : null,
+        };
+    }
+
+    private static void RefuseValue(string name, string value, params ReadOnlySpan<string> built)
+    {
+        if (!built.Contains(value))
+        {
+            throw UnbuiltOptions.Value(name, value);
+        }
+    }
+
+    private static NetworkMode MapNetwork(string mode, NetworkingConfig? networking)
+    {
+        foreach ((string name, EndpointSettings? settings) in networking?.EndpointsConfig ?? [])
+        {
+            if (settings is not null && settings != new EndpointSettings())
+            {
+                throw new EngineException(ErrorKind.NotImplemented, $"NetworkingConfig.EndpointsConfig.{name} is not supported yet; leave it out");
+            }
+
+            if (name is not ("default" or "host" or "none"))
+            {
+                throw UnbuiltOptions.Value("NetworkingConfig.EndpointsConfig", name);
+            }
+        }
+
+        return mode switch
+        {
+            "" or "default" => NetworkMode.Default,
+            "host" => NetworkMode.Host,
+            "none" => NetworkMode.None,
+            _ when mode.StartsWith("container:", StringComparison.Ordinal) && mode.Length > "container:".Length => NetworkMode.Container,
+            _ => throw UnbuiltOptions.Value("HostConfig.NetworkMode", mode),
+        };
+    }
+
+    private static List<string>? CheckGroups(List<string>? groups) =>
+        groups is { Count: > 0 } ? throw new EngineException(ErrorKind.NotImplemented, "HostConfig.GroupAdd is not supported yet; leave it out") : groups;
+
+    private static List<string>? CheckSecurity(List<string>? options)
+    {
+        foreach (string option in options ?? [])
+        {
+            if (option is not ("seccomp=unconfined" or "seccomp:unconfined" or "no-new-privileges" or "no-new-privileges=true" or "no-new-privileges:true"
+                or "no-new-privileges=false" or "no-new-privileges:false" or "label=disable" or "label:disable" or "apparmor=unconfined" or "apparmor:unconfined"))
+            {
+                throw UnbuiltOptions.Value("HostConfig.SecurityOpt", option);
+            }
+        }
+
+        return options;
+    }
+
+    private static UlimitOption MapUlimit(Ulimit limit)
+    {
+        if (!Ulimits.Contains(limit.Name))
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"invalid ulimit type: {limit.Name}");
+        }
+
+        return limit.Hard == -1 || (limit.Soft != -1 && limit.Soft <= limit.Hard)
+            ? new UlimitOption(limit.Name, limit.Soft, limit.Hard)
+            : throw new EngineException(ErrorKind.InvalidArgument, $"ulimit soft limit must be less than or equal to hard limit: {limit.Soft} > {limit.Hard}");
+    }
+
+    private static LogOptions MapLog(LogConfig log)
+    {
+        string driver = log.Type.Length == 0 ? "json-file" : log.Type;
+        RefuseValue("HostConfig.LogConfig.Type", driver, "json-file", "none");
+        var options = new LogOptions { Driver = driver, Options = log.Config ?? [] };
+        foreach ((string name, string value) in options.Options)
+        {
+            options = name switch
+            {
+                "max-size" => options with { MaxBytes = ParseSize(value) },
+                "max-file" => options with
+                {
+                    MaxFiles = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int files) && files is >= 1 and <= 1000
+                        ? files
+                        : throw new EngineException(ErrorKind.InvalidArgument, $"invalid log-opt max-file \"{value}\": wanted a number from 1 to 1000"),
+                },
+                _ => throw new EngineException(ErrorKind.InvalidArgument, $"unknown log opt '{name}' for {driver} log driver"),
+            };
+        }
+
+        return options;
+    }
+
+    // Docker's units are powers of 1000 in log options: 10m is 10,000,000 bytes.
+    private static long ParseSize(string text)
+    {
+        string lower = text.ToLowerInvariant().TrimEnd('b');
+        long unit = lower.Length == 0 ? 1 : lower[^1] switch { 'k' => 1_000, 'm' => 1_000_000, 'g' => 1_000_000_000, _ => 1 };
+        ReadOnlySpan<char> digits = unit == 1 ? lower : lower.AsSpan(0, lower.Length - 1);
+        return long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long count) && count is > 0 and <= MaxUnits * 1000
+            ? count * unit
+            : throw new EngineException(ErrorKind.InvalidArgument, $"invalid log-opt max-size \"{text}\": wanted a size such as 10m");
+    }
+}

@@ -1,0 +1,137 @@
+using System.Text.Json;
+using Berth.Model;
+
+namespace Berth.Daemon.Options;
+
+/// <summary>What the daemon was told by its command line and daemon.json; the command line wins.</summary>
+internal sealed record DaemonOptions
+{
+    public const string DefaultHost = "unix:///run/berth.sock";
+    public const string DefaultConfigFile = "/etc/berth/daemon.json";
+
+    public string DataRoot { get; init; } = "/var/lib/berth";
+    public string ExecRoot { get; init; } = "/run/berth";
+
+    /// <summary>Addresses to listen on, <c>unix://PATH</c> or <c>tcp://HOST:PORT</c>; empty for <see cref="DefaultHost"/>.</summary>
+    public IReadOnlyList<string> Hosts { get; init; } = [];
+    public string? PidFile { get; init; }
+
+    /// <summary>The default network's bridge; only <c>none</c> is known until container networks are built.</summary>
+    public string? Bridge { get; init; }
+    public bool Debug { get; init; }
+
+    public const string Usage = """
+        Usage:  berthd [OPTIONS]
+
+        The Berth daemon: serves the Docker Engine API and keeps containers and images.
+
+        Options:
+              --bridge string        Default network's bridge ("none" is the only value until container networks are built)
+              --config-file string   Daemon configuration file (default "/etc/berth/daemon.json")
+              --data-root string     Root folder of persistent state (default "/var/lib/berth")
+          -D, --debug                Log more
+              --exec-root string     Root folder of state that may vanish at a reboot (default "/run/berth")
+              --help                 Print usage
+          -H, --host list            Address to listen on, unix://PATH or tcp://HOST:PORT (default "unix:///run/berth.sock")
+          -p, --pidfile string       File to write the daemon's process id to
+          -v, --version              Print version information and quit
+
+        """;
+
+    /// <summary>Reads the command line and the configuration file it names.</summary>
+    /// <exception cref="EngineException">InvalidArgument naming the option or the file's member that is not understood.</exception>
+    public static DaemonOptions Parse(IReadOnlyList<string> args)
+    {
+        string? configFile = null;
+        var overrides = new Dictionary<string, string>(StringComparer.Ordinal);
+        var hosts = new List<string>();
+        for (int i = 0; i < args.Count; i++)
+        {
+            (string name, string? value) = args[i].StartsWith("--", StringComparison.Ordinal) && args[i].IndexOf('=', StringComparison.Ordinal) is > 0 and int equals
+                ? (args[i][..equals], args[i][(equals + 1)..])
+                : (args[i], null);
+            string Value() => value ?? (i + 1 < args.Count ? args[++i] : throw new EngineException(ErrorKind.InvalidArgument, $"flag needs an argument: {name}"));
+            switch (name)
+            {
+                case "-H" or "--host":
+                    hosts.Add(Value());
+                    break;
+                case "--config-file":
+                    configFile = Value();
+                    break;
+                case "-D" or "--debug":
+                    overrides["debug"] = value ?? "true";
+                    break;
+                case "-p" or "--pidfile":
+                    overrides["pidfile"] = Value();
+                    break;
+                case "--data-root" or "--exec-root" or "--bridge":
+                    overrides[name[2..]] = Value();
+                    break;
+                default:
+                    throw new EngineException(ErrorKind.InvalidArgument, $"unknown flag: {name}\nSee 'berthd --help'.");
+            }
+        }
+
+        DaemonOptions options = ReadFile(configFile);
+        foreach ((string name, string value) in overrides)
+        {
+            options = options.With(name, value);
+        }
+
+        options = hosts.Count > 0 ? options with { Hosts = hosts } : options;
+        return options.Validate();
+    }
+
+    private static DaemonOptions ReadFile(string? configFile)
+    {
+        var options = new DaemonOptions();
+        string path = configFile ?? DefaultConfigFile;
+        if (configFile is null && !File.Exists(path))
+        {
+            return options;
+        }
+
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            foreach (JsonProperty property in document.RootElement.EnumerateObject())
+            {
+                options = property.Name == "hosts"
+                    ? options with { Hosts = [.. property.Value.EnumerateArray().Select(static host => host.GetString() ?? "")] }
+                    : options.With(property.Name, property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString()! : property.Value.GetRawText());
+            }
+
+            return options;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"unable to configure the daemon with file {path}: {exception.Message}", exception);
+        }
+    }
+
+    private DaemonOptions With(string name, string value) => name switch
+    {
+        "data-root" => this with { DataRoot = Path.GetFullPath(value) },
+        "exec-root" => this with { ExecRoot = Path.GetFullPath(value) },
+        "pidfile" => this with { PidFile = value },
+        "bridge" => this with { Bridge = value },
+        "debug" => this with { Debug = bool.TryParse(value, out bool debug) ? debug : throw new EngineException(ErrorKind.InvalidArgument, $"debug must be true or false, got \"{value}\"") },
+        _ => throw new EngineException(ErrorKind.InvalidArgument, $"the following directives don't match any configuration option: {name}"),
+    };
+
+    private DaemonOptions Validate()
+    {
+        if (Bridge is not (null or "none"))
+        {
+            throw new EngineException(ErrorKind.NotImplemented, $"--bridge {Bridge}: container networks are not built yet; leave the option out or use \"none\"");
+        }
+
+        foreach (string host in Hosts)
+        {
+            _ = ListenAddress.Parse(host);
+        }
+
+        return Hosts.Count == 0 ? this with { Hosts = [DefaultHost] } : this;
+    }
+}

@@ -1,0 +1,32 @@
+using Berth.Daemon;
+using Berth.Daemon.Options;
+using Berth.Model;
+
+if (args.Contains("--help"))
+{
+    Console.Out.Write(DaemonOptions.Usage);
+    return 0;
+}
+
+if (args is ["-v" or "--version"])
+{
+    Console.Out.WriteLine($"Berth daemon version {ProductVersion.Text}");
+    return 0;
+}
+
+try
+{
+    await using DaemonHost host = await DaemonHost.StartAsync(DaemonOptions.Parse(args));
+    await host.WaitAsync();
+    return 0;
+}
+catch (EngineException exception)
+{
+    await Console.Error.WriteLineAsync($"berthd: {exception.Message}");
+    return 1;
+}
+catch (IOException exception)
+{
+    await Console.Error.WriteLineAsync($"berthd: {exception.Message}");
+    return 1;
+}

@@ -1,0 +1,114 @@
+using System.Text.Json;
+using Berth.Model;
+
+namespace Berth.Engine.Containers;
+
+/// <summary>What was asked of a container, complete and validated: the image's defaults are merged in, nothing here changes after creation.</summary>
+public sealed record ContainerConfig
+{
+    /// <summary>The image as the user wrote it.</summary>
+    public required string Image { get; init; }
+
+    /// <summary>Empty until the container is created; then the user's or the first twelve digits of the id.</summary>
+    public string Hostname { get; init; } = "";
+    public string Domainname { get; init; } = "";
+
+    /// <summary>Docker's <c>user[:group]</c>, resolved inside the container at each start.</summary>
+    public string User { get; init; } = "";
+    public bool AttachStdin { get; init; }
+    public bool AttachStdout { get; init; }
+    public bool AttachStderr { get; init; }
+    public bool Tty { get; init; }
+    public bool OpenStdin { get; init; }
+    public bool StdinOnce { get; init; }
+
+    /// <summary><c>NAME=value</c>, image's first; names occur once.</summary>
+    public IReadOnlyList<string> Env { get; init; } = [];
+    public IReadOnlyList<string>? Cmd { get; init; }
+    public IReadOnlyList<string>? Entrypoint { get; init; }
+    public string WorkingDir { get; init; } = "";
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
+    public string? StopSignal { get; init; }
+
+    /// <summary>Seconds between the stop signal and SIGKILL; null is ten, negative waits for ever.</summary>
+    public int? StopTimeout { get; init; }
+    public Dictionary<string, JsonElement>? ExposedPorts { get; init; }
+    public HostOptions Host { get; init; } = new();
+
+    /// <summary>The command line of the first process: entrypoint, then command.</summary>
+    public IReadOnlyList<string> CommandLine => [.. Entrypoint ?? [], .. Cmd ?? []];
+}
+
+/// <summary>How the container relates to the host.</summary>
+public sealed record HostOptions
+{
+    public NetworkMode Network { get; init; }
+
+    /// <summary>The network as the user wrote it: <c>default</c>, <c>host</c>, <c>none</c>, <c>container:NAME</c>.</summary>
+    public string NetworkText { get; init; } = "default";
+    public bool AutoRemove { get; init; }
+    public bool Privileged { get; init; }
+    public bool ReadonlyRootfs { get; init; }
+    public IReadOnlyList<string>? CapAdd { get; init; }
+    public IReadOnlyList<string>? CapDrop { get; init; }
+    public IReadOnlyList<string>? GroupAdd { get; init; }
+
+    /// <summary>Only <c>seccomp=unconfined</c>, <c>no-new-privileges</c> and its <c>=true/false</c> forms get here.</summary>
+    public IReadOnlyList<string>? SecurityOpt { get; init; }
+    public bool HostPid { get; init; }
+    public bool HostIpc { get; init; }
+    public bool HostUts { get; init; }
+
+    /// <summary>Destination to mount options.</summary>
+    public Dictionary<string, string>? Tmpfs { get; init; }
+
+    /// <summary>Bytes of /dev/shm.</summary>
+    public long ShmSize { get; init; } = 64 << 20;
+    public IReadOnlyList<UlimitOption>? Ulimits { get; init; }
+    public int OomScoreAdj { get; init; }
+
+    /// <summary>The most tasks; 0 or less is no limit.</summary>
+    public long PidsLimit { get; init; }
+    public IReadOnlyList<string>? MaskedPaths { get; init; }
+    public IReadOnlyList<string>? ReadonlyPaths { get; init; }
+    public LogOptions Log { get; init; } = new();
+    public ConsoleSizeOption? ConsoleSize { get; init; }
+}
+
+/// <summary>Where the container's network comes from.</summary>
+public enum NetworkMode
+{
+    /// <summary>The default; until container networks are built it is a loopback interface alone, with a warning at creation.</summary>
+    Default,
+
+    /// <summary>The host's network namespace.</summary>
+    Host,
+
+    /// <summary>A namespace of its own with a loopback interface.</summary>
+    None,
+
+    /// <summary>Another container's namespace.</summary>
+    Container,
+}
+
+/// <summary>A resource limit by its short name (<c>nofile</c>).</summary>
+public sealed record UlimitOption(string Name, long Soft, long Hard);
+
+/// <summary>A terminal's first size in characters.</summary>
+public sealed record ConsoleSizeOption(uint Height, uint Width);
+
+/// <summary>The log driver and its limits.</summary>
+public sealed record LogOptions
+{
+    /// <summary><c>json-file</c> or <c>none</c>.</summary>
+    public string Driver { get; init; } = "json-file";
+
+    /// <summary>The options as the user wrote them.</summary>
+    public Dictionary<string, string> Options { get; init; } = [];
+
+    /// <summary>Bytes after which the log is rotated.</summary>
+    public long MaxBytes { get; init; } = 10_000_000;
+
+    /// <summary>Files kept, the present one included.</summary>
+    public int MaxFiles { get; init; } = 3;
+}

@@ -1,0 +1,51 @@
+using Berth.Model;
+
+namespace Berth.Engine.Containers;
+
+/// <summary>The states a container can be recorded in; docs/architecture.md has the transitions.</summary>
+public enum ContainerStatus
+{
+    Created,
+    Running,
+    Exited,
+
+    /// <summary>Removal has begun; it is finished now or at the next start of the daemon.</summary>
+    Removing,
+}
+
+/// <summary>How the present or last run went.</summary>
+public sealed record ContainerState
+{
+    public ContainerStatus Status { get; init; }
+
+    /// <summary>Host's id of the first process; 0 when not running.</summary>
+    public int Pid { get; init; }
+    public int ExitCode { get; init; }
+    public bool OomKilled { get; init; }
+
+    /// <summary>Why the last start failed; empty when it did not.</summary>
+    public string Error { get; init; } = "";
+    public DateTimeOffset? StartedAt { get; init; }
+    public DateTimeOffset? FinishedAt { get; init; }
+}
+
+/// <summary>Everything durable about one container, as it stands in the journal; immutable.</summary>
+public sealed record ContainerRecord
+{
+    public required ContainerId Id { get; init; }
+    public required string Name { get; init; }
+    public required DateTimeOffset Created { get; init; }
+    public required Digest ImageId { get; init; }
+
+    /// <summary>The image's layers, lowest first.</summary>
+    public required IReadOnlyList<Digest> ChainIds { get; init; }
+    public required ContainerConfig Config { get; init; }
+    public ContainerState State { get; init; } = new();
+}
+
+/// <summary>A container as reported: its record and what only the running daemon knows.</summary>
+/// <param name="Record">The durable part.</param>
+/// <param name="ExecIds">Exec sessions that exist at this moment.</param>
+/// <param name="Folder">The container's folder under the data root.</param>
+/// <param name="LogPath">The present log file; empty without one.</param>
+public sealed record ContainerInfo(ContainerRecord Record, IReadOnlyList<string> ExecIds, string Folder, string LogPath);

@@ -1,0 +1,17 @@
+using Berth.Runtime.Shims;
+using Berth.Storage;
+using Berth.Storage.Metadata;
+using Berth.Storage.Snapshots;
+using Microsoft.Extensions.Logging;
+
+namespace Berth.Engine.Containers;
+
+/// <summary>What every container needs of the world; made once by the composition root.</summary>
+/// <param name="Options">Paths.</param>
+/// <param name="Root">The data root.</param>
+/// <param name="Journal">The truth about containers.</param>
+/// <param name="Snapshots">Writable layers.</param>
+/// <param name="Shims">Starts and finds shims.</param>
+/// <param name="Logger">Where recovery and background failures are told.</param>
+public sealed record ContainerServices(
+    EngineOptions Options, StorageRoot Root, Journal Journal, ISnapshotter Snapshots, ShimLauncher Shims, ILogger Logger);

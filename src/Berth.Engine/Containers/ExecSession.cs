@@ -1,0 +1,102 @@
+using Berth.Model;
+using Berth.Model.Oci.Runtime;
+using Berth.Runtime.Shims;
+
+namespace Berth.Engine.Containers;
+
+/// <summary>A process added to a running container. It lives in the container's shim; this is what the daemon knows of it.</summary>
+public sealed class ExecSession
+{
+    private readonly TaskCompletionSource<int> exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    internal ExecSession(string id, ContainerId containerId, ExecRequest request)
+    {
+        Id = id;
+        ContainerId = containerId;
+        Request = request;
+    }
+
+    /// <summary>64 hexadecimal digits.</summary>
+    public string Id { get; }
+
+    /// <summary>The container it belongs to.</summary>
+    public ContainerId ContainerId { get; }
+
+    /// <summary>What was asked.</summary>
+    public ExecRequest Request { get; }
+
+    /// <summary>Host's process id; 0 before the start.</summary>
+    public int Pid { get; internal set; }
+
+    /// <summary>Whether it has been started; it can be once.</summary>
+    public bool IsStarted { get; internal set; }
+
+    /// <summary>The exit status, or null while it has not ended.</summary>
+    public int? ExitCode => exited.Task.IsCompleted ? exited.Task.Result : null;
+
+    /// <summary>Completes with the exit status.</summary>
+    public Task<int> Exited => exited.Task;
+
+    internal static ExecSession Restore(ContainerId containerId, ExecState state)
+    {
+        var session = new ExecSession(state.Id, containerId, ExecRequest.From(state.Config)) { Pid = state.Pid, IsStarted = state.Pid != 0 || state.ExitCode is not null };
+        if (state.ExitCode is { } code)
+        {
+            session.End(code);
+        }
+
+        return session;
+    }
+
+    internal void End(int code) => exited.TrySetResult(code);
+}
+
+/// <summary>What was asked of an exec session.</summary>
+public sealed record ExecRequest
+{
+    public required IReadOnlyList<string> Command { get; init; }
+    public IReadOnlyList<string> Env { get; init; } = [];
+    public string User { get; init; } = "";
+    public string WorkingDir { get; init; } = "";
+    public bool Tty { get; init; }
+    public bool Privileged { get; init; }
+    public bool AttachStdin { get; init; }
+    public bool AttachStdout { get; init; }
+    public bool AttachStderr { get; init; }
+    public string DetachKeys { get; init; } = "";
+    public ConsoleSizeOption? ConsoleSize { get; init; }
+
+    internal static ExecRequest From(ExecConfig config) => new()
+    {
+        Command = config.Process.Args,
+        Env = config.Process.Env ?? [],
+        User = config.User ?? "",
+        WorkingDir = config.Process.Cwd,
+        Tty = config.Process.Terminal,
+        AttachStdin = config.OpenStdin,
+        AttachStdout = true,
+        AttachStderr = true,
+    };
+
+    internal ExecConfig ToConfig(ContainerConfig container)
+    {
+        HostOptions host = Privileged ? container.Host with { Privileged = true } : container.Host;
+        IEnumerable<string> env = SpecBuilder.BuildEnvironment(container with { Tty = Tty });
+        return new ExecConfig
+        {
+            User = User.Length == 0 ? container.User : User,
+            OpenStdin = AttachStdin,
+            Process = new ProcessSpec
+            {
+                Terminal = Tty,
+                ConsoleSize = ConsoleSize is { Height: > 0, Width: > 0 } size ? new ConsoleSize(size.Height, size.Width) : null,
+                Args = Command,
+                Env = EnvironmentList.Merge(env, Env),
+                Cwd = WorkingDir.Length > 0 ? WorkingDir : container.WorkingDir.Length > 0 ? container.WorkingDir : "/",
+                Capabilities = SpecBuilder.Capabilities(CapabilitySet.Resolve(host)),
+                Rlimits = SpecBuilder.Rlimits(host),
+                NoNewPrivileges = SpecBuilder.HasNoNewPrivileges(host),
+            },
+        };
+    }
+}

@@ -1,0 +1,166 @@
+using System.Runtime.InteropServices;
+using Berth.Model;
+using Berth.Model.Oci.Runtime;
+using Berth.Runtime.Seccomp;
+
+namespace Berth.Engine.Containers;
+
+/// <summary>Turns a container's record into the OCI configuration of one run. Pure: reads nothing, makes nothing.</summary>
+internal static class SpecBuilder
+{
+    public const string DefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+    /// <param name="record">The container.</param>
+    /// <param name="folder">The container's folder, which holds the files bound into it.</param>
+    /// <param name="networkPath">A network namespace to join, or null.</param>
+    public static RuntimeSpec Build(ContainerRecord record, string folder, string? networkPath)
+    {
+        ContainerConfig config = record.Config;
+        IReadOnlyList<string> capabilities = CapabilitySet.Resolve(config.Host);
+        return new RuntimeSpec
+        {
+            Hostname = config.Host.HostUts ? null : config.Hostname,
+            Domainname = config.Host.HostUts || config.Domainname.Length == 0 ? null : config.Domainname,
+            Root = new RootSpec { Path = "rootfs", Readonly = config.Host.ReadonlyRootfs },
+            Process = BuildProcess(config, capabilities),
+            Mounts = BuildMounts(config, folder),
+            Linux = new LinuxSpec
+            {
+                CgroupsPath = CgroupPath(record.Id),
+                Namespaces = BuildNamespaces(config.Host, networkPath),
+                Resources = new ResourcesSpec
+                {
+                    Devices = config.Host.Privileged ? [new DeviceRuleSpec { Allow = true, Access = "rwm" }] : DeviceRules,
+                    Pids = config.Host.PidsLimit > 0 ? new PidsSpec(config.Host.PidsLimit) : null,
+                },
+                Seccomp = HasSeccomp(config.Host) ? DefaultProfile.Create(capabilities.ToHashSet(), RuntimeInformation.ProcessArchitecture, Environment.OSVersion.Version) : null,
+                MaskedPaths = config.Host.Privileged ? null : config.Host.MaskedPaths ?? ContainerDefaults.MaskedPaths,
+                ReadonlyPaths = config.Host.Privileged ? null : config.Host.ReadonlyPaths ?? ContainerDefaults.ReadonlyPaths,
+            },
+        };
+    }
+
+    /// <summary>The cgroup that a container's processes live in, relative to each hierarchy's root.</summary>
+    public static string CgroupPath(ContainerId id) => $"/berth/{id}";
+
+    /// <summary>The environment of a container's process: docker's PATH, HOSTNAME and TERM where it has none of its own.</summary>
+    public static IReadOnlyList<string> BuildEnvironment(ContainerConfig config)
+    {
+        var result = new List<string>(config.Env.Count + 3);
+        if (!config.Env.Any(static entry => entry.StartsWith("PATH=", StringComparison.Ordinal)))
+        {
+            result.Add(DefaultPath);
+        }
+
+        if (!config.Env.Any(static entry => entry.StartsWith("HOSTNAME=", StringComparison.Ordinal)))
+        {
+            result.Add("HOSTNAME=" + config.Hostname);
+        }
+
+        if (config.Tty && !config.Env.Any(static entry => entry.StartsWith("TERM=", StringComparison.Ordinal)))
+        {
+            result.Add("TERM=xterm");
+        }
+
+        result.AddRange(config.Env);
+        return result;
+    }
+
+    /// <summary>The five sets of a process that may have <paramref name="names"/>; the inheritable and ambient ones stay empty.</summary>
+    public static CapabilitiesSpec Capabilities(IReadOnlyList<string> names) => new() { Bounding = names, Effective = names, Permitted = names };
+
+    public static bool HasNoNewPrivileges(HostOptions host) =>
+        host.SecurityOpt?.Any(static option => option is "no-new-privileges" or "no-new-privileges=true" or "no-new-privileges:true") ?? false;
+
+    public static IReadOnlyList<RlimitSpec>? Rlimits(HostOptions host) =>
+        host.Ulimits?.Select(static limit => new RlimitSpec("RLIMIT_" + limit.Name.ToUpperInvariant(), unchecked((ulong)limit.Hard), unchecked((ulong)limit.Soft))).ToList();
+
+    private static bool HasSeccomp(HostOptions host) =>
+        !host.Privileged && !(host.SecurityOpt?.Any(static option => option is "seccomp=unconfined" or "seccomp:unconfined") ?? false);
+
+    private static ProcessSpec BuildProcess(ContainerConfig config, IReadOnlyList<string> capabilities) => new()
+    {
+        Terminal = config.Tty,
+        ConsoleSize = config.Host.ConsoleSize is { Height: > 0, Width: > 0 } size ? new ConsoleSize(size.Height, size.Width) : null,
+        Args = config.CommandLine,
+        Env = BuildEnvironment(config),
+        Cwd = config.WorkingDir.Length == 0 ? "/" : config.WorkingDir,
+        User = new UserSpec { AdditionalGids = null },
+        Capabilities = Capabilities(capabilities),
+        Rlimits = Rlimits(config.Host),
+        NoNewPrivileges = HasNoNewPrivileges(config.Host),
+        OomScoreAdj = config.Host.OomScoreAdj == 0 ? null : config.Host.OomScoreAdj,
+    };
+
+    private static List<NamespaceSpec> BuildNamespaces(HostOptions host, string? networkPath)
+    {
+        var result = new List<NamespaceSpec> { new("mount"), new("cgroup") };
+        if (!host.HostPid)
+        {
+            result.Add(new NamespaceSpec("pid"));
+        }
+
+        if (!host.HostIpc)
+        {
+            result.Add(new NamespaceSpec("ipc"));
+        }
+
+        if (!host.HostUts)
+        {
+            result.Add(new NamespaceSpec("uts"));
+        }
+
+        if (host.Network != NetworkMode.Host)
+        {
+            result.Add(new NamespaceSpec("network", networkPath));
+        }
+
+        return result;
+    }
+
+    private static List<MountSpec> BuildMounts(ContainerConfig config, string folder)
+    {
+        HostOptions host = config.Host;
+        string sysAccess = host.Privileged ? "rw" : "ro";
+        var mounts = new List<MountSpec>
+        {
+            New("/proc", "proc", "proc", "nosuid", "noexec", "nodev"),
+            New("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
+            New("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
+            New("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", sysAccess),
+            New("/sys/fs/cgroup", "cgroup", "cgroup", sysAccess, "nosuid", "noexec", "nodev"),
+            host.HostIpc
+                ? New("/dev/mqueue", "bind", "/dev/mqueue", "rbind", "nosuid", "noexec", "nodev")
+                : New("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev"),
+            host.HostIpc
+                ? New("/dev/shm", "bind", "/dev/shm", "rbind", "nosuid", "noexec", "nodev")
+                : New("/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", $"size={host.ShmSize}"),
+        };
+        foreach ((string destination, string options) in host.Tmpfs ?? [])
+        {
+            mounts.Add(New(destination, "tmpfs", "tmpfs", ["nosuid", "nodev", "noexec", .. options.Split(',', StringSplitOptions.RemoveEmptyEntries)]));
+        }
+
+        foreach (string name in (ReadOnlySpan<string>)["resolv.conf", "hostname", "hosts"])
+        {
+            mounts.Add(New("/etc/" + name, "bind", Path.Combine(folder, name), "rbind", "rprivate"));
+        }
+
+        return mounts;
+    }
+
+    private static MountSpec New(string destination, string type, string source, params string[] options) =>
+        new() { Destination = destination, Type = type, Source = source, Options = options };
+
+    private static readonly DeviceRuleSpec[] DeviceRules =
+    [
+        new() { Allow = false, Access = "rwm" },
+        new() { Allow = true, Type = "c", Access = "m" },
+        new() { Allow = true, Type = "b", Access = "m" },
+        .. AllowedCharacters((1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2), (10, 200)),
+        new() { Allow = true, Type = "c", Major = 136, Access = "rwm" },
+    ];
+
+    private static IEnumerable<DeviceRuleSpec> AllowedCharacters(params (long Major, long Minor)[] devices) =>
+        devices.Select(static device => new DeviceRuleSpec { Allow = true, Type = "c", Major = device.Major, Minor = device.Minor, Access = "rwm" });
+}

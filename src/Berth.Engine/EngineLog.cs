@@ -1,0 +1,19 @@
+using Microsoft.Extensions.Logging;
+
+namespace Berth.Engine;
+
+/// <summary>What the engine tells its operator.</summary>
+internal static partial class EngineLog
+{
+    [LoggerMessage(1, LogLevel.Error, "container {Container}: its end could not be recorded; it will be looked at again at the next start")]
+    public static partial void ContainerWatchFailed(ILogger logger, Exception exception, string container);
+
+    [LoggerMessage(2, LogLevel.Warning, "container {Container}: its folders could not be deleted; they will be at the next start")]
+    public static partial void LeftoverKept(ILogger logger, Exception exception, string container);
+
+    [LoggerMessage(3, LogLevel.Error, "container {Container}: could not be restored")]
+    public static partial void RestoreFailed(ILogger logger, Exception exception, string container);
+
+    [LoggerMessage(4, LogLevel.Information, "removed what an interrupted operation left behind: {Path}")]
+    public static partial void LeftoverRemoved(ILogger logger, string path);
+}

@@ -1,0 +1,154 @@
+using System.Text;
+using System.Text.Json;
+using Berth.Model;
+using Berth.Model.Oci.Image;
+
+namespace Berth.Engine.Images;
+
+/// <summary>Applies Dockerfile instructions that change an image's run configuration, as <c>import --change</c> gives them.</summary>
+public static class ImageChanges
+{
+    private static readonly JsonElement Present = JsonDocument.Parse("{}").RootElement;
+
+    /// <summary>Applies <paramref name="changes"/> in order to an empty configuration.</summary>
+    /// <exception cref="EngineException">InvalidArgument or NotImplemented naming the instruction.</exception>
+    public static ImageRunConfig Apply(IEnumerable<string> changes) => changes.Aggregate(new ImageRunConfig(), Apply);
+
+    private static ImageRunConfig Apply(ImageRunConfig config, string change)
+    {
+        string line = change.Trim();
+        int space = line.IndexOfAny([' ', '\t']);
+        string keyword = (space < 0 ? line : line[..space]).ToUpperInvariant();
+        string rest = space < 0 ? "" : line[space..].Trim();
+        if (rest.Length == 0)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"{keyword} requires at least one argument");
+        }
+
+        return keyword switch
+        {
+            "CMD" => config with { Cmd = CommandLine(rest) },
+            "ENTRYPOINT" => config with { Entrypoint = CommandLine(rest) },
+            "USER" => config with { User = rest },
+            "WORKDIR" => config with { WorkingDir = Path.GetFullPath(rest, config.WorkingDir ?? "/") },
+            "STOPSIGNAL" => config with { StopSignal = rest },
+            "ENV" => config with { Env = Containers.EnvironmentList.Merge(config.Env ?? [], Pairs(keyword, rest)) },
+            "LABEL" => config with { Labels = Merge(config.Labels, Pairs(keyword, rest)) },
+            "EXPOSE" => config with { ExposedPorts = Add(config.ExposedPorts, Words(rest).Select(Port)) },
+            "VOLUME" => config with { Volumes = Add(config.Volumes, rest.StartsWith('[') ? CommandLine(rest) : Words(rest)) },
+            "ONBUILD" or "HEALTHCHECK" or "SHELL" => throw new EngineException(ErrorKind.NotImplemented, $"change {keyword} is not supported yet"),
+            _ => throw new EngineException(ErrorKind.InvalidArgument, $"{keyword} is not a valid change command"),
+        };
+    }
+
+    // A JSON array is the command itself; all else is a line for the shell.
+    private static List<string> CommandLine(string text)
+    {
+        if (text.StartsWith('['))
+        {
+            try
+            {
+                using JsonDocument document = JsonDocument.Parse(text);
+                return [.. document.RootElement.EnumerateArray().Select(static word => word.GetString() ?? "")];
+            }
+            catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+            {
+                // Not a JSON array of strings: the shell takes it, as in a Dockerfile.
+            }
+        }
+
+        return ["/bin/sh", "-c", text];
+    }
+
+    private static List<string> Pairs(string keyword, string text)
+    {
+        List<string> words = Words(text);
+        if (words.Count > 0 && !words[0].Contains('=', StringComparison.Ordinal))
+        {
+            int space = text.IndexOfAny([' ', '\t']);
+            return space < 0
+                ? throw new EngineException(ErrorKind.InvalidArgument, $"{keyword} must have two arguments")
+                : [text[..space] + "=" + text[space..].Trim()]; // the old form: one name, a space, the value
+        }
+
+        return words.Find(static word => !word.Contains('=', StringComparison.Ordinal)) is { } bad
+            ? throw new EngineException(ErrorKind.InvalidArgument, $"can't find = in \"{bad}\". Must be of the form: name=value")
+            : words;
+    }
+
+    // Words with quotes and backslashes as a Dockerfile has them.
+    private static List<string> Words(string text)
+    {
+        var words = new List<string>();
+        var word = new StringBuilder();
+        bool inWord = false;
+        char quote = '\0';
+        for (int i = 0; i < text.Length; i++)
+        {
+            char c = text[i];
+            if (c == '\\' && quote != '\'' && i + 1 < text.Length)
+            {
+                word.Append(text[++i]);
+                inWord = true;
+            }
+            else if (quote != '\0' ? c == quote : c is '"' or '\'')
+            {
+                quote = quote == '\0' ? c : '\0';
+                inWord = true;
+            }
+            else if (quote == '\0' && char.IsWhiteSpace(c))
+            {
+                if (inWord)
+                {
+                    words.Add(word.ToString());
+                    word.Clear();
+                    inWord = false;
+                }
+            }
+            else
+            {
+                word.Append(c);
+                inWord = true;
+            }
+        }
+
+        if (inWord)
+        {
+            words.Add(word.ToString());
+        }
+
+        return words;
+    }
+
+    private static string Port(string text)
+    {
+        string[] parts = text.Split('/', 2);
+        string protocol = parts.Length == 1 ? "tcp" : parts[1].ToLowerInvariant();
+        return ushort.TryParse(parts[0], out ushort port) && port > 0 && protocol is "tcp" or "udp" or "sctp"
+            ? $"{port}/{protocol}"
+            : throw new EngineException(ErrorKind.InvalidArgument, $"Invalid containerPort: {text}");
+    }
+
+    private static Dictionary<string, string> Merge(Dictionary<string, string>? labels, IEnumerable<string> pairs)
+    {
+        var result = new Dictionary<string, string>(labels ?? [], StringComparer.Ordinal);
+        foreach (string pair in pairs)
+        {
+            int equals = pair.IndexOf('=', StringComparison.Ordinal);
+            result[pair[..equals]] = pair[(equals + 1)..];
+        }
+
+        return result;
+    }
+
+    private static Dictionary<string, JsonElement> Add(Dictionary<string, JsonElement>? set, IEnumerable<string> keys)
+    {
+        var result = new Dictionary<string, JsonElement>(set ?? [], StringComparer.Ordinal);
+        foreach (string key in keys)
+        {
+            result[key] = Present;
+        }
+
+        return result;
+    }
+}
