@@ -1,0 +1,45 @@
+using Berth.Api;
+using Berth.Model;
+
+namespace Berth.Client;
+
+/// <summary>
+/// A typed client of the Docker Engine API, for one engine. Methods throw <see cref="EngineException"/> with the daemon's own message when it
+/// refuses, and <see cref="EngineConnectionException"/> when it cannot be reached or goes away. Safe for concurrent use.
+/// </summary>
+public sealed partial class EngineClient : IDisposable
+{
+    /// <summary>The newest API version that this client speaks; a daemon that is older is spoken to in its own.</summary>
+    public const string NewestApiVersion = "1.51";
+
+    private readonly EngineTransport transport;
+
+    /// <param name="endpoint">Where the engine listens; nothing is sent before the first call.</param>
+    /// <param name="apiVersion">Version to begin with, such as 1.41.</param>
+    public EngineClient(EngineEndpoint endpoint, string apiVersion = NewestApiVersion) => transport = new EngineTransport(endpoint, apiVersion);
+
+    /// <summary>The API version in use now; final only after the first answer.</summary>
+    public string ApiVersion => transport.ApiVersion;
+
+    public void Dispose() => transport.Dispose();
+
+    /// <summary><c>GET /version</c>.</summary>
+    public Task<VersionResponse> GetVersionAsync(CancellationToken cancellationToken = default) =>
+        transport.ReadAsync(HttpMethod.Get, "/version", RequestBody.None, ApiJson.Context.VersionResponse, cancellationToken);
+
+    /// <summary><c>GET /info</c>.</summary>
+    public Task<SystemInfo> GetInfoAsync(CancellationToken cancellationToken = default) =>
+        transport.ReadAsync(HttpMethod.Get, "/info", RequestBody.None, ApiJson.Context.SystemInfo, cancellationToken);
+
+    /// <summary>Any GET answer as the daemon wrote it; <paramref name="path"/> begins with a slash and has no version.</summary>
+    public Task<byte[]> GetRawAsync(string path, CancellationToken cancellationToken = default) =>
+        transport.ReadBytesAsync(HttpMethod.Get, path, RequestBody.None, cancellationToken);
+
+    private async Task PostAsync(string path, CancellationToken cancellationToken)
+    {
+        using HttpResponseMessage response = await transport.SendAsync(HttpMethod.Post, path, RequestBody.None, cancellationToken);
+        await EngineTransport.ReadBodyAsync(response, cancellationToken); // frees the connection for the next request
+    }
+
+    private static string Segment(string name) => Uri.EscapeDataString(name);
+}

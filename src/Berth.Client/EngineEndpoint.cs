@@ -1,0 +1,92 @@
+using System.Net;
+using System.Net.Sockets;
+using Berth.Model;
+
+namespace Berth.Client;
+
+/// <summary>Where an engine listens: <c>unix:///path</c> or <c>tcp://host:port</c>.</summary>
+public readonly record struct EngineEndpoint
+{
+    private const int DefaultTcpPort = 2375;
+
+    private EngineEndpoint(string text, string? path, string host, int port)
+    {
+        Text = text;
+        UnixPath = path;
+        Host = host;
+        Port = port;
+    }
+
+    /// <summary>The address as it was given.</summary>
+    public string Text { get; }
+
+    /// <summary>Path of the socket; null for TCP.</summary>
+    public string? UnixPath { get; }
+
+    /// <summary>Value of the Host header and, for TCP, the host to connect to.</summary>
+    public string Host { get; }
+
+    /// <summary>TCP port; 0 for a unix socket.</summary>
+    public int Port { get; }
+
+    /// <summary>Reads an address in the form of DOCKER_HOST.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorKind.InvalidArgument"/> for another scheme or an empty path or host.</exception>
+    public static EngineEndpoint Parse(string text)
+    {
+        if (text.StartsWith("unix://", StringComparison.Ordinal) && text.Length > 7)
+            return new EngineEndpoint(text, text[7..], "localhost", 0);
+
+        if (text.StartsWith("tcp://", StringComparison.Ordinal) && Uri.TryCreate("http" + text[3..], UriKind.Absolute, out Uri? uri)
+            && uri.Host.Length > 0 && uri.AbsolutePath == "/")
+            return new EngineEndpoint(text, null, uri.Host, uri.IsDefaultPort ? DefaultTcpPort : uri.Port);
+
+        throw new EngineException(ErrorKind.InvalidArgument, $"unable to parse daemon host \"{text}\": wanted unix:///path or tcp://host:port");
+    }
+
+    /// <summary>A new connection; the caller owns the socket.</summary>
+    /// <exception cref="EngineConnectionException">Nobody listens there, or this user may not connect.</exception>
+    internal async ValueTask<Socket> ConnectAsync(CancellationToken cancellationToken)
+    {
+        EndPoint address;
+        Socket socket;
+        if (UnixPath is not null)
+        {
+            address = new UnixDomainSocketEndPoint(UnixPath);
+            socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        }
+        else
+        {
+            address = new DnsEndPoint(Host, Port);
+            socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        }
+
+        try
+        {
+            await socket.ConnectAsync(address, cancellationToken);
+            return socket;
+        }
+        catch (SocketException exception)
+        {
+            socket.Dispose();
+            throw new EngineConnectionException(this, exception.SocketErrorCode, exception);
+        }
+    }
+}
+
+/// <summary>The engine could not be reached, or the connection broke before it answered.</summary>
+public sealed class EngineConnectionException : IOException
+{
+    internal EngineConnectionException(EngineEndpoint endpoint, SocketError error, Exception inner)
+        : base(Describe(endpoint, error), inner)
+    {
+    }
+
+    internal EngineConnectionException(string message, Exception inner)
+        : base(message, inner)
+    {
+    }
+
+    private static string Describe(EngineEndpoint endpoint, SocketError error) => error == SocketError.AccessDenied
+        ? $"permission denied while trying to connect to the Berth daemon socket at {endpoint.Text}"
+        : $"Cannot connect to the Berth daemon at {endpoint.Text}. Is the berth daemon running?";
+}

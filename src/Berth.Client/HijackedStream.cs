@@ -1,0 +1,90 @@
+using System.Net.Sockets;
+using Berth.Api;
+using Berth.Model;
+
+namespace Berth.Client;
+
+/// <summary>
+/// A connection that left HTTP (Engine API, ContainerAttach, "Hijacking"): bytes from the process one way, its stdin the other. Reading and
+/// writing may happen at the same time from two threads. Disposing it closes the connection.
+/// </summary>
+public sealed class HijackedStream : IDisposable
+{
+    private readonly Socket socket;
+    private readonly IDisposable owner;
+    private readonly Stream stream;
+
+    internal HijackedStream(Socket socket, Stream stream, bool? multiplexed, IDisposable owner)
+    {
+        this.socket = socket;
+        this.stream = stream;
+        this.owner = owner;
+        Multiplexed = multiplexed;
+    }
+
+    /// <summary>Whether output comes in frames (<see cref="StreamFraming"/>); null when the daemon is too old to say (API below 1.42).</summary>
+    public bool? Multiplexed { get; }
+
+    /// <summary>Bytes from the process; 0 at the end. Blocks.</summary>
+    public int Read(Span<byte> buffer) => stream.Read(buffer);
+
+    /// <summary>Writes to the process's stdin. Blocks while the process does not read.</summary>
+    public void Write(ReadOnlySpan<byte> buffer) => stream.Write(buffer);
+
+    /// <summary>Ends the process's stdin; output goes on. A connection that is already gone is no error.</summary>
+    public void CloseWrite()
+    {
+        try
+        {
+            socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException)
+        {
+            // The other side was faster: its end also ends our input.
+        }
+    }
+
+    public void Dispose()
+    {
+        stream.Dispose();
+        owner.Dispose();
+        socket.Dispose();
+    }
+}
+
+/// <summary>A streamed answer, such as a log; disposing it ends the request.</summary>
+public sealed class ResponseStream : IDisposable
+{
+    private readonly HttpResponseMessage response;
+    private readonly Stream stream;
+
+    internal ResponseStream(HttpResponseMessage response, Stream stream, bool? multiplexed)
+    {
+        this.response = response;
+        this.stream = stream;
+        Multiplexed = multiplexed;
+    }
+
+    /// <inheritdoc cref="HijackedStream.Multiplexed"/>
+    public bool? Multiplexed { get; }
+
+    /// <summary>The answer's bytes. Blocks; 0 at the end.</summary>
+    /// <exception cref="EngineConnectionException">The daemon went away.</exception>
+    public int Read(Span<byte> buffer)
+    {
+        try
+        {
+            return stream.Read(buffer);
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        {
+            throw new EngineConnectionException("the connection to the daemon broke while it was sending", exception);
+        }
+    }
+
+    public void Dispose()
+    {
+        stream.Dispose();
+        response.Dispose();
+    }
+}
