@@ -15,6 +15,7 @@ public sealed partial record SyscallNumbers
         Faccessat = 48,
         Fchdir = 50,
         Fchownat = 54,
+        Getpid = 172,
         Ioctl = 29,
         Keyctl = 219,
         Mkdirat = 34,

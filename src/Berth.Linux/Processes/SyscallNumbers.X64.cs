@@ -15,6 +15,7 @@ public sealed partial record SyscallNumbers
         Faccessat = 269,
         Fchdir = 81,
         Fchownat = 260,
+        Getpid = 39,
         Ioctl = 16,
         Keyctl = 250,
         Mkdirat = 258,

@@ -21,6 +21,7 @@ public sealed partial record SyscallNumbers
     public required int Faccessat { get; init; }
     public required int Fchdir { get; init; }
     public required int Fchownat { get; init; }
+    public required int Getpid { get; init; }
     public required int Ioctl { get; init; }
     public required int Keyctl { get; init; }
     public required int Mkdirat { get; init; }
