@@ -3,14 +3,14 @@ using System.Text;
 namespace Berth.Linux.Files;
 
 /// <summary>Paths as the kernel takes them: bytes without a zero inside, ended by one.</summary>
-internal static class NativePath
+public static class NativePath
 {
     /// <summary>PATH_MAX, the terminating zero included.</summary>
     public const int Max = 4096;
 
     /// <summary>Copies <paramref name="path"/> into <paramref name="buffer"/> (at least <see cref="Max"/> bytes) and ends it with a zero.</summary>
     /// <exception cref="LinuxException">ENAMETOOLONG, or EINVAL for a zero byte inside, as the kernel would not see the rest.</exception>
-    public static void Terminate(ReadOnlySpan<byte> path, Span<byte> buffer, string call)
+    internal static void Terminate(ReadOnlySpan<byte> path, Span<byte> buffer, string call)
     {
         if (path.Length >= buffer.Length)
         {

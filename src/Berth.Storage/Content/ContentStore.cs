@@ -1,0 +1,130 @@
+using System.Text;
+using Berth.Linux;
+using Berth.Linux.Files;
+using Berth.Model;
+
+namespace Berth.Storage.Content;
+
+/// <summary>
+/// Blobs by their SHA-256 in <c>content/blobs/sha256</c>. A blob becomes visible only under the digest that was computed while it was written.
+/// <para>Durability: <see cref="ContentWriter.Publish"/> neither syncs the bytes nor the name. Whoever publishes calls
+/// <see cref="StorageRoot.SyncFileSystem"/> before (one wait for any number of blobs) and <see cref="SyncNames"/> after, then commits the record that
+/// refers to the blobs. A blob without record is deleted at the next start.</para>
+/// Safe for concurrent use.
+/// </summary>
+public sealed class ContentStore : IDisposable
+{
+    private readonly StorageRoot root;
+    private readonly FileDescriptor blobs;
+    private readonly FileDescriptor ingest;
+
+    private ContentStore(StorageRoot root)
+    {
+        this.root = root;
+        blobs = Paths.OpenFolder(root.PathOf("content/blobs/sha256"));
+        ingest = Paths.OpenFolder(root.PathOf("content/ingest"));
+    }
+
+    /// <summary>Opens the store below <paramref name="root"/> and deletes what interrupted writers left.</summary>
+    public static ContentStore Open(StorageRoot root)
+    {
+        ContentStore store = new(root);
+        foreach (string left in Directory.EnumerateFileSystemEntries(root.PathOf("content/ingest")))
+        {
+            FolderTree.Delete(store.ingest, Encoding.UTF8.GetBytes(Path.GetFileName(left)));
+        }
+
+        return store;
+    }
+
+    /// <summary>A writer for a new blob; nothing is visible before its Publish.</summary>
+    public ContentWriter CreateWriter()
+    {
+        byte[] name = Encoding.ASCII.GetBytes(Guid.NewGuid().ToString("N"));
+        return new ContentWriter(this, name, Paths.Open(ingest, name, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_EXCL, 0x180));
+    }
+
+    /// <summary>The blob's bytes; the caller disposes the stream. They are not hashed again: <see cref="ReadDocument"/> does that for small ones.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorKind.NotFound"/>.</exception>
+    public Stream Open(Digest digest)
+    {
+        try
+        {
+            FileDescriptor file = Paths.Open(blobs, Name(digest), OpenFlags.O_RDONLY | OpenFlags.O_NOFOLLOW);
+            return new FileStream(file.ToFileHandle(), FileAccess.Read, bufferSize: 0);
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        {
+            throw new EngineException(ErrorKind.NotFound, $"blob {digest} is not in the content store", e);
+        }
+    }
+
+    /// <summary>A blob of at most <paramref name="limit"/> bytes in memory, verified against its digest.</summary>
+    /// <exception cref="EngineException">NotFound; TooLarge; Internal when the bytes on disk are not those of the digest.</exception>
+    public byte[] ReadDocument(Digest digest, int limit = 8 << 20)
+    {
+        using Stream stream = Open(digest);
+        if (stream.Length > limit)
+        {
+            throw new EngineException(ErrorKind.TooLarge, $"blob {digest} has {stream.Length} bytes; a document has at most {limit}");
+        }
+
+        byte[] content = new byte[stream.Length];
+        stream.ReadExactly(content);
+        Digest found = Digest.Of(content);
+        return found == digest ? content : throw new EngineException(ErrorKind.Internal, $"blob {digest} is damaged on disk: its content has the digest {found}");
+    }
+
+    /// <summary>Whether the blob is there.</summary>
+    public bool Exists(Digest digest) => FileStatusCalls.TryStat(blobs, Name(digest), out _);
+
+    /// <summary>The blob's length in bytes.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorKind.NotFound"/>.</exception>
+    public long Size(Digest digest) =>
+        FileStatusCalls.TryStat(blobs, Name(digest), out FileStatus status)
+            ? status.Size
+            : throw new EngineException(ErrorKind.NotFound, $"blob {digest} is not in the content store");
+
+    /// <summary>Deletes the blob; readers that have it open go on. False when there was none.</summary>
+    public bool Delete(Digest digest)
+    {
+        try
+        {
+            Paths.Unlink(blobs, Name(digest));
+            return true;
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>All blobs, in no order.</summary>
+    public IEnumerable<Digest> List()
+    {
+        foreach (string path in Directory.EnumerateFiles(root.PathOf("content/blobs/sha256")))
+        {
+            if (Digest.TryParse("sha256:" + Path.GetFileName(path), out Digest digest))
+            {
+                yield return digest;
+            }
+        }
+    }
+
+    /// <summary>Waits until the names of all published blobs are on the disk.</summary>
+    public void SyncNames() => FileData.Sync(blobs);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        blobs.Dispose();
+        ingest.Dispose();
+    }
+
+    // An existing blob of the same digest has the same bytes; replacing it is harmless and needs no test before.
+    internal void Publish(byte[] name, Digest digest) => Paths.Rename(ingest, name, blobs, Name(digest));
+
+    internal void Discard(byte[] name) => Paths.Unlink(ingest, name);
+
+    private static byte[] Name(Digest digest) => Encoding.ASCII.GetBytes(digest.Hex);
+}

@@ -1,0 +1,140 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+
+namespace Berth.Storage.Layers;
+
+/// <summary>
+/// A bounded queue of byte blocks between one asynchronous producer and one thread that reads it as a stream, so that receiving and hashing
+/// overlap with inflating and writing. Each side can end it: the producer by <see cref="Complete"/>, the reader by <see cref="Abandon"/>.
+/// </summary>
+internal sealed class BlockPipe : IDisposable
+{
+    private const int BlockSize = 256 << 10;
+    private const int Depth = 8;
+    private readonly SemaphoreSlim free = new(Depth);
+    private readonly SemaphoreSlim filled = new(0);
+    private readonly ConcurrentQueue<ArraySegment<byte>> blocks = new();
+    private readonly CancellationTokenSource abandoned = new();
+    private Exception? failure;
+    private volatile bool completed;
+
+    public BlockPipe() => Reader = new BlockReader(this);
+
+    /// <summary>The reading end, for one thread.</summary>
+    public Stream Reader { get; }
+
+    /// <summary>Signalled once the reader wants no more.</summary>
+    public CancellationToken Abandoned => abandoned.Token;
+
+    /// <summary>A block to fill once there is room; to be given back by <see cref="Push"/>.</summary>
+    /// <exception cref="OperationCanceledException">The reader has abandoned, or the token says so.</exception>
+    public async ValueTask<byte[]> RentAsync(CancellationToken cancellationToken)
+    {
+        await free.WaitAsync(cancellationToken);
+        abandoned.Token.ThrowIfCancellationRequested();
+        return ArrayPool<byte>.Shared.Rent(BlockSize);
+    }
+
+    /// <summary>The same for a producer that is a thread.</summary>
+    public byte[] Rent()
+    {
+        free.Wait(abandoned.Token);
+        return ArrayPool<byte>.Shared.Rent(BlockSize);
+    }
+
+    /// <summary>Passes <paramref name="count"/> bytes (more than 0) of a rented block on.</summary>
+    public void Push(byte[] block, int count)
+    {
+        blocks.Enqueue(new ArraySegment<byte>(block, 0, count));
+        filled.Release();
+    }
+
+    /// <summary>Ends the stream: after all pushed blocks the reader gets its end, or <paramref name="error"/>.</summary>
+    public void Complete(Exception? error = null)
+    {
+        failure = error;
+        completed = true;
+        filled.Release();
+    }
+
+    /// <summary>The reader wants no more; the producer's next wait is cancelled.</summary>
+    public void Abandon() => abandoned.Cancel();
+
+    public void Dispose()
+    {
+        Reader.Dispose();
+        free.Dispose();
+        filled.Dispose();
+        abandoned.Dispose();
+    }
+
+    private sealed class BlockReader(BlockPipe pipe) : Stream
+    {
+        private ArraySegment<byte> current;
+        private bool ended;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override int Read(Span<byte> buffer)
+        {
+            if (buffer.IsEmpty || (current.Count == 0 && !Next()))
+            {
+                return 0;
+            }
+
+            int count = Math.Min(buffer.Length, current.Count);
+            current.AsSpan(0, count).CopyTo(buffer);
+            current = current[count..];
+            if (current.Count == 0)
+            {
+                ArrayPool<byte>.Shared.Return(current.Array!);
+                current = default;
+                pipe.free.Release();
+            }
+
+            return count;
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+        public override void Flush()
+        {
+            // A reader has nothing to flush.
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        private bool Next()
+        {
+            if (ended)
+            {
+                return false;
+            }
+
+            pipe.filled.Wait();
+            if (pipe.blocks.TryDequeue(out current))
+            {
+                return true;
+            }
+
+            ended = pipe.completed;
+            return pipe.failure is null ? false : throw new IOException("the archive's sender failed: " + pipe.failure.Message, pipe.failure);
+        }
+    }
+}
