@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Builds everything, runs every gate and every test. The last line is 'N passed, N failed'; the exit status says the same.
+# usage: sudo ./test.sh
+set -uo pipefail
+source "$(dirname "$0")/eng/common.sh"
+need_root ./test.sh
+cd "$root" || exit 1
+
+passed=0 failed=0 failures=()
+results=$root/out/test-results
+rm -rf "$results"
+mkdir -p "$results"
+
+# A gate is one check: its output is shown when it fails.
+gate() {
+    local name=$1 start=$SECONDS
+    shift
+    say "$name"
+    if "$@" >"$results/gate.log" 2>&1; then
+        passed=$((passed + 1))
+        note "ok ($((SECONDS - start)) s)"
+    else
+        cat "$results/gate.log"
+        failed=$((failed + 1)) failures+=("$name")
+        note "FAILED ($((SECONDS - start)) s)"
+    fi
+}
+
+verdict() {
+    if [ ${#failures[@]} -gt 0 ]; then
+        printf '\nfailed:\n'
+        printf '    %s\n' "${failures[@]}"
+    fi
+    printf '%d passed, %d failed\n' "$passed" "$failed"
+    [ "$failed" = 0 ]
+    exit
+}
+
+# Adds one project's counts to the sums. A run that leaves no result file counts as one failure.
+run_tests() {
+    local project=$1 file=$results/$1.trx start=$SECONDS counters p f s names
+    say "$project"
+    dotnet test "tests/$project" -c Release --no-build --artifacts-path out/obj/tests \
+        --logger "trx;LogFileName=$file" --blame-hang-timeout 10m --blame-hang-dump-type none >"$results/$project.log" 2>&1
+    local status=$?
+    counters=$(grep -o '<Counters [^>]*' "$file" 2>/dev/null)
+    count() { sed -n "s/.* $1=\"\([0-9]*\)\".*/\1/p" <<<"$counters"; }
+    p=$(count passed) f=$(count failed) s=$(count total)
+    if [ -z "$p" ] || { [ "$status" != 0 ] && [ "$f" = 0 ]; } || [ "$s" = 0 ]; then
+        cat "$results/$project.log"
+        failed=$((failed + 1)) failures+=("$project did not finish (exit status $status)")
+    fi
+    if [ -n "$p" ]; then
+        s=$((s - p - f))
+        passed=$((passed + p)) failed=$((failed + f))
+        note "$p passed, $f failed, $s skipped ($((SECONDS - start)) s)"
+        if [ "$s" -gt 0 ]; then grep -h -A1 '\[SKIP\]' "$results/$project.log" | grep -v '^--' | sed 's/^ */    /'; fi
+        if [ "$f" -gt 0 ]; then
+            sed -n '/\[FAIL\]/,/^$/p' "$results/$project.log" | head -n 200
+            mapfile -t names < <(grep -o '<UnitTestResult [^>]*outcome="Failed"' "$file" | sed 's/.*testName="\([^"]*\)".*/\1/')
+            failures+=("${names[@]}")
+        fi
+    fi
+}
+
+if ! eng/prepare --tests; then
+    failed=1 failures+=("eng/prepare")
+    verdict
+fi
+need_dotnet
+
+gate "native build of the three executables, without warnings" eng/build
+sed -n '/==> sizes/,$p' "$results/gate.log" | sed 1d
+gate "compiles for linux-arm64" eng/build --check-arm64
+gate "compiles for net10.0" eng/build --check-next
+gate "build of the solution and its tests, without warnings" dotnet build Berth.slnx -c Release --artifacts-path out/obj/tests -v q -clp:NoSummary
+gate "format" dotnet format whitespace Berth.slnx --no-restore --verify-no-changes
+eng/longest
+
+for folder in tests/*.Tests; do
+    [ "$(basename "$folder")" = Berth.EndToEnd.Tests ] || run_tests "$(basename "$folder")"
+done
+# Last and alone: it measures times and memory.
+run_tests Berth.EndToEnd.Tests
+verdict
