@@ -8,7 +8,7 @@ namespace Berth.Storage.Content;
 /// <summary>
 /// Blobs by their SHA-256 in <c>content/blobs/sha256</c>. A blob becomes visible only under the digest that was computed while it was written.
 /// <para>Durability: <see cref="ContentWriter.Publish"/> neither syncs the bytes nor the name. Whoever publishes calls
-/// <see cref="StorageRoot.SyncFileSystem"/> before (one wait for any number of blobs) and <see cref="SyncNames"/> after, then commits the record that
+/// <see cref="SyncFileSystem"/> before (one wait for any number of blobs) and <see cref="SyncNames"/> after, then commits the record that
 /// refers to the blobs. A blob without record is deleted at the next start.</para>
 /// Safe for concurrent use.
 /// </summary>
@@ -110,6 +110,9 @@ public sealed class ContentStore : IDisposable
             }
         }
     }
+
+    /// <summary>Waits until all that was written so far to the data root's file system is on the disk: blobs, and layers beside them.</summary>
+    public void SyncFileSystem() => root.SyncFileSystem();
 
     /// <summary>Waits until the names of all published blobs are on the disk.</summary>
     public void SyncNames() => FileData.Sync(blobs);

@@ -25,6 +25,11 @@ public sealed class Journal : IAsyncDisposable
         writer = Task.Run(WriteAsync);
     }
 
+    /// <summary>
+    /// Whether a sync has failed: no commit is accepted any more, and whether the last ones are on the disk only the next start tells.
+    /// </summary>
+    public bool HasFailed => file.HasFailed;
+
     /// <summary>Opens and replays the journal below <paramref name="root"/>; makes it when there is none. A tail that a crash left half written is cut off.</summary>
     /// <exception cref="EngineException"><see cref="ErrorKind.Internal"/> when acknowledged data is damaged; the file is left as it is.</exception>
     public static Journal Open(StorageRoot root)

@@ -17,7 +17,7 @@ internal sealed class JournalFile : IDisposable
     private FileDescriptor file;
     private ulong identity;
     private ulong sequence;
-    private bool failed;
+    private volatile bool failed;
 
     private JournalFile(FileDescriptor folder, string path, FileDescriptor file)
     {
@@ -28,6 +28,9 @@ internal sealed class JournalFile : IDisposable
 
     /// <summary>The state after the last append.</summary>
     public State State { get; private set; } = State.Empty;
+
+    /// <summary>Whether a sync has failed, so that what the disk holds is unknown and nothing more is written.</summary>
+    public bool HasFailed => failed;
 
     /// <summary>Bytes of the file.</summary>
     public long Length { get; private set; }

@@ -1,0 +1,49 @@
+using Berth.Model;
+using Berth.Model.Oci.Image;
+
+namespace Berth.Storage.Images;
+
+/// <summary>One image as the store knows it; an immutable snapshot.</summary>
+public sealed record ImageRecord
+{
+    /// <summary>The image's id: digest of its configuration document.</summary>
+    public required Digest Id { get; init; }
+
+    /// <summary>Digest of its manifest.</summary>
+    public required Digest Manifest { get; init; }
+
+    /// <summary>The configuration document, parsed.</summary>
+    public required ImageConfig Config { get; init; }
+
+    /// <summary>The names that lead to it, sorted; empty for a dangling image.</summary>
+    public required IReadOnlyList<ImageReference> References { get; init; }
+
+    /// <summary>Bytes of its unpacked layers: regular files, hard links once, and texts of symbolic links, summed over the layers.</summary>
+    public required long Size { get; init; }
+
+    /// <summary>Chain ids of its layers, lowest first; what a snapshotter takes.</summary>
+    public required IReadOnlyList<Digest> ChainIds { get; init; }
+
+    /// <summary>When a name last came to it; null when none ever did.</summary>
+    public DateTimeOffset? LastTagged { get; init; }
+
+    /// <summary>Blobs that its manifest names as layers.</summary>
+    internal IReadOnlyList<Digest> LayerBlobs { get; init; } = [];
+}
+
+/// <summary>What an imported root file system gets besides its content.</summary>
+/// <param name="RunConfig">Defaults for containers; null for none.</param>
+/// <param name="Message">The comment of the image and its history.</param>
+/// <param name="Platform">What the content is for; null for the host's.</param>
+/// <param name="Reference">The name; without tag it is <c>latest</c>; null leaves the image without name.</param>
+public sealed record ImportOptions(ImageRunConfig? RunConfig, string? Message, Platform? Platform, ImageReference? Reference);
+
+/// <summary>The containers that were made from an image.</summary>
+public sealed record ImageUse(IReadOnlyList<ContainerId> Running, IReadOnlyList<ContainerId> Stopped)
+{
+    /// <summary>No container.</summary>
+    public static ImageUse None { get; } = new([], []);
+}
+
+/// <summary>One thing that a removal did, as docker's API lists it: a name (familiar form) or an id (image, then chain ids of layers). Exactly one is set.</summary>
+public sealed record ImageRemoval(string? Untagged, string? Deleted);
