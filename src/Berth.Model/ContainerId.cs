@@ -13,12 +13,19 @@ public readonly record struct ContainerId
     /// <summary>The first twelve digits, as `ps` shows them.</summary>
     public string Short => ToString()[..12];
 
-    /// <summary>A new random identity.</summary>
+    /// <summary>A new random identity; its short form is never a number, since that becomes the container's host name, which tools would take for an address.</summary>
     public static ContainerId Create()
     {
         Span<byte> random = stackalloc byte[32];
-        RandomNumberGenerator.Fill(random);
-        return new ContainerId(Convert.ToHexStringLower(random));
+        while (true)
+        {
+            RandomNumberGenerator.Fill(random);
+            var id = new ContainerId(Convert.ToHexStringLower(random));
+            if (id.Short.Any(char.IsAsciiLetter))
+            {
+                return id;
+            }
+        }
     }
 
     /// <summary>Parses 64 lower-case hexadecimal digits.</summary>

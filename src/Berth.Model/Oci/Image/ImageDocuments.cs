@@ -67,8 +67,8 @@ public sealed record ImageRunConfig
     public Dictionary<string, JsonElement>? Volumes { get; init; }
     public bool? ArgsEscaped { get; init; }
 
-    /// <summary>Docker's fields that this record does not name, kept as received (Healthcheck, OnBuild, Shell).</summary>
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Other { get; init; }
+    /// <summary>Docker's fields that this record does not name, kept as received (Healthcheck, OnBuild, Shell). Settable: the source generator cannot bind an init-only one.</summary>
+    [JsonExtensionData] public Dictionary<string, JsonElement>? Other { get; set; }
 }
 
 /// <summary>The layers' uncompressed digests, lowest first.</summary>

@@ -1,0 +1,117 @@
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+
+namespace Berth.Architecture.Tests;
+
+/// <summary>Which project may see which. A new edge is a decision: it is written here and recorded under docs/decisions.</summary>
+public sealed partial class DirectionTests
+{
+    private static readonly Dictionary<string, string[]> AllowedReferences = new(StringComparer.Ordinal)
+    {
+        ["Berth.Model"] = [],
+        ["Berth.Linux"] = [],
+        ["Berth.Api"] = ["Berth.Model"],
+        ["Berth.Registry"] = ["Berth.Model"],
+        ["Berth.Runtime"] = ["Berth.Linux", "Berth.Model"],
+        ["Berth.Storage"] = ["Berth.Linux", "Berth.Model"],
+        ["Berth.Network"] = ["Berth.Linux", "Berth.Model"],
+        ["Berth.RuntimeHost"] = ["Berth.Runtime", "Berth.Linux", "Berth.Model"],
+        ["Berth.Build"] = ["Berth.Storage", "Berth.Model"],
+        ["Berth.Engine"] = ["Berth.Build", "Berth.Network", "Berth.Registry", "Berth.Runtime", "Berth.Storage", "Berth.Model"],
+        ["Berth.RegistryServer"] = ["Berth.Storage", "Berth.Model"],
+        ["Berth.Daemon"] =
+        [
+            "Berth.Api", "Berth.Engine", "Berth.RegistryServer", "Berth.Model",
+            "Berth.Storage", "Berth.Runtime", "Berth.Network", "Berth.Registry", "Berth.Build", // for the composition root and mappings
+        ],
+        ["Berth.Client"] = ["Berth.Api", "Berth.Model"],
+        ["Berth.Compose"] = ["Berth.Client", "Berth.Api", "Berth.Model"],
+        ["Berth.Cli"] = ["Berth.Client", "Berth.Compose", "Berth.Api", "Berth.Model", "Berth.Linux"], // Linux: the user's terminal
+    };
+
+    private static readonly Dictionary<string, string[]> AllowedPackages = new(StringComparer.Ordinal)
+    {
+        ["Berth.Engine"] = ["Microsoft.Extensions.Logging.Abstractions"],
+    };
+
+    [Fact]
+    public void EveryProjectIsOnTheList()
+    {
+        Assert.NotEmpty(Repository.Projects);
+        Check.None(Repository.Projects.Keys.Except(AllowedReferences.Keys, StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void ProjectsReferToWhatTheyMay()
+    {
+        List<string> wrong = [.. from project in Repository.Projects
+                                 from reference in Repository.Items(project.Value, "ProjectReference").Select(Path.GetFileNameWithoutExtension).OfType<string>()
+                                 where !AllowedReferences.GetValueOrDefault(project.Key, []).Contains(reference, StringComparer.Ordinal)
+                                 select $"{project.Key} -> {reference}"];
+        Check.None(wrong);
+    }
+
+    [Fact]
+    public void PackagesAreOnTheList()
+    {
+        List<string> wrong = [.. from project in Repository.Projects
+                                 from package in Repository.Items(project.Value, "PackageReference")
+                                 where !AllowedPackages.GetValueOrDefault(project.Key, []).Contains(package, StringComparer.Ordinal)
+                                 select $"{project.Key} uses {package}"];
+        Check.None(wrong);
+    }
+
+    [Fact]
+    public void ShippedProjectsKnowNothingOfTests()
+    {
+        string[] words = ["xunit", "Microsoft.NET.Test.Sdk", "/tests/", ".Tests"];
+        List<string> wrong = [.. from project in Repository.Projects
+                                 from word in words
+                                 where project.Value.ToString().Contains(word, StringComparison.OrdinalIgnoreCase)
+                                 select $"{project.Key} names {word}"];
+        Check.None(wrong);
+    }
+
+    [Fact]
+    public void ReferencesDoNotPassThrough()
+    {
+        XDocument props = XDocument.Load(Path.Combine(Repository.Root, "Directory.Build.props"));
+        Assert.Equal("true", props.Descendants("DisableTransitiveProjectReferences").Single().Value);
+        Assert.DoesNotContain(Repository.Projects.Values, static project => project.Descendants("DisableTransitiveProjectReferences").Any());
+    }
+
+    /// <summary>In the CLI only the terminal may be driven by system calls.</summary>
+    [Fact]
+    public void CliUsesLinuxForTheTerminalOnly()
+    {
+        List<string> wrong = [.. from file in Repository.Sources
+                                 where file.Project == "Berth.Cli"
+                                 from Match use in UsesLinux().Matches(file.Code)
+                                 where !use.Groups["part"].Value.StartsWith(".Terminal", StringComparison.Ordinal) && use.Groups["part"].Length > 0
+                                 select file.At(use.Index) + " " + use.Value];
+        Check.None(wrong);
+    }
+
+    /// <summary>Endpoints speak to Engine; what lies below it is named where objects are put together and where its values are mapped.</summary>
+    [Fact]
+    public void DaemonNamesStoresInItsCompositionRootOnly()
+    {
+        List<string> wrong = [.. from file in Repository.Sources
+                                 where file.Project == "Berth.Daemon"
+                                    && Path.GetFileName(file.Path) != "DaemonHost.cs"
+                                    && !file.Path.StartsWith("src/Berth.Daemon/Mapping/", StringComparison.Ordinal)
+                                 from Match use in UsesStores().Matches(file.Code)
+                                 where !ValuesThatPassThrough.Contains(use.Groups["space"].Value)
+                                 select file.At(use.Index) + " " + use.Value];
+        Check.None(wrong);
+    }
+
+    // Records of images and streams of a shim cross Engine as they are; their namespaces hold the stores' own types too.
+    private static readonly HashSet<string> ValuesThatPassThrough = new(StringComparer.Ordinal) { "Berth.Storage.Images", "Berth.Runtime.Shims" };
+
+    [GeneratedRegex(@"\bBerth\.Linux(?<part>(\.\w+)*)", RegexOptions.ExplicitCapture)]
+    private static partial Regex UsesLinux();
+
+    [GeneratedRegex(@"\b(?<space>Berth\.(Storage|Runtime|Network|Registry|Build)(\.\w+)*)", RegexOptions.ExplicitCapture)]
+    private static partial Regex UsesStores();
+}
