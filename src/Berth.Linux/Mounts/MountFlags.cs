@@ -32,7 +32,7 @@ public enum MountFlags : uint
 [Flags]
 public enum MountAttributes : ulong
 {
-    MOUNT_ATTR_RELATIME = 0,
+    None = 0,
     MOUNT_ATTR_RDONLY = 1,
     MOUNT_ATTR_NOSUID = 2,
     MOUNT_ATTR_NODEV = 4,

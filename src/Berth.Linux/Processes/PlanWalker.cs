@@ -81,10 +81,10 @@ internal static unsafe class PlanWalker
                 return;
             }
 
-            if (op->SaveTo >= 0)
-                registers[op->SaveTo] = result;
             if (result != -1)
             {
+                if (op->SaveTo >= 0)
+                    registers[op->SaveTo] = result;
                 i += op->SkipOnSuccess;
                 continue;
             }

@@ -215,7 +215,7 @@ public readonly struct PlanStep
         this.index = index;
     }
 
-    /// <summary>The result goes to <paramref name="register"/>, also when it is -1 and tolerated.</summary>
+    /// <summary>The result of a success goes to <paramref name="register"/>; an error leaves it as it was.</summary>
     public unsafe PlanStep SaveTo(PlanRegister register)
     {
         plan.OpAt(index)->SaveTo = (sbyte)register.Index;

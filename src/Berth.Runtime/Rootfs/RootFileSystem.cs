@@ -1,0 +1,100 @@
+using Berth.Linux;
+using Berth.Linux.Files;
+using Berth.Linux.Mounts;
+using Berth.Linux.Namespaces;
+using Berth.Model;
+
+namespace Berth.Runtime.Rootfs;
+
+/// <summary>Makes a container's root file system as a detached mount: it is attached nowhere on the host, and nobody else can reach it.</summary>
+internal static class RootFileSystem
+{
+    private const int PageSize = 4096;
+
+    /// <summary>Performs the mount that Storage asked for, or shows the folder as it is when there is none.</summary>
+    /// <param name="mounts">None or one.</param>
+    /// <param name="rootPath">The specification's root, absolute.</param>
+    /// <exception cref="LinuxException">The kernel refuses; names layer or option.</exception>
+    /// <exception cref="NotSupportedException">More than one mount.</exception>
+    public static FileDescriptor Open(IReadOnlyList<Mount> mounts, string rootPath)
+    {
+        if (mounts.Count > 1)
+            throw new NotSupportedException($"a root file system is made of one mount, not of {mounts.Count}");
+        if (mounts.Count == 0)
+            return Bind(rootPath, MountOptions.Parse("bind", ["rbind"]));
+        Mount mount = mounts[0];
+        MountOptions options = MountOptions.Parse(mount.Type, mount.Options);
+        if (options.IsBind)
+            return Bind(mount.Source, options);
+        try
+        {
+            return MountCalls.Create(mount.Type, mount.Source, Modern(options), options.Set);
+        }
+        catch (LinuxException e) when (mount.Type == "overlay" && e.Errno == Errno.EINVAL && e.Subject.Contains("lowerdir+", StringComparison.Ordinal))
+        {
+            return MountClassic(mount, options, rootPath); // "lowerdir+" came with Linux 6.5
+        }
+    }
+
+    private static FileDescriptor Bind(string source, MountOptions options)
+    {
+        FileDescriptor tree = MountCalls.Clone(Paths.WorkingFolder, source, options.IsRecursive);
+        try
+        {
+            MountCalls.SetAttributes(tree, MountAttributes.None, MountAttributes.None, MountFlags.MS_PRIVATE, recursive: true);
+            if ((options.Set | options.Clear) != MountAttributes.None)
+                MountCalls.SetAttributes(tree, options.Set, options.Clear, MountFlags.None, recursive: false);
+            return tree;
+        }
+        catch
+        {
+            tree.Dispose();
+            throw;
+        }
+    }
+
+    // One layer each: no limit by the length of the string, and no escaping of ':' and ','.
+    private static IEnumerable<string> Modern(MountOptions options)
+    {
+        foreach (string option in options.Data.Concat(options.FileSystemFlags))
+            yield return option.StartsWith("lowerdir=", StringComparison.Ordinal) ? "lowerdir+" + option["lowerdir".Length..] : option;
+    }
+
+    // In a mount namespace of a thread of its own, so that the host's never shows it; the detached copy outlives the thread.
+    private static FileDescriptor MountClassic(Mount mount, MountOptions options, string at)
+    {
+        string data = ClassicData(options);
+        if (data.Length >= PageSize)
+            throw new LinuxException(Errno.E2BIG, "mount", $"overlay with options of {data.Length} bytes; before Linux 6.5 at most {PageSize - 1}");
+        FileDescriptor? result = null;
+        Exception? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                NamespaceCalls.UnshareMounts();
+                MountCalls.Mount(null, "/", null, MountFlags.MS_REC | MountFlags.MS_PRIVATE, null);
+                MountCalls.Mount(mount.Source, at, mount.Type, options.Classic, data);
+                result = MountCalls.Clone(Paths.WorkingFolder, at, recursive: false);
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+        }, 256 << 10);
+        thread.Start();
+        thread.Join();
+        return result ?? throw new LinuxException((failure as LinuxException)?.Errno ?? Errno.EIO, "mount", $"overlay: {failure?.Message}");
+    }
+
+    private static string ClassicData(MountOptions options)
+    {
+        const string Lower = "lowerdir=";
+        IEnumerable<string> lower = options.Data.Where(static o => o.StartsWith(Lower, StringComparison.Ordinal)).Select(static o => Escape(o[Lower.Length..]));
+        IEnumerable<string> rest = options.Data.Where(static o => !o.StartsWith(Lower, StringComparison.Ordinal));
+        return string.Join(',', rest.Prepend(Lower + string.Join(':', lower)));
+    }
+
+    private static string Escape(string path) =>
+        path.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(":", "\\:", StringComparison.Ordinal).Replace(",", "\\,", StringComparison.Ordinal);
+}
