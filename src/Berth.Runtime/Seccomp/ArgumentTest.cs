@@ -24,8 +24,10 @@ internal readonly record struct ArgumentTest(uint Index, ArgumentOperator Operat
     // struct seccomp_data: nr, arch, instruction_pointer, then six 64-bit arguments.
     private const uint FirstArgument = 16;
 
-    public static ArgumentTest Parse(SeccompArgument argument, string where)
+    public static ArgumentTest Parse(SeccompArgument? argument, string where)
     {
+        if (argument is null)
+            throw SeccompAction.Invalid($"{where}: an argument's comparison is null");
         if (argument.Index > MaxIndex)
             throw SeccompAction.Invalid($"{where}: argument index {argument.Index}; calls have arguments 0 to {MaxIndex}");
         ArgumentOperator op = argument.Op switch

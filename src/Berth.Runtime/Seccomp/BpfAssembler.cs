@@ -29,6 +29,13 @@ internal sealed class BpfAssembler
     private ulong[] _code = new ulong[512];
     private int _count;
 
+    /// <summary>Makes what is written next go on at <paramref name="place"/>.</summary>
+    public void ContinueAt(int place)
+    {
+        if (place != _count - 1)
+            Emit(JumpAlways, 0, 0, (uint)(_count - place - 1));
+    }
+
     /// <summary>Loads the 32-bit word at <paramref name="offset"/> of <c>struct seccomp_data</c>.</summary>
     public int Load(uint offset) => Emit(LoadWord, 0, 0, offset);
 

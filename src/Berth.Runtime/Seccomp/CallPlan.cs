@@ -13,6 +13,7 @@ internal sealed class CallPlan(SeccompRules rules)
 
     private readonly List<Range> _ranges = [];
     private readonly List<ulong> _chain = [];
+    private int[] _byRank = [];
 
     /// <summary>Adds a range that ends where the next begins; ranges come in ascending order.</summary>
     public void AddConstant(uint first, uint action)
@@ -84,15 +85,16 @@ internal sealed class CallPlan(SeccompRules rules)
     {
         if (rules.Rules.Count >= 1 << RuleBits)
             throw SeccompAction.Invalid($"{rules.Rules.Count} rules; at most {(1 << RuleBits) - 1} are possible");
-        int[] order = [.. Enumerable.Range(0, rules.Rules.Count).OrderBy(i => SeccompAction.Severity(rules.Rules[i].Action))];
-        _byRank = order;
-        var ranks = new int[order.Length];
-        for (int i = 0; i < order.Length; i++)
-            ranks[order[i]] = i;
+        var keys = new long[rules.Rules.Count];
+        for (int i = 0; i < keys.Length; i++)
+            keys[i] = ((long)SeccompAction.Severity(rules.Rules[i].Action) << 32) | (uint)i;
+        Array.Sort(keys);
+        _byRank = Array.ConvertAll(keys, key => (int)(uint)key);
+        var ranks = new int[keys.Length];
+        for (int i = 0; i < ranks.Length; i++)
+            ranks[_byRank[i]] = i;
         return ranks;
     }
-
-    private int[] _byRank = [];
 
     private static ulong Entry(int number, int rank, int selector) =>
         ((ulong)(uint)number << 32) | ((ulong)(uint)rank << ViaBits) | (uint)selector;

@@ -65,7 +65,7 @@ public static class DockerProfile
         string native = SyscallAbis.Of(host)[0].OciName();
         foreach (DockerArchitecture entry in map)
         {
-            if (entry.Architecture == native)
+            if (entry?.Architecture == native)
                 return [native, .. entry.SubArchitectures ?? []];
         }
 

@@ -50,7 +50,7 @@ public static class SeccompCompiler
             plan.Add(abis[i]);
             if (i + 1 < abis.Length && abis[i + 1] == SyscallAbi.X32)
                 AddX32(plan, listed[i + 1], rules.Default);
-            plan.Emit(code);
+            code.ContinueAt(plan.Emit(code));
             int start = code.Load(NumberOffset);
             wrongArchitecture = code.IfEqual(abis[i].AuditArch(), start, wrongArchitecture);
         }

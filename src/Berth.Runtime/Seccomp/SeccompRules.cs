@@ -44,7 +44,8 @@ internal sealed class SeccompRules
     private void Add(SeccompRule rule, int index)
     {
         string where = $"rule {index}";
-        if (rule.Names.Count == 0)
+        // Documents from outside can hold null where the type says otherwise.
+        if (rule?.Names is not { Count: > 0 })
             throw SeccompAction.Invalid($"{where} names no system call");
         uint action = SeccompAction.Parse(rule.Action, rule.ErrnoRet, where);
         IReadOnlyList<SeccompArgument> arguments = rule.Args ?? [];

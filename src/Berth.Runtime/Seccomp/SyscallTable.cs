@@ -22,7 +22,7 @@ internal static class SyscallTable
     {
         Span<byte> key = stackalloc byte[NameWidth];
         key.Fill((byte)' ');
-        if (name.Length is 0 or > NameWidth || Ascii.FromUtf16(name, key, out _) != System.Buffers.OperationStatus.Done)
+        if (name.Length is 0 or > NameWidth || name[^1] == ' ' || Ascii.FromUtf16(name, key, out _) != System.Buffers.OperationStatus.Done)
             return -1;
         int low = 0, high = Count - 1;
         while (low <= high)
