@@ -10,7 +10,7 @@ using Berth.Storage;
 using Berth.Storage.Content;
 using Berth.Storage.Images;
 using Berth.Storage.Metadata;
-using Berth.Storage.Snapshots;
+using Berth.Storage.Snapshots.Overlay;
 
 namespace Berth.Daemon;
 
@@ -19,14 +19,14 @@ internal sealed class DaemonHost : IAsyncDisposable
 {
     private const UnixFileMode SocketMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
     private readonly DaemonOptions options;
-    private readonly WebApplication web;
-    private readonly Stack<IAsyncDisposable> owned;
+    private readonly WebApplication application;
+    private readonly Stack<IAsyncDisposable> resources;
 
     private DaemonHost(DaemonOptions options, WebApplication web, Stack<IAsyncDisposable> owned)
     {
         this.options = options;
-        this.web = web;
-        this.owned = owned;
+        application = web;
+        resources = owned;
     }
 
     /// <summary>Opens the roots, restores containers, then listens: the first request finds everything in place.</summary>
@@ -46,12 +46,12 @@ internal sealed class DaemonHost : IAsyncDisposable
     }
 
     /// <summary>Completes when the process is asked to end.</summary>
-    public Task WaitAsync() => web.WaitForShutdownAsync();
+    public Task WaitAsync() => application.WaitForShutdownAsync();
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await ReleaseAsync(owned);
+        await ReleaseAsync(resources);
         foreach (string host in options.Hosts)
         {
             if (ListenAddress.Parse(host).SocketPath is { } path)

@@ -6,7 +6,7 @@ using Berth.Engine.Containers;
 using Berth.Engine.Images;
 using Berth.Model;
 using Berth.Runtime.Shims;
-using Berth.Storage.Images;
+using ContainerConfig = Berth.Engine.Containers.ContainerConfig;
 
 namespace Berth.Daemon.Endpoints;
 
@@ -123,9 +123,9 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
         ContainerConfig config = info.Record.Config;
         bool wantsLogs = context.GetBoolean("logs");
         bool wantsStream = context.GetBoolean("stream");
-        AttachStreams streams = (context.GetBoolean("stdin") && config.OpenStdin ? AttachStreams.Stdin : 0)
-            | (context.GetBoolean("stdout") ? AttachStreams.Stdout : 0)
-            | (context.GetBoolean("stderr") ? AttachStreams.Stderr : 0);
+        AttachStreams streams = (context.GetBoolean("stdin") && config.OpenStdin ? AttachStreams.Stdin : AttachStreams.None)
+            | (context.GetBoolean("stdout") ? AttachStreams.Stdout : AttachStreams.None)
+            | (context.GetBoolean("stderr") ? AttachStreams.Stderr : AttachStreams.None);
         DetachKeys? detach = config.Tty && streams.HasFlag(AttachStreams.Stdin) ? DetachKeys.Parse(context.GetText("detachKeys")) : null;
         AttachSession? session = wantsStream ? await containers.AttachAsync(id, streams, context.RequestAborted) : null;
         try

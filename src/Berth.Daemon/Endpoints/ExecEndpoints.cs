@@ -66,13 +66,18 @@ internal sealed class ExecEndpoints(ContainerService containers)
         }
 
         ExecRequest asked = session.Request;
-        AttachStreams streams = (asked.AttachStdin ? AttachStreams.Stdin : 0) | (asked.AttachStdout ? AttachStreams.Stdout : 0) | (asked.AttachStderr ? AttachStreams.Stderr : 0);
+        AttachStreams streams = (asked.AttachStdin ? AttachStreams.Stdin : AttachStreams.None)
+            | (asked.AttachStdout ? AttachStreams.Stdout : AttachStreams.None)
+            | (asked.AttachStderr ? AttachStreams.Stderr : AttachStreams.None);
         ShimStream stream = (await containers.StartExecAsync(session.Id, streams, context.RequestAborted))!; // streams were asked for
         await using (stream)
         {
             using HijackedConnection client = await HijackedConnection.TakeAsync(context, asked.Tty);
             DetachKeys? detach = asked.Tty && asked.AttachStdin ? DetachKeys.Parse(asked.DetachKeys) : null;
-            await StreamPump.RunAsync(client, stream, asked.AttachStdin, detach, context.RequestAborted);
+            if (await StreamPump.RunAsync(client, stream, asked.AttachStdin, detach, context.RequestAborted))
+            {
+                await session.Exited.WaitAsync(context.RequestAborted); // clients ask for the exit status as soon as the stream ends
+            }
         }
     }
 

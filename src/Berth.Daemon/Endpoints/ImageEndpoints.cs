@@ -5,7 +5,6 @@ using Berth.Daemon.Mapping;
 using Berth.Engine.Images;
 using Berth.Model;
 using Berth.Storage.Images;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace Berth.Daemon.Endpoints;
 
@@ -80,7 +79,6 @@ internal sealed class ImageEndpoints(ImageService images)
             throw new EngineException(ErrorKind.NotImplemented, $"fromSrc \"{source}\" is not supported yet; send the archive itself with fromSrc=-");
         }
 
-        context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = null;
         ImportOptions options = ImportMapping.Map(context);
         ImageRecord image = await images.ImportAsync(context.Request.Body, options, context.RequestAborted);
         context.Response.ContentType = "application/json";

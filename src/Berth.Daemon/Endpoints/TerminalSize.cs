@@ -11,7 +11,7 @@ internal static class TerminalSize
 
     private static int One(HttpContext context, string name) => context.GetInteger(name) switch
     {
-        >= 0 and <= ushort.MaxValue and var value => value.Value,
+        >= 0 and <= ushort.MaxValue and var value => value,
         var other => throw new EngineException(ErrorKind.InvalidArgument, $"invalid terminal size {name}={other}: wanted 0 to {ushort.MaxValue}"),
     };
 }

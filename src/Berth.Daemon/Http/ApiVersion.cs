@@ -1,9 +1,11 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Berth.Model;
 
 namespace Berth.Daemon.Http;
 
 /// <summary>The API version a request speaks, from the first part of its path; 1.51 without one.</summary>
+[StructLayout(LayoutKind.Auto)]
 internal readonly record struct ApiVersion(int Major, int Minor)
 {
     public static readonly ApiVersion Current = new(1, 51);

@@ -30,8 +30,8 @@ internal sealed class HijackedConnection : IDisposable
     /// </summary>
     public static async Task<HijackedConnection> TakeAsync(HttpContext context, bool isTerminal)
     {
-        Socket socket = context.Features.GetRequiredFeature<IConnectionSocketFeature>().Socket;
-        PipeReader input = context.Features.GetRequiredFeature<IConnectionTransportFeature>().Transport.Input;
+        Socket clientSocket = Feature<IConnectionSocketFeature>(context).Socket;
+        PipeReader clientInput = Feature<IConnectionTransportFeature>(context).Transport.Input;
         bool isUpgrade = context.Request.Headers.Connection.ToString().Contains("upgrade", StringComparison.OrdinalIgnoreCase);
         string mediaType = isTerminal || !context.GetApiVersion().IsAtLeast(1, 42) ? StreamFraming.RawMediaType : StreamFraming.MultiplexedMediaType;
         var head = new StringBuilder(isUpgrade ? "HTTP/1.1 101 UPGRADED\r\n" : "HTTP/1.1 200 OK\r\n").Append("Content-Type: ").Append(mediaType).Append("\r\n");
@@ -46,7 +46,7 @@ internal sealed class HijackedConnection : IDisposable
         }
 
         head.Append("\r\n");
-        var connection = new HijackedConnection(context, socket, input);
+        var connection = new HijackedConnection(context, clientSocket, clientInput);
         await connection.WriteAsync(Encoding.ASCII.GetBytes(head.ToString()), context.RequestAborted);
         return connection;
     }
@@ -69,6 +69,9 @@ internal sealed class HijackedConnection : IDisposable
         input.AdvanceTo(result.Buffer.End);
         return bytes;
     }
+
+    private static T Feature<T>(HttpContext context) =>
+        context.Features.Get<T>() ?? throw new InvalidOperationException($"the connection offers no {typeof(T).Name}; it does not come from Kestrel's socket transport");
 
     /// <summary>Ends the connection after what was written.</summary>
     public void Dispose()

@@ -13,8 +13,9 @@ internal static class StreamPump
     /// <param name="stream">The container's side.</param>
     /// <param name="takesInput">Whether what the client sends is the process' stdin; otherwise it is read and dropped, to notice the end.</param>
     /// <param name="detach">Finds the detach keys in the input, or null.</param>
-    /// <param name="cancellationToken">The daemon's end.</param>
-    public static async Task RunAsync(HijackedConnection client, ShimStream stream, bool takesInput, DetachKeys? detach, CancellationToken cancellationToken)
+    /// <param name="cancellationToken">The client's or the daemon's end.</param>
+    /// <returns>Whether the container's side ended; false when the client went away or detached.</returns>
+    public static async Task<bool> RunAsync(HijackedConnection client, ShimStream stream, bool takesInput, DetachKeys? detach, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task input = PumpInputAsync(client, stream, takesInput, detach, stop.Token);
@@ -29,6 +30,7 @@ internal static class StreamPump
         await output.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await stop.CancelAsync();
         await input.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return output.IsCompletedSuccessfully;
     }
 
     private static async Task PumpInputAsync(HijackedConnection client, ShimStream stream, bool takesInput, DetachKeys? detach, CancellationToken cancellationToken)

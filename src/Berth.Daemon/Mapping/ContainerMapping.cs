@@ -108,7 +108,7 @@ internal static class ContainerMapping
         FinishedAt = WireTime.Format(state.FinishedAt),
     };
 
-    private static Dictionary<string, EndpointSettings?> ToNetworks(HostOptions host) => host.Network switch
+    private static Dictionary<string, EndpointSettings?> ToNetworks(ContainerHostOptions host) => host.Network switch
     {
         NetworkMode.Host => new() { ["host"] = new EndpointSettings() },
         NetworkMode.None or NetworkMode.Default => new() { ["none"] = new EndpointSettings() },
@@ -137,7 +137,7 @@ internal static class ContainerMapping
         StopTimeout = config.StopTimeout,
     };
 
-    private static HostConfig ToHostConfig(HostOptions host) => new()
+    private static HostConfig ToHostConfig(ContainerHostOptions host) => new()
     {
         LogConfig = new LogConfig { Type = host.Log.Driver, Config = host.Log.Options },
         NetworkMode = host.NetworkText,

@@ -95,7 +95,7 @@ internal static class CreateMapping
         return env ?? [];
     }
 
-    private static HostOptions MapHost(HostConfig host, NetworkingConfig? networking)
+    private static ContainerHostOptions MapHost(HostConfig host, NetworkingConfig? networking)
     {
         RefuseValue("HostConfig.RestartPolicy", host.RestartPolicy.Name, "", "no");
         RefuseValue("HostConfig.CgroupnsMode", host.CgroupnsMode, "", "private");
@@ -110,7 +110,7 @@ internal static class CreateMapping
         }
 
         NetworkMode network = MapNetwork(host.NetworkMode, networking);
-        return new HostOptions
+        return new ContainerHostOptions
         {
             Network = network,
             NetworkText = host.NetworkMode.Length == 0 ? "default" : host.NetworkMode,

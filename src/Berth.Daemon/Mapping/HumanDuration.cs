@@ -4,21 +4,24 @@ namespace Berth.Daemon.Mapping;
 internal static class HumanDuration
 {
     /// <summary>Such as <c>3 minutes</c>, <c>About an hour</c>, <c>2 weeks</c>.</summary>
-    public static string Describe(TimeSpan duration) => duration switch
+    public static string Describe(TimeSpan duration)
     {
-        { TotalSeconds: < 1 } => "Less than a second",
-        { TotalSeconds: < 2 } => "1 second",
-        { TotalSeconds: < 60 } => $"{(int)duration.TotalSeconds} seconds",
-        { TotalMinutes: < 2 } => "About a minute",
-        { TotalMinutes: < 60 } => $"{(int)duration.TotalMinutes} minutes",
-        _ when Math.Round(duration.TotalHours) is var hours => hours switch
+        int seconds = (int)Math.Min(duration.TotalSeconds, int.MaxValue);
+        int minutes = seconds / 60;
+        int hours = (int)Math.Round(duration.TotalHours);
+        return (seconds, minutes, hours) switch
         {
-            1 => "About an hour",
-            < 48 => $"{hours} hours",
-            < 24 * 7 * 2 => $"{(int)(hours / 24)} days",
-            < 24 * 30 * 2 => $"{(int)(hours / 24 / 7)} weeks",
-            < 24 * 365 * 2 => $"{(int)(hours / 24 / 30)} months",
-            _ => $"{(int)(duration.TotalHours / 24 / 365)} years",
-        },
-    };
+            ( < 1, _, _) => "Less than a second",
+            (1, _, _) => "1 second",
+            ( < 60, _, _) => $"{seconds} seconds",
+            (_, 1, _) => "About a minute",
+            (_, < 60, _) => $"{minutes} minutes",
+            (_, _, 1) => "About an hour",
+            (_, _, < 48) => $"{hours} hours",
+            (_, _, < 24 * 7 * 2) => $"{hours / 24} days",
+            (_, _, < 24 * 30 * 2) => $"{hours / 24 / 7} weeks",
+            (_, _, < 24 * 365 * 2) => $"{hours / 24 / 30} months",
+            _ => $"{hours / 24 / 365} years",
+        };
+    }
 }

@@ -23,7 +23,7 @@ internal static class CapabilitySet
 
     /// <summary>Docker's fourteen, plus and minus what was asked; <c>ALL</c> stands for every one.</summary>
     /// <exception cref="EngineException"><see cref="ErrorKind.InvalidArgument"/> for a name that is none.</exception>
-    public static IReadOnlyList<string> Resolve(HostOptions host)
+    public static IReadOnlyList<string> Resolve(ContainerHostOptions host)
     {
         if (host.Privileged)
         {

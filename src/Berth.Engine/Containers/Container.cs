@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using Berth.Model;
 using Berth.Model.Oci.Runtime;
+using Berth.Runtime.Cgroups;
 using Berth.Runtime.Host;
 using Berth.Runtime.Shims;
 using Berth.Storage.Metadata;
@@ -27,7 +28,6 @@ internal sealed class Container : IAsyncDisposable
     private volatile ContainerRecord record;
     private volatile Shim? shim;
     private Task watch = Task.CompletedTask;
-    private bool stopRequested;
 
     /// <param name="services">What the container needs of the world.</param>
     /// <param name="record">Its state as it stands in the journal.</param>
@@ -98,7 +98,7 @@ internal sealed class Container : IAsyncDisposable
                 {
                     await session.ConnectAsync(running, cancellationToken);
                 }
-                catch (IOException)
+                catch (ShimException exception) when (exception.Failure is ShimFailure.ConnectionLost or ShimFailure.WrongState)
                 {
                     throw NotRunning(); // it ended between the check and the attachment
                 }
@@ -158,7 +158,7 @@ internal sealed class Container : IAsyncDisposable
         {
             await running.KillAsync(null, signal, cancellationToken);
         }
-        catch (IOException) when (running.Exited.IsCompleted)
+        catch (ShimException exception) when (exception.Failure is ShimFailure.ConnectionLost or ShimFailure.WrongState)
         {
             // It ended first, which is what a signal is for.
         }
@@ -177,7 +177,6 @@ internal sealed class Container : IAsyncDisposable
             }
 
             end = ended.Task;
-            stopRequested = true;
         }
 
         await IgnoreEndedAsync(() => KillAsync(signal, cancellationToken));
@@ -248,13 +247,13 @@ internal sealed class Container : IAsyncDisposable
         {
             await call(RunningShim);
         }
+        catch (ShimException exception) when (exception.Failure == ShimFailure.ConnectionLost)
+        {
+            throw NotRunning();
+        }
         catch (ShimException exception)
         {
             throw Translate(exception, "OCI runtime exec failed: exec failed: ");
-        }
-        catch (IOException)
-        {
-            throw NotRunning();
         }
     }
 
@@ -264,10 +263,8 @@ internal sealed class Container : IAsyncDisposable
         Shim? found = await services.Shims.ConnectAsync(services.Options.ShimSocket(record.Id), cancellationToken);
         if (found is not null)
         {
-            ShimState state = await found.GetStateAsync(cancellationToken);
-            if (state.Pid != 0 || state.Exit is not null)
+            if (await TryAdoptAsync(found, cancellationToken))
             {
-                await AdoptAsync(found, state, cancellationToken);
                 return;
             }
 
@@ -332,7 +329,7 @@ internal sealed class Container : IAsyncDisposable
             await BundleWriter.WriteAsync(services, record, LogPath, ExitFile, networkPath, never);
             journaled = services.Journal.CommitAsync([Change(starting)], never).AsTask(); // beside the work below; awaited before it is acknowledged
             launched = await services.Shims.PrepareAsync(bundle, never);
-            launched.ExecExited += OnExecExited;
+            launched.ExecExited = OnExecExited;
             foreach (AttachSession session in TakePending())
             {
                 await session.ConnectAsync(launched, never);
@@ -342,7 +339,6 @@ internal sealed class Container : IAsyncDisposable
             await journaled;
             lock (sync)
             {
-                stopRequested = false;
                 shim = launched;
                 record = starting with { State = starting.State with { Pid = started.Pid, StartedAt = started.At } };
             }
@@ -395,11 +391,10 @@ internal sealed class Container : IAsyncDisposable
             await running.DisposeAsync();
             status ??= ExitStatusFile.TryRead(ExitFile);
             bool isLost = status is null;
-            if (isLost && await services.Shims.ConnectAsync(services.Options.ShimSocket(record.Id), CancellationToken.None) is { } again)
+            if (isLost && await services.Shims.ConnectAsync(services.Options.ShimSocket(record.Id), CancellationToken.None) is { } again
+                && await TryAdoptAsync(again, CancellationToken.None))
             {
-                // Only the connection broke.
-                await AdoptAsync(again, await again.GetStateAsync(CancellationToken.None), CancellationToken.None);
-                return;
+                return; // only the connection broke
             }
 
             await CleanRunAsync();
@@ -420,12 +415,30 @@ internal sealed class Container : IAsyncDisposable
         }
     }
 
-    private async Task AdoptAsync(Shim found, ShimState state, CancellationToken cancellationToken)
+    // False when the shim has no process: it was prepared and never started.
+    private async Task<bool> TryAdoptAsync(Shim found, CancellationToken cancellationToken)
     {
-        found.ExecExited += OnExecExited;
+        // An exec session that ends between the question and the answer is in the one or the other.
+        var early = new ConcurrentDictionary<string, ExitStatus>(StringComparer.Ordinal);
+        found.ExecExited = (execId, status) =>
+        {
+            early[execId] = status;
+            OnExecExited(execId, status);
+        };
+        ShimState state = await found.GetStateAsync(cancellationToken);
+        if (state.Pid == 0 && state.Exit is null)
+        {
+            return false;
+        }
+
         foreach (ExecState exec in state.Execs)
         {
             execs[exec.Id] = ExecSession.Restore(record.Id, exec);
+        }
+
+        foreach ((string execId, ExitStatus status) in early)
+        {
+            OnExecExited(execId, status);
         }
 
         ContainerState running = record.State with { Status = ContainerStatus.Running, Pid = state.Pid, StartedAt = state.StartedAt ?? record.State.StartedAt };
@@ -441,6 +454,7 @@ internal sealed class Container : IAsyncDisposable
         }
 
         watch = WatchAsync(found);
+        return true;
     }
 
     private async Task RecordEndAsync(ExitStatus status, string error)
@@ -566,15 +580,14 @@ internal sealed class Container : IAsyncDisposable
 
     private EngineException NotRunning() => new(ErrorKind.Conflict, $"container {record.Id} is not running");
 
-    private static int StartExitCode(Exception exception) => exception is ShimException shimException
-        ? shimException.Failure switch { StartFailure.CommandNotFound => 127, StartFailure.CommandNotExecutable => 126, _ => 128 }
+    private static int StartExitCode(Exception exception) => exception is ShimException refused
+        ? refused.StartFailure switch { StartFailure.CommandNotFound => 127, StartFailure.CommandNotExecutable => 126, _ => 128 }
         : 128;
 
     private static EngineException Translate(Exception exception, string prefix) => exception switch
     {
         EngineException known => known,
-        ShimException { Failure: StartFailure.CommandNotFound or StartFailure.CommandNotExecutable or StartFailure.InvalidConfig } refused =>
-            new EngineException(ErrorKind.InvalidArgument, prefix + refused.Message, refused),
+        ShimException { StartFailure: not StartFailure.Host } refused => new EngineException(ErrorKind.InvalidArgument, prefix + refused.Message, refused),
         _ => new EngineException(ErrorKind.Internal, prefix + exception.Message, exception),
     };
 }

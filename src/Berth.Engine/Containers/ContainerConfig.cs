@@ -33,14 +33,14 @@ public sealed record ContainerConfig
     /// <summary>Seconds between the stop signal and SIGKILL; null is ten, negative waits for ever.</summary>
     public int? StopTimeout { get; init; }
     public Dictionary<string, JsonElement>? ExposedPorts { get; init; }
-    public HostOptions Host { get; init; } = new();
+    public ContainerHostOptions Host { get; init; } = new();
 
     /// <summary>The command line of the first process: entrypoint, then command.</summary>
     public IReadOnlyList<string> CommandLine => [.. Entrypoint ?? [], .. Cmd ?? []];
 }
 
 /// <summary>How the container relates to the host.</summary>
-public sealed record HostOptions
+public sealed record ContainerHostOptions
 {
     public NetworkMode Network { get; init; }
 

@@ -189,7 +189,7 @@ public sealed class ContainerService : IAsyncDisposable
         }
         catch (EngineException exception)
         {
-            session.End(exception.InnerException is ShimException { Failure: StartFailure.CommandNotFound } ? 127 : 126);
+            session.End(exception.InnerException is ShimException { StartFailure: StartFailure.CommandNotFound } ? 127 : 126);
             if (stream is not null)
             {
                 await stream.DisposeAsync();
@@ -302,7 +302,7 @@ public sealed class ContainerService : IAsyncDisposable
         _ = CapabilitySet.Resolve(config.Host);
     }
 
-    private static string JoinedContainer(HostOptions host) => host.NetworkText["container:".Length..];
+    private static string JoinedContainer(ContainerHostOptions host) => host.NetworkText["container:".Length..];
 
     private string? NetworkPath(ContainerRecord record)
     {

@@ -39,10 +39,10 @@ public sealed class ExecSession
 
     internal static ExecSession Restore(ContainerId containerId, ExecState state)
     {
-        var session = new ExecSession(state.Id, containerId, ExecRequest.From(state.Config)) { Pid = state.Pid, IsStarted = state.Pid != 0 || state.ExitCode is not null };
-        if (state.ExitCode is { } code)
+        var session = new ExecSession(state.Id, containerId, ExecRequest.From(state.Config)) { Pid = state.Pid, IsStarted = state.Pid != 0 || state.Exit is not null };
+        if (state.Exit is { } exit)
         {
-            session.End(code);
+            session.End(exit.Code);
         }
 
         return session;
@@ -80,7 +80,7 @@ public sealed record ExecRequest
 
     internal ExecConfig ToConfig(ContainerConfig container)
     {
-        HostOptions host = Privileged ? container.Host with { Privileged = true } : container.Host;
+        ContainerHostOptions host = Privileged ? container.Host with { Privileged = true } : container.Host;
         IEnumerable<string> env = SpecBuilder.BuildEnvironment(container with { Tty = Tty });
         return new ExecConfig
         {

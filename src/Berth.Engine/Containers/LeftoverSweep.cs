@@ -1,4 +1,5 @@
 using Berth.Model;
+using Berth.Runtime.Cgroups;
 using Berth.Runtime.Host;
 
 namespace Berth.Engine.Containers;

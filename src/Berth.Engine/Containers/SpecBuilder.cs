@@ -69,13 +69,13 @@ internal static class SpecBuilder
     /// <summary>The five sets of a process that may have <paramref name="names"/>; the inheritable and ambient ones stay empty.</summary>
     public static CapabilitiesSpec Capabilities(IReadOnlyList<string> names) => new() { Bounding = names, Effective = names, Permitted = names };
 
-    public static bool HasNoNewPrivileges(HostOptions host) =>
+    public static bool HasNoNewPrivileges(ContainerHostOptions host) =>
         host.SecurityOpt?.Any(static option => option is "no-new-privileges" or "no-new-privileges=true" or "no-new-privileges:true") ?? false;
 
-    public static IReadOnlyList<RlimitSpec>? Rlimits(HostOptions host) =>
+    public static IReadOnlyList<RlimitSpec>? Rlimits(ContainerHostOptions host) =>
         host.Ulimits?.Select(static limit => new RlimitSpec("RLIMIT_" + limit.Name.ToUpperInvariant(), unchecked((ulong)limit.Hard), unchecked((ulong)limit.Soft))).ToList();
 
-    private static bool HasSeccomp(HostOptions host) =>
+    private static bool HasSeccomp(ContainerHostOptions host) =>
         !host.Privileged && !(host.SecurityOpt?.Any(static option => option is "seccomp=unconfined" or "seccomp:unconfined") ?? false);
 
     private static ProcessSpec BuildProcess(ContainerConfig config, IReadOnlyList<string> capabilities) => new()
@@ -92,7 +92,7 @@ internal static class SpecBuilder
         OomScoreAdj = config.Host.OomScoreAdj == 0 ? null : config.Host.OomScoreAdj,
     };
 
-    private static List<NamespaceSpec> BuildNamespaces(HostOptions host, string? networkPath)
+    private static List<NamespaceSpec> BuildNamespaces(ContainerHostOptions host, string? networkPath)
     {
         var result = new List<NamespaceSpec> { new("mount"), new("cgroup") };
         if (!host.HostPid)
@@ -120,7 +120,7 @@ internal static class SpecBuilder
 
     private static List<MountSpec> BuildMounts(ContainerConfig config, string folder)
     {
-        HostOptions host = config.Host;
+        ContainerHostOptions host = config.Host;
         string sysAccess = host.Privileged ? "rw" : "ro";
         var mounts = new List<MountSpec>
         {

@@ -43,7 +43,7 @@ public sealed class ImageService
     {
         IReadOnlyList<ContainerInfo> users = containers.UsersOf(imageId);
         return new ImageUse(
-            [.. users.Where(static user => user.Record.State.Status == ContainerStatus.Running).Select(static user => user.Record.Id.ToString())],
-            [.. users.Where(static user => user.Record.State.Status != ContainerStatus.Running).Select(static user => user.Record.Id.ToString())]);
+            [.. users.Where(static user => user.Record.State.Status == ContainerStatus.Running).Select(static user => user.Record.Id)],
+            [.. users.Where(static user => user.Record.State.Status != ContainerStatus.Running).Select(static user => user.Record.Id)]);
     }
 }

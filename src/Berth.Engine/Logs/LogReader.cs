@@ -89,7 +89,7 @@ public sealed class LogReader
         {
             return await container.RunningShim.FollowLogAsync(cancellationToken);
         }
-        catch (Exception exception) when (exception is EngineException { Kind: ErrorKind.Conflict } or IOException)
+        catch (Exception exception) when (exception is EngineException { Kind: ErrorKind.Conflict } or ShimException { Failure: ShimFailure.ConnectionLost })
         {
             return null; // it has ended: what is written is all there is
         }

@@ -78,10 +78,11 @@ public sealed record ShimState
 
 /// <summary>What a shim knows about an exec session.</summary>
 /// <param name="Id">The session's id.</param>
+/// <param name="Config">What was asked.</param>
 /// <param name="Pid">The process's id in the host's numbering; 0 before its start.</param>
 /// <param name="Running">Whether it was started and has not ended.</param>
 /// <param name="Exit">How it ended; null while it has not.</param>
-public sealed record ExecState(string Id, int Pid, bool Running, ExitStatus? Exit);
+public sealed record ExecState(string Id, ExecConfig Config, int Pid, bool Running, ExitStatus? Exit);
 
 /// <summary>JSON of the shim's files and messages.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

@@ -101,7 +101,7 @@ public sealed partial class ShimServer
         reader.End();
         var execs = new List<ExecState>(_execs.Count);
         foreach ((string id, ExecEntry entry) in _execs)
-            execs.Add(new ExecState(id, entry.Session.Pid, entry.Session.IsRunning, entry.Exit));
+            execs.Add(new ExecState(id, entry.Config, entry.Session.Pid, entry.Session.IsRunning, entry.Exit));
 
         var state = new ShimState
         {
