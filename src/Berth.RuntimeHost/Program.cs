@@ -1,9 +1,11 @@
 using Berth.Linux.Processes;
 using Berth.Runtime.Shims.Server;
+using Berth.RuntimeHost;
 
 return args switch
 {
     ["shim"] => ShimServer.Run(DetachedProcess.InheritedNumber),
+    ["run", ..] => RunCommand.Run(args.AsSpan(1)),
     _ => Usage(),
 };
 

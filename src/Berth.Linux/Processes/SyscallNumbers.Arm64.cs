@@ -3,7 +3,7 @@ namespace Berth.Linux.Processes;
 public sealed partial record SyscallNumbers
 {
     // include/uapi/asm-generic/unistd.h
-    private static SyscallNumbers Arm64 { get; } = new()
+    private static SyscallNumbers Arm64 => new()
     {
         Bind = 200,
         Capset = 91,

@@ -3,7 +3,7 @@ namespace Berth.Linux.Processes;
 public sealed partial record SyscallNumbers
 {
     // arch/x86/entry/syscalls/syscall_64.tbl
-    private static SyscallNumbers X64 { get; } = new()
+    private static SyscallNumbers X64 => new()
     {
         Bind = 49,
         Capset = 126,
