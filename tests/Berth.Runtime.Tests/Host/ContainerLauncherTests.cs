@@ -47,9 +47,9 @@ public sealed class ContainerLauncherTests : IDisposable
     [Fact]
     public void MasksAndProtectsPaths()
     {
-        (_, string output) = bundle.Sh("wc -c < /proc/keys; ls /sys/firmware | wc -l; echo 1 > /proc/sys/kernel/panic; echo b > /proc/sysrq-trigger; touch /sys/kernel/profiling 2>/dev/null || echo refused");
+        (_, string output) = bundle.Sh("wc -c < /proc/keys; ls /sys/firmware | wc -l; echo 1 > /proc/sys/kernel/panic; touch /sys/kernel/profiling 2>/dev/null || echo refused");
         Assert.StartsWith("0\n0\n", output);
-        Assert.Equal(2, output.Split("Read-only file system").Length - 1);
+        Assert.Contains("can't create /proc/sys/kernel/panic: Read-only file system", output);
         Assert.EndsWith("refused\n", output);
     }
 
