@@ -95,7 +95,10 @@ public sealed class StorageRoot : IDisposable
 
     private static string DescribeOwner(string path)
     {
-        string text = File.ReadAllText(System.IO.Path.Combine(path, "lock")).Trim();
+        // FileShare.Read would make .NET ask for a shared flock, which the other daemon's lock refuses.
+        using FileStream file = new(System.IO.Path.Combine(path, "lock"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using StreamReader reader = new(file);
+        string text = reader.ReadToEnd().Trim();
         // The other daemon may be between taking the lock and writing its pid.
         return text.Length == 0 ? "" : $" (pid {text})";
     }

@@ -120,7 +120,16 @@ public sealed class OverlaySnapshotter : ISnapshotter, IAsyncDisposable
             }
 
             Digest top = chainIds.Count == EmptyChain ? default : chainIds[^1];
-            Guard(() => MakeContainer(key, top), $"the writable layer of container {key.Short} cannot be made");
+            try
+            {
+                Guard(() => MakeContainer(key, top), $"the writable layer of container {key.Short} cannot be made");
+            }
+            catch
+            {
+                Remove(key);
+                throw;
+            }
+
             containers.Add(key, top);
             return mounts;
         }
