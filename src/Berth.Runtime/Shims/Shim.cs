@@ -26,6 +26,7 @@ public sealed class Shim : IAsyncDisposable
     private readonly Action? _started;
     private uint _lastRequest;
     private bool _lost;
+    private int _disposed;
 
     /// <param name="ended">Called when the connection has ended.</param>
     /// <param name="started">Called after the first start.</param>
@@ -115,9 +116,11 @@ public sealed class Shim : IAsyncDisposable
     public Task<ShimStream> FollowLogAsync(CancellationToken cancellationToken) =>
         OpenStreamAsync(FrameType.FollowLog, new FrameBuilder(), cancellationToken);
 
-    /// <summary>Ends the connection. A running container goes on; one that was not started is given up.</summary>
+    /// <summary>Ends the connection. A running container goes on; one that was not started is given up. Further calls do nothing.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
         await _closing.CancelAsync().ConfigureAwait(false);
         _channel.Dispose();
         await _receiving.ConfigureAwait(false);

@@ -102,6 +102,7 @@ internal sealed class EventLoop : IDisposable
             }
             catch (Exception e)
             {
+                ErrorLog.Write(e.ToString());
                 source.OnFailure(e);
             }
         }

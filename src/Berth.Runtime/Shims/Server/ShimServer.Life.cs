@@ -1,6 +1,4 @@
-using System.Text;
 using Berth.Linux;
-using Berth.Linux.Pipes;
 using Berth.Runtime.Host;
 using Berth.Runtime.Shims.Protocol;
 
@@ -105,7 +103,7 @@ public sealed partial class ShimServer
         }
         catch (Exception e) when (e is LinuxException or ContainerStartException)
         {
-            _ = DescriptorIo.TryWrite(2, Encoding.UTF8.GetBytes($"{e.Message}\n"), out _);
+            ErrorLog.Write(e.Message);
         }
     }
 

@@ -105,6 +105,11 @@ public sealed partial class ShimServer : IDisposable
         {
             connection.ReplyError(header.RequestId, ShimFailure.InvalidRequest, $"malformed JSON: {e.Message}");
         }
+        catch (Exception e) when (e is not ProtocolException)
+        {
+            // A defect of ours: it costs this request, not the container, and is told to whoever asked.
+            connection.ReplyError(header.RequestId, ShimFailure.Host, $"{header.Type} failed in the shim: {e}");
+        }
     }
 
     private void Serve()
