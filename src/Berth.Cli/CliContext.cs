@@ -1,0 +1,26 @@
+using Berth.Cli.Terminal;
+using Berth.Client;
+
+namespace Berth.Cli;
+
+/// <summary>What a command works with: the engine and the standard streams.</summary>
+internal sealed class CliContext : IDisposable
+{
+    private EngineClient? client;
+
+    public required EngineEndpoint Endpoint { get; init; }
+
+    /// <summary>From DOCKER_API_VERSION; null for the newest.</summary>
+    public string? ApiVersion { get; init; }
+
+    public bool Debug { get; init; }
+
+    public required TextOutput Out { get; init; }
+
+    public required TextOutput Error { get; init; }
+
+    /// <summary>Connects at its first request.</summary>
+    public EngineClient Client => client ??= new EngineClient(Endpoint, ApiVersion ?? EngineClient.NewestApiVersion);
+
+    public void Dispose() => client?.Dispose();
+}

@@ -1,0 +1,162 @@
+using System.Text;
+using Berth.Cli.Commands.Containers;
+using Berth.Cli.Commands.Images;
+using Berth.Cli.Commands.Engine;
+using Berth.Cli.Flags;
+
+namespace Berth.Cli.Commands;
+
+/// <summary>What a command line's first words name: a command and how many words it took, or a text to print.</summary>
+internal readonly record struct CommandMatch(Command? Command, int Words, string? Text);
+
+/// <summary>All commands by name. Only the one that is invoked is built.</summary>
+internal static class CommandTable
+{
+    private static readonly (string Name, string Summary)[] Common =
+    [
+        ("run", "Create and run a new container from an image"),
+        ("exec", "Execute a command in a running container"),
+        ("ps", "List containers"),
+        ("images", "List images"),
+        ("version", "Show the Berth version information"),
+        ("info", "Display system-wide information"),
+    ];
+
+    private static readonly (string Name, string Summary)[] Management =
+    [
+        ("container", "Manage containers"),
+        ("image", "Manage images"),
+        ("system", "Manage Berth"),
+    ];
+
+    private static readonly (string Name, string Summary)[] Plain =
+    [
+        ("attach", "Attach local standard input, output, and error streams to a running container"),
+        ("create", "Create a new container"),
+        ("import", "Import the contents from a tarball to create a filesystem image"),
+        ("inspect", "Return low-level information on Berth objects"),
+        ("kill", "Kill one or more running containers"),
+        ("logs", "Fetch the logs of a container"),
+        ("rm", "Remove one or more containers"),
+        ("rmi", "Remove one or more images"),
+        ("start", "Start one or more stopped containers"),
+        ("stop", "Stop one or more running containers"),
+        ("tag", "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE"),
+        ("wait", "Block until one or more containers stop, then print their exit codes"),
+    ];
+
+    private static readonly string[] ContainerVerbs =
+        ["attach", "create", "exec", "inspect", "kill", "logs", "ls", "rm", "run", "start", "stop", "wait"];
+
+    private static readonly string[] ImageVerbs = ["import", "inspect", "ls", "rm", "tag"];
+
+    /// <summary>Finds what <paramref name="words"/> begin with.</summary>
+    /// <exception cref="UsageException">There is no such command.</exception>
+    public static CommandMatch Find(List<string> words)
+    {
+        string first = words[0];
+        if (first == "help")
+            return words.Count == 1 ? new CommandMatch(null, 1, RootHelp(80)) : HelpOf(words[1..]);
+
+        return first switch
+        {
+            "container" => FindIn("container", "Manage containers", ContainerVerbs, words, BuildContainer),
+            "image" => FindIn("image", "Manage images", ImageVerbs, words, BuildImage),
+            "system" => FindIn("system", "Manage Berth", ["info"], words, (verb, path) => verb == "info" ? InfoCommand.Create(path) : null),
+            _ => new CommandMatch(Build(first) ?? throw Unknown(first, ""), 1, null),
+        };
+    }
+
+    private static CommandMatch HelpOf(List<string> words)
+    {
+        CommandMatch match = Find(words);
+        return match.Text is null ? new CommandMatch(null, match.Words, match.Command!.Help(80)) : match; // a match is a text or a command
+    }
+
+    private static Command? Build(string name) => name switch
+    {
+        "ps" => ListCommand.Create(name),
+        "images" => ImageListCommand.Create(name),
+        "rmi" => ImageRemoveCommand.Create(name),
+        "import" => ImportCommand.Create(name),
+        "tag" => TagCommand.Create(name),
+        "inspect" => InspectCommand.Create(name, InspectCommand.Scope.Everything),
+        "version" => VersionCommand.Create(name),
+        "info" => InfoCommand.Create(name),
+        "ls" or "list" or "remove" => null,
+        _ => BuildContainer(name, name),
+    };
+
+    private static Command? BuildContainer(string verb, string path) => verb switch
+    {
+        "run" => RunCommand.Create(path),
+        "create" => CreateCommand.Create(path),
+        "start" => StartCommand.Create(path),
+        "ls" or "list" or "ps" => ListCommand.Create(path),
+        "logs" => LogsCommand.Create(path),
+        "exec" => ExecCommand.Create(path),
+        "attach" => AttachCommand.Create(path),
+        "stop" => StopCommand.Create(path),
+        "kill" => KillCommand.Create(path),
+        "rm" or "remove" => RemoveCommand.Create(path),
+        "wait" => WaitCommand.Create(path),
+        "inspect" => InspectCommand.Create(path, InspectCommand.Scope.Container),
+        _ => null,
+    };
+
+    private static Command? BuildImage(string verb, string path) => verb switch
+    {
+        "ls" or "list" => ImageListCommand.Create(path),
+        "rm" or "remove" => ImageRemoveCommand.Create(path),
+        "import" => ImportCommand.Create(path),
+        "tag" => TagCommand.Create(path),
+        "inspect" => InspectCommand.Create(path, InspectCommand.Scope.Image),
+        _ => null,
+    };
+
+    private static CommandMatch FindIn(string noun, string summary, string[] verbs, List<string> words, Func<string, string, Command?> build)
+    {
+        if (words.Count < 2 || words[1] is "--help" or "-h")
+            return new CommandMatch(null, 1, NounHelp(noun, summary, verbs, build));
+
+        Command command = build(words[1], $"{noun} {words[1]}") ?? throw Unknown(words[1], noun);
+        return new CommandMatch(command, 2, null);
+    }
+
+    private static UsageException Unknown(string name, string noun)
+    {
+        string path = noun.Length == 0 ? "berth" : "berth " + noun;
+        string usage = noun.Length == 0 ? "" : $"Usage:  {path}\n\n";
+        return new UsageException($"berth: unknown command: {path} {name}\n\n{usage}Run '{path} --help' for more information\n", exitCode: 1);
+    }
+
+    private static string NounHelp(string noun, string summary, string[] verbs, Func<string, string, Command?> build)
+    {
+        var text = new StringBuilder($"Usage:  berth {noun} COMMAND\n\n{summary}\n\nCommands:\n");
+        int column = verbs.Max(verb => verb.Length) + 4;
+        foreach (string verb in verbs)
+            text.Append("  ").Append(verb.PadRight(column)).Append(build(verb, verb)!.Summary).Append('\n'); // every listed verb can be built
+
+        return text.Append($"\nRun 'berth {noun} COMMAND --help' for more information on a command.\n").ToString();
+    }
+
+    /// <summary>The text of <c>berth --help</c>.</summary>
+    public static string RootHelp(int width)
+    {
+        var text = new StringBuilder("Usage:  berth [OPTIONS] COMMAND\n\nA self-sufficient runtime for containers\n");
+        foreach ((string title, (string Name, string Summary)[] commands) in new[] { ("Common", Common), ("Management", Management), ("", Plain) })
+        {
+            text.Append('\n').Append(title.Length == 0 ? "" : title + " ").Append("Commands:\n");
+            foreach ((string name, string summary) in commands)
+                text.Append("  ").Append(name.PadRight(12)).Append(summary).Append('\n');
+        }
+
+        var flags = new FlagSet();
+        flags.Switch("debug", 'D', "Enable debug mode", _ => { });
+        flags.List("host", 'H', "Daemon socket to connect to (default \"unix:///run/berth.sock\"; BERTH_HOST and DOCKER_HOST override it)", []);
+        flags.Text("log-level", 'l', "Set the logging level (\"debug\", \"info\", \"warn\", \"error\", \"fatal\")", _ => { }, defaultText: "\"info\"");
+        flags.Switch("version", 'v', "Print version information and quit", _ => { });
+        text.Append("\nGlobal Options:\n").Append(FlagHelp.Render(flags.Flags, width - 1));
+        return text.Append("\nRun 'berth COMMAND --help' for more information on a command.\n").ToString();
+    }
+}

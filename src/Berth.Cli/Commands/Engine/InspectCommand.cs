@@ -1,0 +1,173 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Berth.Cli.Flags;
+using Berth.Cli.Formatting;
+using Berth.Model;
+
+namespace Berth.Cli.Commands.Engine;
+
+/// <summary><c>berth inspect</c> of containers, images, volumes and networks: what was found, then the errors.</summary>
+internal sealed class InspectCommand
+{
+    private static readonly JsonWriterOptions Indented = new() { Indented = true, IndentSize = 4, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private static readonly string[] Types = ["container", "image", "network", "volume"];
+
+    private readonly Scope scope;
+    private string format = "";
+    private bool size;
+    private string type = "";
+
+    private InspectCommand(Scope scope) => this.scope = scope;
+
+    /// <summary>Which kinds of objects a spelling of the command looks for.</summary>
+    internal enum Scope
+    {
+        Everything,
+        Container,
+        Image,
+    }
+
+    public static Command Create(string path, Scope scope)
+    {
+        var flags = new FlagSet();
+        var inspect = new InspectCommand(scope);
+        flags.Text("format", 'f', ObjectFormat.Usage, value => inspect.format = value);
+        if (scope == Scope.Everything)
+        {
+            flags.Switch("size", 's', "Display total file sizes if the type is container", value => inspect.size = value);
+            flags.Text("type", null, "Only inspect objects of the given type", value => inspect.type = value);
+        }
+        else if (scope == Scope.Container)
+        {
+            flags.Switch("size", 's', "Display total file sizes", value => inspect.size = value);
+        }
+
+        return new Command
+        {
+            Path = path,
+            Usage = scope switch
+            {
+                Scope.Container => "[OPTIONS] CONTAINER [CONTAINER...]",
+                Scope.Image => "[OPTIONS] IMAGE [IMAGE...]",
+                _ => "[OPTIONS] NAME|ID [NAME|ID...]",
+            },
+            Summary = scope switch
+            {
+                Scope.Container => "Display detailed information on one or more containers",
+                Scope.Image => "Display detailed information on one or more images",
+                _ => "Return low-level information on Berth objects",
+            },
+            Flags = flags,
+            Arguments = ArgumentCount.AtLeast(1),
+            RunAsync = inspect.RunAsync,
+        };
+    }
+
+    private async Task<int> RunAsync(CliContext context, IReadOnlyList<string> names)
+    {
+        string[] types = WantedTypes();
+        ObjectFormat? template = format.Length == 0 ? null : ObjectFormat.Parse(format);
+        var found = new List<byte[]>();
+        var errors = new List<string>();
+        foreach (string name in names)
+        {
+            try
+            {
+                found.Add(await FindAsync(context, name, types));
+            }
+            catch (EngineException exception)
+            {
+                errors.Add(types.Length > 1 && exception.Kind == ErrorKind.NotFound ? $"Error: No such object: {name}" : ErrorText.Of(exception));
+            }
+        }
+
+        if (template is null)
+            context.Out.Write(Array(found));
+        else
+            Render(context, template, found);
+
+        context.Out.Flush();
+        foreach (string error in errors)
+            context.Error.WriteLine(error);
+
+        return errors.Count == 0 ? 0 : 1;
+    }
+
+    private string[] WantedTypes() => (scope, type) switch
+    {
+        (Scope.Container, _) => ["container"],
+        (Scope.Image, _) => ["image"],
+        (_, "") => Types,
+        _ when Types.Contains(type) => [type],
+        _ => throw new CommandFailedException(
+            $"unknown type: \"{type}\": must be one of \"container\", \"image\", \"network\", \"volume\"", exitCode: 1),
+    };
+
+    private async Task<byte[]> FindAsync(CliContext context, string name, string[] types)
+    {
+        foreach (string candidate in types)
+        {
+            string segment = Uri.EscapeDataString(name);
+            string path = candidate switch
+            {
+                "container" => $"/containers/{segment}/json{(size ? "?size=1" : "")}",
+                "image" => $"/images/{segment}/json",
+                "network" => $"/networks/{segment}",
+                _ => $"/volumes/{segment}",
+            };
+            try
+            {
+                return await context.Client.GetRawAsync(path);
+            }
+            catch (EngineException exception) when (types.Length > 1 && IsElsewhere(exception))
+            {
+                // Perhaps it is an object of the next kind.
+            }
+        }
+
+        throw new EngineException(ErrorKind.NotFound, $"No such object: {name}");
+    }
+
+    /// <summary>No such thing of this kind, a name that this kind cannot have, or a kind that this daemon does not have.</summary>
+    private static bool IsElsewhere(EngineException exception) =>
+        exception.Kind is ErrorKind.NotFound or ErrorKind.NotImplemented
+        || (exception.Kind == ErrorKind.InvalidArgument && exception.Message.Contains("invalid reference format", StringComparison.Ordinal));
+
+    private static void Render(CliContext context, ObjectFormat template, List<byte[]> found)
+    {
+        foreach (byte[] bytes in found)
+        {
+            using JsonDocument document = JsonDocument.Parse(bytes);
+            try
+            {
+                context.Out.WriteLine(template.Render(document.RootElement));
+            }
+            catch (CommandFailedException)
+            {
+                context.Out.WriteLine();
+                throw;
+            }
+        }
+    }
+
+    /// <summary>The documents as one JSON array, their members in the daemon's order.</summary>
+    private static string Array(List<byte[]> documents)
+    {
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer, Indented))
+        {
+            writer.WriteStartArray();
+            foreach (byte[] bytes in documents)
+            {
+                using JsonDocument document = JsonDocument.Parse(bytes);
+                document.RootElement.WriteTo(writer);
+            }
+
+            writer.WriteEndArray();
+        }
+
+        return Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length) + "\n";
+    }
+}
