@@ -1,0 +1,168 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Text;
+using Berth.EndToEnd.Tests.Support;
+
+namespace Berth.EndToEnd.Tests;
+
+/// <summary>
+/// The daemon is killed at random moments while containers start, log, exec and stop. Attack27 of the project's list. The rounds are as many as fit
+/// into a minute, or BERTH_CRASH_ROUNDS.
+/// </summary>
+[Collection(AloneCollection.Name)]
+public sealed class CrashTests : IAsyncLifetime
+{
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(1);
+    private RunningDaemon? running;
+
+    private RunningDaemon Daemon => running ?? throw new InvalidOperationException("the daemon was not started");
+
+    public async Task InitializeAsync() => running = await RunningDaemon.CreateAsync();
+
+    public async Task DisposeAsync()
+    {
+        if (running is not null)
+        {
+            await running.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Attack27_KillingTheDaemonLosesNothing()
+    {
+        int? rounds = int.TryParse(Environment.GetEnvironmentVariable("BERTH_CRASH_ROUNDS"), CultureInfo.InvariantCulture, out int wanted) ? wanted : null;
+        var clock = Stopwatch.StartNew();
+        int round = 0;
+        TimeSpan slowest = TimeSpan.Zero;
+        while (rounds is { } count ? round < count : clock.Elapsed < TimeSpan.FromSeconds(50))
+        {
+            slowest = Max(slowest, await RoundAsync(++round));
+        }
+
+        Assert.InRange(slowest, TimeSpan.Zero, StartLimit);
+        await Daemon.RemoveEverythingAsync();
+        await Leftovers.AssertNoneAsync(Daemon, imagesToo: true, isRunning: true);
+        Assert.Equal(0, await Daemon.StopAsync());
+        await Leftovers.AssertNoneAsync(Daemon, imagesToo: true);
+    }
+
+    [Fact]
+    public async Task AContainerRunsOnAndTheNextDaemonKnowsIt()
+    {
+        string id = await Daemon.Api.CreateAsync("steady", ["sh", "-c", "i=0; while [ $i -lt 40 ]; do echo line $i; i=$((i+1)); sleep 0.05; done; exit 23"]);
+        (await Daemon.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.NoContent);
+        int pid = await PidAsync(id);
+        for (int i = 0; i < 5; i++)
+        {
+            await Daemon.KillAsync();
+            Assert.True(Directory.Exists($"/proc/{pid}"), "the container runs without a daemon");
+            Assert.InRange(await Daemon.StartAsync(), TimeSpan.Zero, StartLimit);
+            Assert.Equal(pid, await PidAsync(id));
+        }
+
+        await Daemon.KillAsync();
+        await Poll.UntilAsync(() => !Directory.Exists($"/proc/{pid}"), "the container ends while there is no daemon");
+        await Daemon.StartAsync();
+        Assert.Equal(23, await WaitAsync(id));
+        Assert.Equal(string.Concat(Enumerable.Range(0, 40).Select(static i => $"line {i}\n")), await LogAsync(id));
+        Assert.Equal("exited", (await StateAsync(id)).Status);
+    }
+
+    [Fact]
+    public async Task AnAttachedClientIsCutOffButTheContainerIsNot()
+    {
+        Cli cli = Daemon.Client(Clients.Berth);
+        await using CliSession client = cli.Start("run", "--network", "none", "--name", "attached", "busybox", "sh", "-c", "echo one; sleep 1; echo two; exit 4");
+        await client.ExpectAsync("one");
+        await Daemon.KillAsync();
+        Assert.NotEqual(0, (await client.WaitAsync()).ExitCode);
+        await Daemon.StartAsync();
+        Assert.Equal(4, await WaitAsync("attached"));
+        Assert.Equal("one\ntwo\n", await LogAsync("attached"));
+    }
+
+    /// <summary>Without its shim nobody could reap or log the container: its processes end, and the daemon says so.</summary>
+    [Fact]
+    public async Task KillingAShimEndsItsContainer()
+    {
+        string id = await Daemon.Api.CreateAsync("shimless", ["sh", "-c", "sleep 1000 & sleep 1000"]);
+        (await Daemon.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.NoContent);
+        int pid = await PidAsync(id);
+        RunningDaemon.Signal(ParentOf(pid), "KILL");
+        await Poll.UntilAsync(async () => (await StateAsync(id)).Status == "exited", "the container is known to have ended");
+        await Poll.UntilAsync(() => !Directory.Exists($"/proc/{pid}"), "the container's process is gone");
+        Assert.NotEqual(0, (await StateAsync(id)).ExitCode);
+        (await Daemon.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.NoContent);
+        Assert.Equal("running", (await StateAsync(id)).Status);
+        await Daemon.RemoveEverythingAsync();
+        await Leftovers.AssertNoneAsync(Daemon, imagesToo: true, isRunning: true);
+    }
+
+    /// <summary>Shim and daemon killed together: the next daemon finds what they left and takes it away.</summary>
+    [Fact]
+    public async Task KillingShimAndDaemonLeavesNothingRunning()
+    {
+        string id = await Daemon.Api.CreateAsync("both", ["sleep", "1000"]);
+        (await Daemon.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.NoContent);
+        int pid = await PidAsync(id);
+        int shim = ParentOf(pid);
+        await Daemon.KillAsync();
+        RunningDaemon.Signal(shim, "KILL");
+        await Daemon.StartAsync();
+        await Poll.UntilAsync(async () => (await StateAsync(id)).Status == "exited", "the container is known to have ended");
+        Assert.False(Directory.Exists($"/proc/{pid}"));
+        await Daemon.RemoveEverythingAsync();
+        await Leftovers.AssertNoneAsync(Daemon, imagesToo: true, isRunning: true);
+    }
+
+    // A few containers live their lives while the daemon is killed two or three times; afterwards each is asked for.
+    private async Task<TimeSpan> RoundAsync(int round)
+    {
+        var random = new Random(round);
+        var work = new CrashWorkload(Daemon, round);
+        Task all = work.RunAsync();
+        TimeSpan slowest = TimeSpan.Zero;
+        while (!all.IsCompleted)
+        {
+            await Task.WhenAny(all, Task.Delay(random.Next(10, 700)));
+            await Daemon.KillAsync();
+            await Task.Delay(random.Next(0, 60));
+            slowest = Max(slowest, await Daemon.StartAsync());
+        }
+
+        await all;
+        await work.VerifyAsync();
+        foreach (string id in work.Ids)
+        {
+            (await Daemon.Api.DeleteAsync($"/containers/{id}?force=1")).Expect(HttpStatusCode.NoContent);
+        }
+
+        Reply left = (await Daemon.Api.GetAsync("/containers/json?all=1")).Expect(HttpStatusCode.OK);
+        Assert.Empty(left.Json.AsArray());
+        await Leftovers.AssertNoneAsync(Daemon, imagesToo: false, isRunning: true);
+        return slowest;
+    }
+
+    private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;
+
+    private static int ParentOf(int pid)
+    {
+        string line = File.ReadLines($"/proc/{pid}/status").First(static line => line.StartsWith("PPid:", StringComparison.Ordinal));
+        return int.Parse(line.AsSpan(5), CultureInfo.InvariantCulture);
+    }
+
+    private async Task<(string Status, int ExitCode)> StateAsync(string id)
+    {
+        var state = (await Daemon.Api.GetAsync($"/containers/{id}/json")).Expect(HttpStatusCode.OK).Json["State"]!; // docker's member
+        return (state["Status"]!.GetValue<string>(), state["ExitCode"]!.GetValue<int>()); // as above
+    }
+
+    private async Task<int> PidAsync(string id) =>
+        (await Daemon.Api.GetAsync($"/containers/{id}/json")).Expect(HttpStatusCode.OK).Json["State"]!["Pid"]!.GetValue<int>(); // docker's members
+
+    private async Task<int> WaitAsync(string id) =>
+        (await Daemon.Api.PostAsync($"/containers/{id}/wait")).Expect(HttpStatusCode.OK).Json["StatusCode"]!.GetValue<int>(); // docker's member
+
+    private async Task<string> LogAsync(string id) => Multiplexed.Text(await Daemon.Api.GetBytesAsync($"/containers/{id}/logs?stdout=1&stderr=1"));
+}

@@ -1,0 +1,34 @@
+using System.Globalization;
+
+namespace Berth.EndToEnd.Tests.Support;
+
+/// <summary>One daemon for all tests of a class. At the end everything is removed, and nothing may be left.</summary>
+public sealed class DaemonFixture : IAsyncLifetime
+{
+    private RunningDaemon? daemon;
+    private int names;
+
+    public RunningDaemon Daemon => daemon ?? throw new InvalidOperationException("the daemon was not started");
+    public EngineHttp Api => Daemon.Api;
+    public Cli Berth => Client(Clients.Berth);
+
+    public Cli Client(string name) => Daemon.Client(name);
+
+    /// <summary>A container name that nobody else uses.</summary>
+    public string NewName() => "e2e-" + Interlocked.Increment(ref names).ToString(CultureInfo.InvariantCulture);
+
+    public async Task InitializeAsync() => daemon = await RunningDaemon.CreateAsync();
+
+    public async Task DisposeAsync()
+    {
+        if (daemon is null)
+        {
+            return;
+        }
+
+        await using RunningDaemon ending = daemon;
+        await ending.RemoveEverythingAsync();
+        Assert.Equal(0, await ending.StopAsync());
+        await Leftovers.AssertNoneAsync(ending, imagesToo: true);
+    }
+}

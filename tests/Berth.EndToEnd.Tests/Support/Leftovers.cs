@@ -1,0 +1,129 @@
+using System.Globalization;
+using System.Text;
+
+namespace Berth.EndToEnd.Tests.Support;
+
+/// <summary>Looks for whatever a daemon made and did not take away: only things that are that daemon's own.</summary>
+internal static class Leftovers
+{
+    private static readonly string[] ContainerFolders =
+        ["data/containers", "data/snapshots/containers", "data/content/ingest", "exec/bundles", "exec/shims"];
+
+    private static readonly string[] ImageFolders = ["data/content/blobs/sha256", "data/snapshots/layers"];
+
+    /// <summary>
+    /// Waits a few seconds for the last of the removals, then fails with what is left. To be called when all containers (and, with
+    /// <paramref name="imagesToo"/>, all images) were removed and the daemon is stopped or, with <paramref name="isRunning"/>, idle.
+    /// </summary>
+    public static async Task AssertNoneAsync(RunningDaemon daemon, bool imagesToo, bool isRunning = false)
+    {
+        List<string> found = Find(daemon, imagesToo, isRunning);
+        for (int i = 0; i < 100 && found.Count > 0; i++)
+        {
+            await Task.Delay(50);
+            found = Find(daemon, imagesToo, isRunning);
+        }
+
+        Assert.True(found.Count == 0, $"left behind:\n{string.Join('\n', found)}\n--- berthd.log\n{Tail(daemon.Log)}");
+    }
+
+    /// <summary>Processes of a daemon's shims and containers.</summary>
+    public static List<int> Processes(RunningDaemon daemon)
+    {
+        var ids = daemon.Containers.ToHashSet(StringComparer.Ordinal);
+        byte[] marker = Encoding.UTF8.GetBytes($"{RunningDaemon.Marker}={daemon.Home}\0");
+        var result = new List<int>();
+        foreach (string folder in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out int pid) && pid != Environment.ProcessId && IsOf(folder, daemon.Home, marker, ids))
+            {
+                result.Add(pid);
+            }
+        }
+
+        return result;
+    }
+
+    private static List<string> Find(RunningDaemon daemon, bool imagesToo, bool isRunning)
+    {
+        var found = new List<string>();
+        found.AddRange(File.ReadLines("/proc/self/mountinfo").Where(line => line.Contains(daemon.Home, StringComparison.Ordinal)).Select(static line => "mount " + line));
+        found.AddRange(Cgroups(daemon));
+        foreach (int pid in Processes(daemon).Where(pid => !isRunning || !IsDaemonOrIdleShim(pid, daemon)))
+        {
+            found.Add($"process {pid}: {CommandLine(pid)}");
+        }
+
+        foreach (string folder in imagesToo ? [.. ContainerFolders, .. ImageFolders] : ContainerFolders)
+        {
+            string path = Path.Combine(daemon.Home, folder);
+            if (Directory.Exists(path))
+            {
+                found.AddRange(Directory.EnumerateFileSystemEntries(path));
+            }
+        }
+
+        if (!isRunning && File.Exists(daemon.SocketPath))
+        {
+            found.Add(daemon.SocketPath);
+        }
+
+        return found;
+    }
+
+    private static IEnumerable<string> Cgroups(RunningDaemon daemon)
+    {
+        const string Root = "/sys/fs/cgroup";
+        foreach (string hierarchy in (string[])[Root, .. Directory.EnumerateDirectories(Root)])
+        {
+            foreach (string id in daemon.Containers)
+            {
+                string path = Path.Combine(hierarchy, "berth", id);
+                if (Directory.Exists(path))
+                {
+                    yield return path;
+                }
+            }
+        }
+    }
+
+    // An idle shim, kept ready for the next start, holds no container; it must end with the daemon, which the check after a stop sees.
+    private static bool IsDaemonOrIdleShim(int pid, RunningDaemon daemon) =>
+        pid == daemon.Pid || (CommandLine(pid).Contains("berth-runtime", StringComparison.Ordinal) && !daemon.Containers.Any(id => CommandLine(pid).Contains(id, StringComparison.Ordinal)));
+
+    private static bool IsOf(string folder, string home, byte[] marker, HashSet<string> ids)
+    {
+        try
+        {
+            if (File.ReadAllBytes(folder + "/environ").AsSpan().IndexOf(marker) >= 0)
+            {
+                return true;
+            }
+
+            if (File.ReadLines(folder + "/cgroup").Any(line => ids.Contains(line[(line.LastIndexOf('/') + 1)..])))
+            {
+                return true;
+            }
+
+            return File.ReadAllText(folder + "/cmdline").Contains(home + "/", StringComparison.Ordinal);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return false; // ended while it was looked at
+        }
+    }
+
+    private static string CommandLine(int pid)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/cmdline").Replace('\0', ' ');
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+
+    private static string Tail(string log) => log.Length > 6000 ? log[^6000..] : log;
+}

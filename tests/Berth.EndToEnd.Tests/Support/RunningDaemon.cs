@@ -1,0 +1,171 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+
+namespace Berth.EndToEnd.Tests.Support;
+
+/// <summary>A berthd with roots and a socket of its own. It can be killed and started again on the same roots.</summary>
+public sealed class RunningDaemon : IAsyncDisposable
+{
+    /// <summary>Set in the daemon's environment, which its shims inherit: how their processes are recognised.</summary>
+    public const string Marker = "BERTH_END_TO_END";
+
+    private readonly FileSystemWatcher? watcher;
+    private readonly ConcurrentDictionary<string, bool> containers = new(StringComparer.Ordinal);
+    private Process? process;
+
+    private RunningDaemon(string home)
+    {
+        Home = home;
+        Directory.CreateDirectory(Path.Combine(DataRoot, "containers"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        watcher = new FileSystemWatcher(Path.Combine(DataRoot, "containers")) { NotifyFilter = NotifyFilters.DirectoryName };
+        watcher.Created += (_, made) => containers[Path.GetFileName(made.FullPath)] = true;
+        watcher.EnableRaisingEvents = true;
+        Api = new EngineHttp(SocketPath);
+    }
+
+    /// <summary>The folder that holds everything of this daemon; short, since sockets' paths are.</summary>
+    public string Home { get; }
+    public string DataRoot => Path.Combine(Home, "data");
+    public string ExecRoot => Path.Combine(Home, "exec");
+    public string SocketPath => Path.Combine(Home, "berth.sock");
+    public string LogPath => Path.Combine(Home, "berthd.log");
+    public string Host => "unix://" + SocketPath;
+    public EngineHttp Api { get; }
+    public int Pid => process?.Id ?? throw new InvalidOperationException("the daemon is not running");
+
+    /// <summary>Ids of all containers that this daemon ever had.</summary>
+    public IReadOnlyCollection<string> Containers => [.. containers.Keys];
+    public string Log => File.Exists(LogPath) ? File.ReadAllText(LogPath) : "";
+
+    /// <summary>Starts a daemon on fresh roots with the image <c>busybox:latest</c>.</summary>
+    public static async Task<RunningDaemon> CreateAsync()
+    {
+        var daemon = new RunningDaemon(Directory.CreateTempSubdirectory("be-").FullName);
+        try
+        {
+            await daemon.StartAsync();
+            Reply reply = await daemon.Api.ImportAsync(new MemoryStream(BusyboxImage.Tar), "busybox");
+            reply.Expect(HttpStatusCode.OK);
+            Assert.Contains("sha256:", reply.Text, StringComparison.Ordinal);
+            return daemon;
+        }
+        catch
+        {
+            await daemon.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>One of the command line clients, pointed at this daemon.</summary>
+    public Cli Client(string name)
+    {
+        string config = Path.Combine(Home, "docker");
+        Directory.CreateDirectory(config);
+        string program = name == Clients.Docker ? Binaries.Docker ?? throw new InvalidOperationException("there is no docker CLI in PATH") : Binaries.Berth;
+        return new Cli(program, Host, config);
+    }
+
+    /// <summary>Starts the daemon and waits for its first answer; how long that took.</summary>
+    public async Task<TimeSpan> StartAsync()
+    {
+        // The shell opens the log and becomes the daemon: same process id.
+        var info = new ProcessStartInfo("/bin/sh", ["-c", "exec \"$0\" \"$@\" >>\"$LOG\" 2>&1 </dev/null", Binaries.Berthd, "--data-root", DataRoot, "--exec-root", ExecRoot, "-H", Host]);
+        info.Environment["LOG"] = LogPath;
+        info.Environment[Marker] = Home;
+        var clock = Stopwatch.StartNew();
+        process = Process.Start(info) ?? throw new InvalidOperationException("sh did not start");
+        while (!await AnswersAsync())
+        {
+            Assert.False(process.HasExited, $"berthd ended while it started:\n{Log}");
+            Assert.True(clock.Elapsed.TotalSeconds < 20, $"berthd does not answer:\n{Log}");
+            await Task.Delay(5);
+        }
+
+        return clock.Elapsed;
+    }
+
+    /// <summary>SIGKILL, as a crash.</summary>
+    public async Task KillAsync()
+    {
+        Process running = process ?? throw new InvalidOperationException("the daemon is not running");
+        running.Kill();
+        await running.WaitForExitAsync();
+        running.Dispose();
+        process = null;
+    }
+
+    /// <summary>SIGTERM, as an administrator does; the exit status.</summary>
+    public async Task<int> StopAsync()
+    {
+        Process running = process ?? throw new InvalidOperationException("the daemon is not running");
+        Signal(running.Id, "TERM");
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        try
+        {
+            await running.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            running.Kill();
+            await running.WaitForExitAsync();
+            Assert.Fail($"berthd did not end within 20 s of SIGTERM:\n{Log}");
+        }
+
+        int status = running.ExitCode;
+        running.Dispose();
+        process = null;
+        return status;
+    }
+
+    /// <summary>Sends a signal to a process that this daemon started.</summary>
+    public static void Signal(int pid, string signal)
+    {
+        using Process kill = Process.Start("/bin/kill", ["-s", signal, pid.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+    }
+
+    /// <summary>Removes every container, then every image.</summary>
+    public async Task RemoveEverythingAsync()
+    {
+        foreach (var container in (await Api.GetAsync("/containers/json?all=1")).Expect(HttpStatusCode.OK).Json.AsArray())
+        {
+            Reply reply = await Api.DeleteAsync($"/containers/{container!["Id"]}?force=1"); // a list has no nulls
+            Assert.True(reply.Status is HttpStatusCode.NoContent or HttpStatusCode.NotFound, $"rm -f: {(int)reply.Status} {reply.Text}");
+        }
+
+        foreach (var image in (await Api.GetAsync("/images/json")).Expect(HttpStatusCode.OK).Json.AsArray())
+        {
+            (await Api.DeleteAsync($"/images/{image!["Id"]}?force=1")).Expect(HttpStatusCode.OK); // a list has no nulls
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (process is not null)
+        {
+            await KillAsync();
+        }
+
+        foreach (int pid in Leftovers.Processes(this))
+        {
+            Signal(pid, "KILL");
+        }
+
+        watcher?.Dispose();
+        Api.Dispose();
+        Directory.Delete(Home, recursive: true);
+    }
+
+    private async Task<bool> AnswersAsync()
+    {
+        try
+        {
+            return (await Api.GetAsync("/_ping")).Status == HttpStatusCode.OK;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+}
