@@ -31,7 +31,10 @@ internal static class CgroupFolder
         }
     }
 
-    /// <summary>Removes the cgroup and those below it; absent is fine. Members must be gone or going: EBUSY is retried for two seconds.</summary>
+    /// <summary>
+    /// Removes the cgroup and those below it; absent is fine. Members that are left are killed; EBUSY is retried for two seconds. An empty cgroup,
+    /// the usual case, costs one system call.
+    /// </summary>
     /// <exception cref="LinuxException">EBUSY: still in use after that.</exception>
     public static void Remove(string folder)
     {
@@ -48,6 +51,7 @@ internal static class CgroupFolder
             }
             catch (LinuxException e) when (e.Errno is Errno.EBUSY or Errno.ENOTEMPTY && attempt < 100)
             {
+                KillMembers(folder);
                 foreach (string child in Children(folder))
                     Remove(child);
             }

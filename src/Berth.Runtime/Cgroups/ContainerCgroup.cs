@@ -46,9 +46,7 @@ public sealed class ContainerCgroup
     /// <exception cref="ArgumentException">As <see cref="Open"/>.</exception>
     public static void KillAndRemove(string cgroupsPath)
     {
-        ContainerCgroup cgroup = Open(cgroupsPath);
-        cgroup.KillAll();
-        cgroup.Remove();
+        Open(cgroupsPath).Remove();
     }
 
     /// <summary>Sends SIGKILL to every member and to those of cgroups below, until there is none.</summary>
@@ -58,8 +56,8 @@ public sealed class ContainerCgroup
     /// <summary>Whether the kernel ever killed a member for want of memory.</summary>
     public bool WasOomKilled() => driver.WasOomKilled(path);
 
-    /// <summary>Removes the cgroup and those below it; EBUSY is retried for two seconds.</summary>
-    /// <exception cref="LinuxException">Members are left.</exception>
+    /// <summary>Kills members that are left and removes the cgroup and those below it; EBUSY is retried for two seconds.</summary>
+    /// <exception cref="LinuxException">A process does not end.</exception>
     public void Remove() => driver.Remove(path);
 
     internal IEnumerable<(string Name, string HostFolder)> ContainerView => driver.ContainerView(path);

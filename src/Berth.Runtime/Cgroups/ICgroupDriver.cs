@@ -17,7 +17,7 @@ internal interface ICgroupDriver
     /// <summary>Whether the kernel ever killed a member for want of memory.</summary>
     bool WasOomKilled(string cgroupsPath);
 
-    /// <summary>Removes the cgroup, whose members have been killed.</summary>
+    /// <summary>Removes the cgroup; members that are left are killed.</summary>
     void Remove(string cgroupsPath);
 
     /// <summary>What a container sees at /sys/fs/cgroup: a name there (empty: the place itself) and the host folder bound to it.</summary>

@@ -95,11 +95,7 @@ public sealed class RunningContainer : IDisposable
 
     /// <summary>Kills what is left and removes the cgroup; for after the end.</summary>
     /// <exception cref="LinuxException">A process does not end.</exception>
-    public void RemoveCgroup()
-    {
-        cgroup?.KillAll();
-        cgroup?.Remove();
-    }
+    public void RemoveCgroup() => cgroup?.Remove();
 
     /// <inheritdoc/>
     public void Dispose()

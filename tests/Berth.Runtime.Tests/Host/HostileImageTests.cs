@@ -171,20 +171,4 @@ public sealed class HostileImageTests : IDisposable
         Assert.Contains("not the multiplexer", e.Message);
         TestBundle.Stop(container);
     }
-
-    [Fact]
-    public void FailuresLeaveNothing()
-    {
-        string mountsBefore = File.ReadAllText("/proc/self/mountinfo");
-        int descriptorsBefore = Directory.GetFiles("/proc/self/fd").Length;
-        RuntimeSpec spec = bundle.Spec(TestBundle.Process("/nosuch"));
-        for (int i = 0; i < 20; i++)
-            Assert.Throws<ContainerStartException>(() => bundle.Run(spec));
-        RuntimeSpec noSource = spec with { Mounts = [.. spec.Mounts!, TestBundle.Mount("/x", "bind", "/no/such/source", "rbind")] };
-        var e = Assert.Throws<ContainerStartException>(() => bundle.Run(noSource));
-        Assert.Contains("/no/such/source", e.Message);
-        Assert.Equal(mountsBefore, File.ReadAllText("/proc/self/mountinfo"));
-        Assert.InRange(Directory.GetFiles("/proc/self/fd").Length, 0, descriptorsBefore + 4); // other tests run beside this one
-        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(bundle.Folder, "rootfs")));
-    }
 }
