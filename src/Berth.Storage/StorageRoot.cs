@@ -49,9 +49,9 @@ public sealed class StorageRoot : IDisposable
             folder = Paths.OpenFolder(path);
             FileAttributeCalls.SetMode(folder, Private);
             held = Paths.Open(folder, "lock"u8, OpenFlags.O_RDWR | OpenFlags.O_CREAT | OpenFlags.O_NOFOLLOW, 0x180);
-            if (!FileLock.TryExclusive(held))
+            if (!TryLock(held))
             {
-                throw new EngineException(ErrorKind.Conflict, $"data root {path} is in use by another daemon{DescribeOwner(path)}; stop it or choose another --data-root");
+                throw new EngineException(ErrorKind.Conflict, $"data root {path} is in use by another daemon{DescribeOwner(held)}; stop it or choose another --data-root");
             }
 
             FileData.SetLength(held, 0);
@@ -76,7 +76,15 @@ public sealed class StorageRoot : IDisposable
     public string ContainerFolder(ContainerId id) => System.IO.Path.Combine(Path, "containers", id.ToString());
 
     /// <inheritdoc/>
-    public void Dispose() => Release(Folder, lockFile);
+    public void Dispose()
+    {
+        if (!lockFile.IsClosed)
+        {
+            FileLock.Release(lockFile);
+        }
+
+        Release(Folder, lockFile);
+    }
 
     /// <summary>A path below the root from parts that hold no slash.</summary>
     internal string PathOf(params ReadOnlySpan<string> parts) => Path + "/" + string.Join('/', parts);
@@ -93,12 +101,27 @@ public sealed class StorageRoot : IDisposable
     /// <summary>Waits until all that was written so far to the root's file system is on the disk.</summary>
     internal void SyncFileSystem() => FileData.SyncFileSystem(Folder);
 
-    private static string DescribeOwner(string path)
+    // A killed daemon's child that was between fork and exec keeps its lock for a moment.
+    private static bool TryLock(FileDescriptor file)
     {
-        // FileShare.Read would make .NET ask for a shared flock, which the other daemon's lock refuses.
-        using FileStream file = new(System.IO.Path.Combine(path, "lock"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        using StreamReader reader = new(file);
-        string text = reader.ReadToEnd().Trim();
+        for (int attempt = 0; attempt < 10; attempt++)
+        {
+            if (FileLock.TryExclusive(file))
+            {
+                return true;
+            }
+
+            Thread.Sleep(20);
+        }
+
+        return false;
+    }
+
+    private static string DescribeOwner(FileDescriptor file)
+    {
+        // Not through FileStream, which asks for a lock of its own that the other daemon's lock refuses.
+        Span<byte> buffer = stackalloc byte[32];
+        string text = Encoding.ASCII.GetString(buffer[..FileData.ReadAt(file, buffer, 0)]).Trim();
         // The other daemon may be between taking the lock and writing its pid.
         return text.Length == 0 ? "" : $" (pid {text})";
     }

@@ -43,6 +43,21 @@ public static unsafe partial class FileData
         }
     }
 
+    /// <summary>pread(2) at <paramref name="offset"/>: the bytes read, 0 at the file's end.</summary>
+    public static int ReadAt(FileDescriptor file, Span<byte> buffer, long offset)
+    {
+        fixed (byte* start = buffer)
+        {
+            nint count;
+            do
+            {
+                count = pread(file, start, (nuint)buffer.Length, offset);
+            }
+            while (count < 0 && IsInterrupted());
+            return count >= 0 ? (int)count : throw LinuxException.Last("pread");
+        }
+    }
+
     /// <summary>ftruncate(2): cuts, or grows by a hole, to <paramref name="length"/> bytes.</summary>
     public static void SetLength(FileDescriptor file, long length)
     {
@@ -89,6 +104,9 @@ public static unsafe partial class FileData
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint pwrite(FileDescriptor file, byte* data, nuint size, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint pread(FileDescriptor file, byte* data, nuint size, long offset);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int ftruncate(FileDescriptor file, long length);

@@ -7,6 +7,7 @@ public static partial class FileLock
 {
     private const int LOCK_EX = 2;
     private const int LOCK_NB = 4;
+    private const int LOCK_UN = 8;
 
     // EWOULDBLOCK is EAGAIN on Linux.
 
@@ -28,6 +29,17 @@ public static partial class FileLock
         }
 
         return true;
+    }
+
+    /// <summary>
+    /// Gives the lock up now. Closing alone would leave it to a child process that is between fork and exec and still has a copy of the descriptor.
+    /// </summary>
+    public static void Release(FileDescriptor file)
+    {
+        if (flock(file, LOCK_UN) != 0)
+        {
+            throw LinuxException.Last("flock(LOCK_UN)");
+        }
     }
 
     [LibraryImport("libc", SetLastError = true)]

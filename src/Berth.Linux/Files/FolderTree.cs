@@ -170,12 +170,14 @@ public static class FolderTree
         {
             try
             {
-                FolderTree.RemoveFolder(folder, name);
-                return;
+                if (Paths.TryRemoveFolder(folder, name))
+                {
+                    return;
+                }
             }
-            catch (LinuxException e) when (e.Errno is Errno.ENOTEMPTY or Errno.EEXIST)
+            catch (LinuxException e) when (e.Errno == Errno.EPERM)
             {
-                // It has to be emptied first.
+                ClearMarks(folder, name);
             }
 
             if (depth >= MaxDepth)

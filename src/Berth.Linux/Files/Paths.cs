@@ -84,6 +84,23 @@ public static unsafe partial class Paths
     /// <summary>unlinkat(2) of an empty folder.</summary>
     public static void RemoveFolder(FileDescriptor folder, ReadOnlySpan<byte> path) => Unlink(folder, path, AT_REMOVEDIR, "unlinkat(AT_REMOVEDIR)");
 
+    /// <summary>unlinkat(2) of a folder if it is empty; false when it is not.</summary>
+    [SkipLocalsInit]
+    public static bool TryRemoveFolder(FileDescriptor folder, ReadOnlySpan<byte> path)
+    {
+        byte* buffer = stackalloc byte[NativePath.Max];
+        NativePath.Terminate(path, new Span<byte>(buffer, NativePath.Max), "unlinkat(AT_REMOVEDIR)");
+        if (unlinkat(folder, buffer, AT_REMOVEDIR) == 0)
+        {
+            return true;
+        }
+
+        // POSIX lets a file system answer either for a folder with content.
+        return (Errno)Marshal.GetLastPInvokeError() is Errno.ENOTEMPTY or Errno.EEXIST
+            ? false
+            : throw LinuxException.Last("unlinkat(AT_REMOVEDIR)", NativePath.Show(path));
+    }
+
     /// <summary>renameat2(2). With <paramref name="noReplace"/> an existing target is EEXIST; without, it is replaced atomically.</summary>
     [SkipLocalsInit]
     public static void Rename(FileDescriptor oldFolder, ReadOnlySpan<byte> oldPath, FileDescriptor newFolder, ReadOnlySpan<byte> newPath, bool noReplace = false)

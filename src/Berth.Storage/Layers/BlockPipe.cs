@@ -14,31 +14,32 @@ internal sealed class BlockPipe : IDisposable
     private readonly SemaphoreSlim free = new(Depth);
     private readonly SemaphoreSlim filled = new(0);
     private readonly ConcurrentQueue<ArraySegment<byte>> blocks = new();
-    private readonly CancellationTokenSource abandoned = new();
     private Exception? failure;
     private volatile bool completed;
+    private volatile bool abandoned;
 
     public BlockPipe() => Reader = new BlockReader(this);
 
     /// <summary>The reading end, for one thread.</summary>
     public Stream Reader { get; }
 
-    /// <summary>Signalled once the reader wants no more.</summary>
-    public CancellationToken Abandoned => abandoned.Token;
+    /// <summary>Whether the reader wants no more.</summary>
+    public bool IsAbandoned => abandoned;
 
     /// <summary>A block to fill once there is room; to be given back by <see cref="Push"/>.</summary>
     /// <exception cref="OperationCanceledException">The reader has abandoned, or the token says so.</exception>
     public async ValueTask<byte[]> RentAsync(CancellationToken cancellationToken)
     {
         await free.WaitAsync(cancellationToken);
-        abandoned.Token.ThrowIfCancellationRequested();
+        ThrowIfAbandoned();
         return ArrayPool<byte>.Shared.Rent(BlockSize);
     }
 
     /// <summary>The same for a producer that is a thread.</summary>
     public byte[] Rent()
     {
-        free.Wait(abandoned.Token);
+        free.Wait();
+        ThrowIfAbandoned();
         return ArrayPool<byte>.Shared.Rent(BlockSize);
     }
 
@@ -57,15 +58,26 @@ internal sealed class BlockPipe : IDisposable
         filled.Release();
     }
 
-    /// <summary>The reader wants no more; the producer's next wait is cancelled.</summary>
-    public void Abandon() => abandoned.Cancel();
+    /// <summary>The reader wants no more; the producer's present or next wait is cancelled. Idempotent.</summary>
+    public void Abandon()
+    {
+        abandoned = true;
+        free.Release();
+    }
 
     public void Dispose()
     {
         Reader.Dispose();
         free.Dispose();
         filled.Dispose();
-        abandoned.Dispose();
+    }
+
+    private void ThrowIfAbandoned()
+    {
+        if (abandoned)
+        {
+            throw new OperationCanceledException("the pipe's reader has ended");
+        }
     }
 
     private sealed class BlockReader(BlockPipe pipe) : Stream

@@ -75,7 +75,7 @@ internal static class LayerIngest
             pipe.Complete();
             return null;
         }
-        catch (OperationCanceledException) when (pipe.Abandoned.IsCancellationRequested)
+        catch (OperationCanceledException) when (pipe.IsAbandoned)
         {
             pipe.Complete();
             return null;
@@ -97,7 +97,7 @@ internal static class LayerIngest
         try
         {
             using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            using GZipStream gzip = new(from.Reader, CompressionMode.Decompress, leaveOpen: true);
+            using GZipStream gzip = new(new GzipEnd(from.Reader), CompressionMode.Decompress);
             while (true)
             {
                 byte[] block = to.Rent();

@@ -72,6 +72,11 @@ internal sealed class LayerUnpacker(FileDescriptor root, TarLimits limits) : IDi
         }
 
         ReadOnlySpan<byte> name = LayerPath.Name(path);
+        if (path.AsSpan().IndexOf(Whiteouts.Prefix) >= 0 && Whiteouts.IsBelowAufsBookkeeping(path))
+        {
+            return;
+        }
+
         if (name.StartsWith(Whiteouts.Prefix))
         {
             ApplyWhiteout(entry, path);
@@ -123,11 +128,6 @@ internal sealed class LayerUnpacker(FileDescriptor root, TarLimits limits) : IDi
             }
 
             Whiteouts.SetOpaque(folders.OpenOrMake(parent), "."u8);
-            return;
-        }
-
-        if (Whiteouts.IsAufsBookkeeping(name) || Whiteouts.IsAufsBookkeeping(LayerPath.Name(parent)))
-        {
             return;
         }
 

@@ -32,7 +32,18 @@ internal static class Whiteouts
     public static bool IsOverlayAttribute(string name) =>
         name.StartsWith("trusted.overlay.", StringComparison.Ordinal) || name.StartsWith("user.overlay.", StringComparison.Ordinal);
 
-    /// <summary>Bookkeeping of the aufs driver that old images still carry; it never was part of an image's content.</summary>
-    public static bool IsAufsBookkeeping(ReadOnlySpan<byte> name) =>
-        name.StartsWith(".wh..wh.plnk"u8) || name.StartsWith(".wh..wh.aufs"u8) || name.StartsWith(".wh..wh.orph"u8);
+    /// <summary>Whether the path is, or lies below, bookkeeping of the aufs driver that old images still carry; it never was part of an image's content.</summary>
+    public static bool IsBelowAufsBookkeeping(ReadOnlySpan<byte> path)
+    {
+        foreach (Range part in path.Split((byte)'/'))
+        {
+            ReadOnlySpan<byte> name = path[part];
+            if (name.StartsWith(".wh..wh.plnk"u8) || name.StartsWith(".wh..wh.aufs"u8) || name.StartsWith(".wh..wh.orph"u8))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 }
