@@ -19,7 +19,7 @@ internal sealed class EngineTransport : IDisposable
 
     private readonly EngineEndpoint endpoint;
     private readonly HttpMessageInvoker http;
-    private string version;
+    private volatile string version;
 
     public EngineTransport(EngineEndpoint endpoint, string apiVersion)
     {
@@ -38,13 +38,14 @@ internal sealed class EngineTransport : IDisposable
     {
         while (true)
         {
-            using HttpRequestMessage request = CreateRequest(method, path, body);
+            string used = version;
+            using HttpRequestMessage request = CreateRequest(method, path, body, used);
             HttpResponseMessage response = await SendAsync(http, request, cancellationToken);
             if ((int)response.StatusCode is < 400 and not 304)
                 return response;
 
             string message = await ReadErrorAsync(response, cancellationToken);
-            if (!TryDowngrade(message) || body.IsStream)
+            if (!TryDowngrade(message, used) || body.IsStream)
                 throw new EngineException(ErrorStatus.ToKind((int)response.StatusCode), message);
         }
     }
@@ -91,6 +92,7 @@ internal sealed class EngineTransport : IDisposable
     {
         while (true)
         {
+            string used = version;
             Socket? socket = null;
             HttpMessageInvoker own = CreateInvoker(async (_, token) =>
             {
@@ -100,7 +102,7 @@ internal sealed class EngineTransport : IDisposable
             bool handedOver = false;
             try
             {
-                using HttpRequestMessage request = CreateRequest(HttpMethod.Post, path, body);
+                using HttpRequestMessage request = CreateRequest(HttpMethod.Post, path, body, used);
                 request.Headers.TryAddWithoutValidation("Connection", "Upgrade");
                 request.Headers.TryAddWithoutValidation("Upgrade", "tcp");
                 HttpResponseMessage response = await SendAsync(own, request, cancellationToken);
@@ -114,7 +116,7 @@ internal sealed class EngineTransport : IDisposable
                 }
 
                 string message = await ReadErrorAsync(response, cancellationToken);
-                if (!TryDowngrade(message))
+                if (!TryDowngrade(message, used))
                     throw new EngineException(ErrorStatus.ToKind((int)response.StatusCode), message);
             }
             finally
@@ -146,23 +148,24 @@ internal sealed class EngineTransport : IDisposable
             : 0;
     }
 
-    private bool TryDowngrade(string message)
+    /// <summary>Whether a request made with version <paramref name="used"/> is worth repeating; concurrent requests may find the version lowered already.</summary>
+    private bool TryDowngrade(string message, string used)
     {
         int at = message.IndexOf(NewestVersionMark, StringComparison.Ordinal);
         if (at < 0)
             return false;
 
         string newest = message[(at + NewestVersionMark.Length)..].Trim();
-        if (ApiVersionOrder(newest) == 0 || ApiVersionOrder(newest) >= ApiVersionOrder(version))
+        if (ApiVersionOrder(newest) == 0 || ApiVersionOrder(newest) >= ApiVersionOrder(used))
             return false;
 
         version = newest;
         return true;
     }
 
-    private HttpRequestMessage CreateRequest(HttpMethod method, string path, RequestBody body)
+    private HttpRequestMessage CreateRequest(HttpMethod method, string path, RequestBody body, string apiVersion)
     {
-        var request = new HttpRequestMessage(method, $"http://{endpoint.Host}{(endpoint.Port == 0 ? "" : ":" + endpoint.Port)}/v{version}{path}");
+        var request = new HttpRequestMessage(method, $"http://{endpoint.Host}{(endpoint.Port == 0 ? "" : ":" + endpoint.Port)}/v{apiVersion}{path}");
         request.Headers.TryAddWithoutValidation("User-Agent", "Berth-Client");
         request.Content = body.ToContent();
         return request;

@@ -11,6 +11,9 @@ internal static class Units
     /// <summary>Bytes in powers of 1000 with three significant digits, such as <c>1.98MB</c>.</summary>
     public static string Size(long bytes) => Scale(bytes, 1000, Decimal, 3);
 
+    /// <summary>Bytes in powers of 1000 with four significant digits, such as <c>1.984MB</c>.</summary>
+    public static string ExactSize(long bytes) => Scale(bytes, 1000, Decimal, 4);
+
     /// <summary>Bytes in powers of 1024 with four significant digits, such as <c>23.54GiB</c>.</summary>
     public static string BinarySize(long bytes) => Scale(bytes, 1024, Binary, 4);
 

@@ -104,7 +104,7 @@ internal sealed class VersionCommand
         : $"{context.Client.ApiVersion} (downgraded from {EngineClient.NewestApiVersion})";
 
     private static string BuildTime(string? time) => WireTime.Parse(time) is { } parsed
-        ? parsed.UtcDateTime.ToString("ddd MMM d HH:mm:ss yyyy", CultureInfo.InvariantCulture)
+        ? string.Create(CultureInfo.InvariantCulture, $"{parsed.UtcDateTime:ddd MMM} {parsed.UtcDateTime.Day,2} {parsed.UtcDateTime:HH:mm:ss yyyy}")
         : time ?? "";
 
     private static VersionComponent Engine(VersionResponse server) => new()

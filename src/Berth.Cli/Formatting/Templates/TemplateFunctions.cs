@@ -87,7 +87,10 @@ internal static class TemplateFunctions
                 foreach ((string name, object? field) in source.AllFields)
                 {
                     writer.WritePropertyName(name);
-                    WriteJson(writer, field);
+                    if (field is string text)
+                        writer.WriteRawValue(HtmlSafe(Json(text)), skipInputValidation: true);
+                    else
+                        WriteJson(writer, field);
                 }
 
                 writer.WriteEndObject();
@@ -97,6 +100,10 @@ internal static class TemplateFunctions
                 break;
         }
     }
+
+    /// <summary>Rows of tables are the one place where docker's JSON also escapes what HTML gives a meaning to.</summary>
+    private static string HtmlSafe(string json) => json.Replace("<", "\\u003c", StringComparison.Ordinal)
+        .Replace(">", "\\u003e", StringComparison.Ordinal).Replace("&", "\\u0026", StringComparison.Ordinal);
 
     private static object? At(IReadOnlyList<object?> arguments, int index) => index < arguments.Count
         ? arguments[index]

@@ -29,7 +29,8 @@ internal static class TemplateValues
         JsonValueKind.String => element.GetString(),
         JsonValueKind.True => true,
         JsonValueKind.False => false,
-        JsonValueKind.Number => element.TryGetInt64(out long whole) ? whole : element.GetDouble(),
+        JsonValueKind.Number when element.TryGetInt64(out long whole) => (object)whole,
+        JsonValueKind.Number => element.GetDouble(),
         _ => new JsonValue(element, name),
     };
 
@@ -158,6 +159,10 @@ internal static class TemplateValues
             Print(output, FromJson(member.Value, member.Name));
             separator = " ";
         }
+
+        // A container's state has its health last; without a probe it is a nil pointer that JSON leaves out.
+        if (json.Name == "State" && !json.Element.TryGetProperty("Health", out _))
+            output.Append(" <nil>");
 
         output.Append(isMap ? ']' : '}');
     }
