@@ -205,7 +205,7 @@ internal sealed class ShimHarness : IAsyncDisposable
         ],
         Linux = new LinuxSpec
         {
-            CgroupsPath = $"/berth-tests/{id}",
+            CgroupsPath = $"/berth-shim-tests/{id}",
             Namespaces = [new("pid"), new("mount"), new("ipc"), new("uts"), new("network")],
         },
     };

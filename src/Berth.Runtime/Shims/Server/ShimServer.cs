@@ -130,6 +130,7 @@ public sealed partial class ShimServer : IDisposable
             return;
         _startedSinceTrim = false;
         GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        GC.WaitForPendingFinalizers(); // or the collector's other thread would touch its code again after this
         Attempt(ResidentMemory.DropCleanFilePages);
     }
 
