@@ -115,10 +115,10 @@ public sealed class BadInputTests(DaemonFixture fixture) : IClassFixture<DaemonF
     [Fact]
     public async Task Attack25_ABodyThatEndsEarlyLeavesNothing()
     {
-        string[] before = State();
+        string[] before = await StateAsync();
         await fixture.Api.RawAsync(Encoding.ASCII.GetBytes("POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{\"Image\":\"busybox\""), closeSending: true, seconds: 3);
         await AliveAsync();
-        Assert.Equal(before, State());
+        Assert.Equal(before, await StateAsync());
     }
 
     [Fact]
@@ -156,7 +156,7 @@ public sealed class BadInputTests(DaemonFixture fixture) : IClassFixture<DaemonF
         Directory.CreateDirectory(outside);
         string victim = Path.Combine(outside, "victim");
         await File.WriteAllTextAsync(victim, "untouched");
-        string[] before = State();
+        string[] before = await StateAsync();
         Reply reply = await fixture.Api.ImportAsync(Hostile(kind, outside), "hostile");
         string[] everything = Directory.GetFileSystemEntries(fixture.Daemon.DataRoot, "evil", SearchOption.AllDirectories);
         Assert.Equal("untouched", await File.ReadAllTextAsync(victim));
@@ -174,7 +174,7 @@ public sealed class BadInputTests(DaemonFixture fixture) : IClassFixture<DaemonF
             Assert.NotEmpty(reply.Message);
         }
 
-        Assert.Equal(before, State());
+        Assert.Equal(before, await StateAsync());
         Directory.Delete(outside, recursive: true);
         await AliveAsync();
     }
@@ -213,7 +213,7 @@ public sealed class BadInputTests(DaemonFixture fixture) : IClassFixture<DaemonF
     // Sends a request that must fail with a message, and must leave everything as it was.
     private async Task RefusedAsync(Func<Task<Reply>> request, HttpStatusCode? status, string message)
     {
-        string[] before = State();
+        string[] before = await StateAsync();
         Reply reply = await request();
         if (status is { } wanted)
         {
@@ -223,15 +223,19 @@ public sealed class BadInputTests(DaemonFixture fixture) : IClassFixture<DaemonF
         Assert.InRange((int)reply.Status, 400, 499);
         Assert.Contains(message, reply.Message, StringComparison.Ordinal);
         await AliveAsync();
-        Assert.Equal(before, State());
+        Assert.Equal(before, await StateAsync());
     }
 
     private async Task AliveAsync() => Assert.Equal("OK", (await fixture.Api.GetAsync("/_ping")).Expect(HttpStatusCode.OK).Text);
 
-    // Every file and folder that an image or a container is made of.
-    private string[] State() =>
-        [.. ((string[])["containers", "content", "snapshots"])
+    // Every file and folder that an image or a container is made of, once what was removed is really gone.
+    private async Task<string[]> StateAsync()
+    {
+        string trash = Path.Combine(fixture.Daemon.DataRoot, "snapshots", "trash");
+        await Poll.UntilAsync(() => !Directory.Exists(trash) || !Directory.EnumerateFileSystemEntries(trash).Any(), "the trash is emptied");
+        return [.. ((string[])["containers", "content", "snapshots"])
             .SelectMany(folder => Directory.EnumerateFileSystemEntries(Path.Combine(fixture.Daemon.DataRoot, folder), "*", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 2 }))
             .Order(StringComparer.Ordinal)
             .Select(path => path[fixture.Daemon.DataRoot.Length..])];
+    }
 }

@@ -111,7 +111,7 @@ public sealed class CrashTests : IAsyncLifetime
         RunningDaemon.Signal(shim, "KILL");
         await Daemon.StartAsync();
         await Poll.UntilAsync(async () => (await StateAsync(id)).Status == "exited", "the container is known to have ended");
-        Assert.False(Directory.Exists($"/proc/{pid}"));
+        await Poll.UntilAsync(() => !Directory.Exists($"/proc/{pid}"), "the container's process is gone");
         await Daemon.RemoveEverythingAsync();
         await Leftovers.AssertNoneAsync(Daemon, imagesToo: true, isRunning: true);
     }

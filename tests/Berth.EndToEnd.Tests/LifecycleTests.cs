@@ -21,7 +21,7 @@ public sealed class LifecycleTests(DaemonFixture fixture) : IClassFixture<Daemon
         Assert.Equal("err\n", result.Error);
     }
 
-    [Theory, MemberData(nameof(Clients.With), 0, 1, 42, 125, 255, MemberType = typeof(Clients))]
+    [Theory, MemberData(nameof(Clients.Statuses), MemberType = typeof(Clients))]
     public async Task RunEndsWithTheContainersStatus(string client, int status) =>
         (await fixture.Client(client).RunAsync([.. Quiet, "busybox", "sh", "-c", "exit " + status.ToString(CultureInfo.InvariantCulture)])).Expect(status);
 

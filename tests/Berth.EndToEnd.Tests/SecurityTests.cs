@@ -91,7 +91,7 @@ public sealed class SecurityTests(DaemonFixture fixture) : IClassFixture<DaemonF
     [Fact]
     public async Task Attack11_ControlGroupsCannotBeWritten()
     {
-        CommandResult result = await RunAsync("sh", "-c", "for f in /sys/fs/cgroup/*/release_agent /sys/fs/cgroup/release_agent; do echo x >$f && exit 9; done 2>/dev/null; mkdir /sys/fs/cgroup/pids/x 2>/dev/null && exit 9; exit 0");
+        CommandResult result = await RunAsync("sh", "-c", "for f in /sys/fs/cgroup/*/release_agent /sys/fs/cgroup/release_agent; do [ ! -e $f ] || ! echo x >$f || exit 9; done 2>/dev/null; mkdir /sys/fs/cgroup/pids/x 2>/dev/null && exit 9; exit 0");
         result.Expect();
         Assert.NotEqual(0, (await RunAsync("mount", "-t", "cgroup", "-o", "pids", "none", "/tmp")).ExitCode);
     }
@@ -106,7 +106,8 @@ public sealed class SecurityTests(DaemonFixture fixture) : IClassFixture<DaemonF
     [Fact]
     public async Task DevicesAreTheUsualOnes()
     {
-        string[] wanted = ["core", "fd", "full", "mqueue", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero"];
+        string[] wanted = ["fd", "full", "mqueue", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero"];
+        wanted = File.Exists("/proc/kcore") ? ["core", .. wanted] : wanted;
         Assert.Equal(wanted, (await InsideAsync("ls", "/dev")).Split('\n'));
         Assert.NotEqual(0, (await RunAsync("sh", "-c", "mknod /tmp/kmsg c 1 11 && cat /tmp/kmsg")).ExitCode);
     }

@@ -9,19 +9,22 @@ public static class Clients
     public static IReadOnlyList<string> Names { get; } = Binaries.Docker is null ? [Berth] : [Berth, Docker];
     public static TheoryData<string> All { get; } = [.. Names];
 
-    /// <summary>Every client with every value.</summary>
-    public static TheoryData<string, int> With(params int[] values)
+    /// <summary>Every client with exit statuses of a container.</summary>
+    public static TheoryData<string, int> Statuses
     {
-        var data = new TheoryData<string, int>();
-        foreach (int value in values)
+        get
         {
+            var data = new TheoryData<string, int>();
             foreach (string name in Names)
             {
-                data.Add(name, value);
+                foreach (int status in (int[])[0, 1, 42, 125, 255])
+                {
+                    data.Add(name, status);
+                }
             }
-        }
 
-        return data;
+            return data;
+        }
     }
 }
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 
 namespace Berth.EndToEnd.Tests.Support;
 
@@ -31,11 +30,11 @@ internal static class Leftovers
     public static List<int> Processes(RunningDaemon daemon)
     {
         var ids = daemon.Containers.ToHashSet(StringComparer.Ordinal);
-        byte[] marker = Encoding.UTF8.GetBytes($"{RunningDaemon.Marker}={daemon.Home}\0");
         var result = new List<int>();
         foreach (string folder in Directory.EnumerateDirectories("/proc"))
         {
-            if (int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out int pid) && pid != Environment.ProcessId && IsOf(folder, daemon.Home, marker, ids))
+            if (int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out int pid) && pid != Environment.ProcessId
+                && (daemon.WasChild(pid) || IsOf(folder, daemon.Home + "/", ids)))
             {
                 result.Add(pid);
             }
@@ -49,7 +48,7 @@ internal static class Leftovers
         var found = new List<string>();
         found.AddRange(File.ReadLines("/proc/self/mountinfo").Where(line => line.Contains(daemon.Home, StringComparison.Ordinal)).Select(static line => "mount " + line));
         found.AddRange(Cgroups(daemon));
-        foreach (int pid in Processes(daemon).Where(pid => !isRunning || !IsDaemonOrIdleShim(pid, daemon)))
+        foreach (int pid in Processes(daemon).Where(pid => !isRunning || pid != daemon.Pid))
         {
             found.Add($"process {pid}: {CommandLine(pid)}");
         }
@@ -87,25 +86,14 @@ internal static class Leftovers
         }
     }
 
-    // An idle shim, kept ready for the next start, holds no container; it must end with the daemon, which the check after a stop sees.
-    private static bool IsDaemonOrIdleShim(int pid, RunningDaemon daemon) =>
-        pid == daemon.Pid || (CommandLine(pid).Contains("berth-runtime", StringComparison.Ordinal) && !daemon.Containers.Any(id => CommandLine(pid).Contains(id, StringComparison.Ordinal)));
-
-    private static bool IsOf(string folder, string home, byte[] marker, HashSet<string> ids)
+    // In one of its containers' cgroups, named on the command line, or with one of its files open.
+    private static bool IsOf(string folder, string home, HashSet<string> ids)
     {
         try
         {
-            if (File.ReadAllBytes(folder + "/environ").AsSpan().IndexOf(marker) >= 0)
-            {
-                return true;
-            }
-
-            if (File.ReadLines(folder + "/cgroup").Any(line => ids.Contains(line[(line.LastIndexOf('/') + 1)..])))
-            {
-                return true;
-            }
-
-            return File.ReadAllText(folder + "/cmdline").Contains(home + "/", StringComparison.Ordinal);
+            return File.ReadLines(folder + "/cgroup").Any(line => ids.Contains(line[(line.LastIndexOf('/') + 1)..]))
+                || File.ReadAllText(folder + "/cmdline").Contains(home, StringComparison.Ordinal)
+                || Directory.EnumerateFileSystemEntries(folder + "/fd").Any(link => new FileInfo(link).LinkTarget?.StartsWith(home, StringComparison.Ordinal) == true);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

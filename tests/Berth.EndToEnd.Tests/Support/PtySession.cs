@@ -59,7 +59,12 @@ internal sealed partial class PtySession : IAsyncDisposable
     }
 
     /// <summary>Types; <c>\x10</c> is Ctrl-P.</summary>
-    public void Send(string text) => RandomAccess.Write(master, Encoding.UTF8.GetBytes(text), 0);
+    public void Send(string text)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        nint written = WriteTo((int)master.DangerousGetHandle(), bytes, (nuint)bytes.Length);
+        Assert.True(written == bytes.Length, $"{written} of {bytes.Length} bytes were typed: errno {Marshal.GetLastPInvokeError()}");
+    }
 
     public Task ExpectAsync(string text, int seconds = 10) =>
         Poll.UntilAsync(() => Screen.Contains(text, StringComparison.Ordinal), $"\"{text}\" on the terminal, which shows:\n{Screen}", seconds);
@@ -147,6 +152,9 @@ internal sealed partial class PtySession : IAsyncDisposable
 
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     private static partial int SetSize(int fd, nuint request, ushort[] size);
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    private static partial nint WriteTo(int fd, byte[] buffer, nuint length);
 
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     private static partial nint ReadFrom(int fd, [Out] byte[] buffer, nuint length);

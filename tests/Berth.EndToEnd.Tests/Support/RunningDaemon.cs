@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 
 namespace Berth.EndToEnd.Tests.Support;
@@ -7,11 +8,9 @@ namespace Berth.EndToEnd.Tests.Support;
 /// <summary>A berthd with roots and a socket of its own. It can be killed and started again on the same roots.</summary>
 public sealed class RunningDaemon : IAsyncDisposable
 {
-    /// <summary>Set in the daemon's environment, which its shims inherit: how their processes are recognised.</summary>
-    public const string Marker = "BERTH_END_TO_END";
-
     private readonly FileSystemWatcher? watcher;
     private readonly ConcurrentDictionary<string, bool> containers = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<int, string> children = new();
     private Process? process;
 
     private RunningDaemon(string home)
@@ -72,7 +71,6 @@ public sealed class RunningDaemon : IAsyncDisposable
         // The shell opens the log and becomes the daemon: same process id.
         var info = new ProcessStartInfo("/bin/sh", ["-c", "exec \"$0\" \"$@\" >>\"$LOG\" 2>&1 </dev/null", Binaries.Berthd, "--data-root", DataRoot, "--exec-root", ExecRoot, "-H", Host]);
         info.Environment["LOG"] = LogPath;
-        info.Environment[Marker] = Home;
         var clock = Stopwatch.StartNew();
         process = Process.Start(info) ?? throw new InvalidOperationException("sh did not start");
         while (!await AnswersAsync())
@@ -89,6 +87,7 @@ public sealed class RunningDaemon : IAsyncDisposable
     public async Task KillAsync()
     {
         Process running = process ?? throw new InvalidOperationException("the daemon is not running");
+        RememberChildren(running.Id);
         running.Kill();
         await running.WaitForExitAsync();
         running.Dispose();
@@ -99,6 +98,7 @@ public sealed class RunningDaemon : IAsyncDisposable
     public async Task<int> StopAsync()
     {
         Process running = process ?? throw new InvalidOperationException("the daemon is not running");
+        RememberChildren(running.Id);
         Signal(running.Id, "TERM");
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         try
@@ -121,7 +121,7 @@ public sealed class RunningDaemon : IAsyncDisposable
     /// <summary>Sends a signal to a process that this daemon started.</summary>
     public static void Signal(int pid, string signal)
     {
-        using Process kill = Process.Start("/bin/kill", ["-s", signal, pid.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        using Process kill = Process.Start("/bin/kill", ["-s", signal, pid.ToString(CultureInfo.InvariantCulture)]);
         kill.WaitForExit();
     }
 
@@ -155,6 +155,35 @@ public sealed class RunningDaemon : IAsyncDisposable
         watcher?.Dispose();
         Api.Dispose();
         Directory.Delete(Home, recursive: true);
+    }
+
+    /// <summary>Whether a process was a child (a shim, idle or not) of one of this daemon's past incarnations when that ended.</summary>
+    public bool WasChild(int pid) => children.TryGetValue(pid, out string? birth) && birth == ParentAndBirth(pid)?.Birth;
+
+    private void RememberChildren(int parent)
+    {
+        foreach (string folder in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out int pid) && ParentAndBirth(pid) is { } found && found.Parent == parent)
+            {
+                children[pid] = found.Birth;
+            }
+        }
+    }
+
+    // Fields 4 and 22 of proc_pid_stat(5); a process id alone may be another process's by now.
+    private static (int Parent, string Birth)? ParentAndBirth(int pid)
+    {
+        try
+        {
+            string stat = File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/stat");
+            string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+            return (int.Parse(fields[1], CultureInfo.InvariantCulture), fields[19]);
+        }
+        catch (IOException)
+        {
+            return null; // it has ended
+        }
     }
 
     private async Task<bool> AnswersAsync()
