@@ -274,7 +274,11 @@ internal sealed class Container : IAsyncDisposable
         await CleanRunAsync();
         ExitStatus? exit = ExitStatusFile.TryRead(ExitFile);
         bool isNews = exit is not null && (record.State.FinishedAt is not { } finished || exit.At > finished);
-        if (IsRunning || isNews)
+        if (IsRunning && !isNews && (exit is not null || !File.Exists(ExitFile)))
+        {
+            await RecordNeverStartedAsync(exit, cancellationToken);
+        }
+        else if (IsRunning || isNews)
         {
             await RecordEndAsync(exit ?? new ExitStatus(ExitWithoutStatus, OomKilled: false, DateTimeOffset.UtcNow),
                 exit is null ? "the container ended without an exit status: its shim or the machine was stopped" : "");
@@ -301,6 +305,21 @@ internal sealed class Container : IAsyncDisposable
 
         await watch.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
+
+    // The shim empties the exit file before it starts the process. Here there is none, or an earlier run's: the daemon died between noting the start and
+    // the shim's carrying it out, nobody was told of a run, and there was none.
+    private ValueTask RecordNeverStartedAsync(ExitStatus? earlier, CancellationToken cancellationToken) =>
+        CommitAsync(record with
+        {
+            State = record.State with
+            {
+                Status = record.State.FinishedAt is null ? ContainerStatus.Created : ContainerStatus.Exited,
+                Pid = 0,
+                ExitCode = earlier?.Code ?? 0,
+                OomKilled = earlier?.OomKilled ?? false,
+                StartedAt = record.State.FinishedAt is null ? null : record.State.StartedAt,
+            },
+        }, cancellationToken);
 
     private static async Task IgnoreEndedAsync(Func<Task> action)
     {
