@@ -6,6 +6,7 @@ using Berth.Runtime.Shims.Protocol;
 namespace Berth.Runtime.Tests.Shims;
 
 /// <summary>Hostile bytes on the shim's socket: each connection ends or gets an Error, and the container does not notice.</summary>
+[Collection("shims")]
 public sealed class ShimFuzzTests : IAsyncLifetime
 {
     private readonly ShimHarness _harness = new();

@@ -14,11 +14,14 @@ internal static class RuntimeBinary
 
     internal static string Path => s_path.Value;
 
-    private static string Find()
+    private static string Find() => Find(SourceFile());
+
+    private static string SourceFile([System.Runtime.CompilerServices.CallerFilePath] string path = "") => path;
+
+    private static string Find(string root)
     {
         if (Environment.GetEnvironmentVariable("BERTH_RUNTIME") is { Length: > 0 } given)
             return given;
-        string root = AppContext.BaseDirectory;
         while (!File.Exists(System.IO.Path.Combine(root, "Berth.slnx")))
             root = System.IO.Path.GetDirectoryName(root) ?? throw new InvalidOperationException("the repository is not above the tests; set BERTH_RUNTIME");
         string built = System.IO.Path.Combine(root, "out", "bin", "berth-runtime");
@@ -40,6 +43,7 @@ internal static class RuntimeBinary
 /// <summary>A launcher and bundles of busybox containers in a folder of their own.</summary>
 internal sealed class ShimHarness : IAsyncDisposable
 {
+    private const string CgroupParent = "berth-shim-tests";
     private readonly List<Shim> _shims = [];
     private int _containers;
 
@@ -190,6 +194,11 @@ internal sealed class ShimHarness : IAsyncDisposable
                 }
             },
             "the test folder is free");
+        foreach (string controller in Directory.GetDirectories("/sys/fs/cgroup"))
+        {
+            if (Directory.Exists(Path.Combine(controller, CgroupParent)))
+                Directory.Delete(Path.Combine(controller, CgroupParent));
+        }
     }
 
     private static RuntimeSpec Spec(string id, string[] command, bool terminal) => new()
@@ -205,7 +214,7 @@ internal sealed class ShimHarness : IAsyncDisposable
         ],
         Linux = new LinuxSpec
         {
-            CgroupsPath = $"/berth-shim-tests/{id}",
+            CgroupsPath = $"/{CgroupParent}/{id}",
             Namespaces = [new("pid"), new("mount"), new("ipc"), new("uts"), new("network")],
         },
     };

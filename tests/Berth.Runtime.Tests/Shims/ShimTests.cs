@@ -5,6 +5,7 @@ using Berth.Runtime.Shims;
 
 namespace Berth.Runtime.Tests.Shims;
 
+[Collection("shims")]
 public sealed class ShimTests : IAsyncLifetime
 {
     private readonly ShimHarness _harness = new();
