@@ -74,7 +74,7 @@ sed -n '/==> sizes/,$p' "$results/gate.log" | sed 1d
 gate "compiles for linux-arm64" eng/build --check-arm64
 gate "compiles for net10.0" eng/build --check-next
 gate "build of the solution and its tests, without warnings" dotnet build Berth.slnx -c Release --artifacts-path out/obj/tests -v q -clp:NoSummary
-gate "format" dotnet format whitespace Berth.slnx --no-restore --verify-no-changes
+gate "format" dotnet format whitespace . --folder --exclude out --verify-no-changes
 eng/longest
 
 for folder in tests/*.Tests; do

@@ -8,10 +8,11 @@ public sealed partial class CodeRuleTests
 {
     private const int MaxLines = 500;
 
-    // Longer for a reason: a table does not become clearer when it is cut.
+    // Longer for a reason: a table does not become clearer when it is cut, nor does a state machine with one writer.
     private static readonly Dictionary<string, int> LongFiles = new(StringComparer.Ordinal)
     {
         ["src/Berth.Runtime/Seccomp/SyscallTable.cs"] = 700,
+        ["src/Berth.Engine/Containers/Container.cs"] = 640,
     };
 
     [Fact]
