@@ -86,10 +86,11 @@ internal sealed class DaemonHost : IAsyncDisposable
         owned.Push(journal);
         var content = ContentStore.Open(root);
         var snapshots = OverlaySnapshotter.Open(root);
+        owned.Push(snapshots);
         var imageStore = ImageStore.Open(journal, content, snapshots);
         var shims = new ShimLauncher(engineOptions.RuntimePath);
         owned.Push(shims);
-        var containers = new ContainerService(new ContainerServices(engineOptions, root, journal, snapshots, shims, logger), imageStore);
+        var containers = new ContainerService(new ContainerServices(engineOptions, root, journal, snapshots, imageStore, shims, logger));
         owned.Push(containers);
         var images = new ImageService(imageStore, containers);
         await containers.RestoreAsync(CancellationToken.None);
@@ -126,6 +127,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         builder.Logging.AddProvider(new StderrLoggerProvider(options.Debug ? LogLevel.Debug : LogLevel.Information));
         builder.Logging.AddFilter("Microsoft", options.Debug ? LogLevel.Information : LogLevel.Warning);
         builder.Services.AddRoutingCore();
+        builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = TimeSpan.FromSeconds(1)); // followers and attachments never end by themselves
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -136,11 +138,11 @@ internal sealed class DaemonHost : IAsyncDisposable
             {
                 if (address.SocketPath is { } path)
                 {
-                    kestrel.ListenUnixSocket(path);
+                    kestrel.ListenUnixSocket(path, static listen => listen.Use(HalfClose.Use));
                 }
                 else
                 {
-                    kestrel.Listen(address.EndPoint!); // an address is one or the other
+                    kestrel.Listen(address.EndPoint!, static listen => listen.Use(HalfClose.Use)); // an address is one or the other
                 }
             }
         });

@@ -134,15 +134,15 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
             if (wantsLogs)
             {
                 await LogStreaming.CopyAsync(
-                    containers.OpenLog(id), LogStreaming.AttachQuery(streams), hasTimestamps: false, client.WriteAsync, context.RequestAborted);
+                    containers.OpenLog(id), LogStreaming.AttachQuery(streams), hasTimestamps: false, client.WriteAsync, client.Stopping);
             }
 
-            ShimStream? stream = session is null ? null : await session.Stream.WaitAsync(context.RequestAborted);
+            ShimStream? stream = session is null ? null : await session.Stream.WaitAsync(client.Stopping);
             if (stream is not null)
             {
                 await using (stream)
                 {
-                    await StreamPump.RunAsync(client, stream, streams.HasFlag(AttachStreams.Stdin), detach, context.RequestAborted);
+                    await StreamPump.RunAsync(client, stream, streams.HasFlag(AttachStreams.Stdin), detach, client.Stopping);
                 }
             }
         }

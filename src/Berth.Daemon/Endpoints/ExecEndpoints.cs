@@ -69,14 +69,25 @@ internal sealed class ExecEndpoints(ContainerService containers)
         AttachStreams streams = (asked.AttachStdin ? AttachStreams.Stdin : AttachStreams.None)
             | (asked.AttachStdout ? AttachStreams.Stdout : AttachStreams.None)
             | (asked.AttachStderr ? AttachStreams.Stderr : AttachStreams.None);
-        ShimStream stream = (await containers.StartExecAsync(session.Id, streams, context.RequestAborted))!; // streams were asked for
+        containers.CheckExecStart(session.Id);
+        using HijackedConnection client = await HijackedConnection.TakeAsync(context, asked.Tty);
+        ShimStream stream;
+        try
+        {
+            stream = (await containers.StartExecAsync(session.Id, streams, client.Stopping))!; // streams were asked for
+        }
+        catch (EngineException exception)
+        {
+            await client.WriteTextAsync(exception.Message + "\r\n", asked.Tty); // clients have their 101 by now: the text goes where output would
+            return;
+        }
+
         await using (stream)
         {
-            using HijackedConnection client = await HijackedConnection.TakeAsync(context, asked.Tty);
             DetachKeys? detach = asked.Tty && asked.AttachStdin ? DetachKeys.Parse(asked.DetachKeys) : null;
-            if (await StreamPump.RunAsync(client, stream, asked.AttachStdin, detach, context.RequestAborted))
+            if (await StreamPump.RunAsync(client, stream, asked.AttachStdin, detach, client.Stopping))
             {
-                await session.Exited.WaitAsync(context.RequestAborted); // clients ask for the exit status as soon as the stream ends
+                await session.Exited.WaitAsync(client.Stopping); // clients ask for the exit status as soon as the stream ends
             }
         }
     }

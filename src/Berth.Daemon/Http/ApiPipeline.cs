@@ -38,7 +38,7 @@ internal static partial class ApiPipeline
         {
             await WriteErrorAsync(context, new EngineException(exception.StatusCode == 413 ? ErrorKind.TooLarge : ErrorKind.InvalidArgument, exception.Message, exception));
         }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested || context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested)
         {
             // The client is gone; there is nobody to answer.
         }

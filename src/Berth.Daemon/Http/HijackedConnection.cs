@@ -23,6 +23,7 @@ internal sealed class HijackedConnection : IDisposable
         this.context = context;
         this.socket = socket;
         this.input = input;
+        Stopping = context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
     }
 
     /// <summary>
@@ -32,6 +33,7 @@ internal sealed class HijackedConnection : IDisposable
     {
         Socket clientSocket = Feature<IConnectionSocketFeature>(context).Socket;
         PipeReader clientInput = Feature<IConnectionTransportFeature>(context).Transport.Input;
+        Feature<HalfClose>(context).Tolerate();
         bool isUpgrade = context.Request.Headers.Connection.ToString().Contains("upgrade", StringComparison.OrdinalIgnoreCase);
         string mediaType = isTerminal || !context.GetApiVersion().IsAtLeast(1, 42) ? StreamFraming.RawMediaType : StreamFraming.MultiplexedMediaType;
         var head = new StringBuilder(isUpgrade ? "HTTP/1.1 101 UPGRADED\r\n" : "HTTP/1.1 200 OK\r\n").Append("Content-Type: ").Append(mediaType).Append("\r\n");
@@ -47,9 +49,15 @@ internal sealed class HijackedConnection : IDisposable
 
         head.Append("\r\n");
         var connection = new HijackedConnection(context, clientSocket, clientInput);
-        await connection.WriteAsync(Encoding.ASCII.GetBytes(head.ToString()), context.RequestAborted);
+        await connection.WriteAsync(Encoding.ASCII.GetBytes(head.ToString()), connection.Stopping);
         return connection;
     }
+
+    /// <summary>
+    /// The daemon's end. The request's own token is of no use here: Kestrel takes a client's half-closed side, which is only the end of its
+    /// input, for the end of the request.
+    /// </summary>
+    public CancellationToken Stopping { get; }
 
     /// <summary>Sends all of <paramref name="bytes"/>.</summary>
     /// <exception cref="SocketException">The client is gone.</exception>
@@ -59,6 +67,16 @@ internal sealed class HijackedConnection : IDisposable
         {
             bytes = bytes[await socket.SendAsync(bytes, cancellationToken)..];
         }
+    }
+
+    /// <summary>Sends a text as output, framed unless the stream is a terminal's.</summary>
+    /// <exception cref="SocketException">The client is gone.</exception>
+    public ValueTask WriteTextAsync(string text, bool isTerminal)
+    {
+        byte[] bytes = new byte[StreamFraming.HeaderLength + Encoding.UTF8.GetByteCount(text)];
+        StreamFraming.WriteHeader(bytes, StreamKind.Stdout, bytes.Length - StreamFraming.HeaderLength);
+        Encoding.UTF8.GetBytes(text, bytes.AsSpan(StreamFraming.HeaderLength));
+        return WriteAsync(bytes.AsMemory(isTerminal ? StreamFraming.HeaderLength : 0), Stopping);
     }
 
     /// <summary>The next bytes from the client; empty when it has closed its side.</summary>

@@ -253,7 +253,7 @@ internal sealed class Container : IAsyncDisposable
         }
         catch (ShimException exception)
         {
-            throw Translate(exception, "OCI runtime exec failed: exec failed: ");
+            throw Translate(exception, "");
         }
     }
 
@@ -367,7 +367,7 @@ internal sealed class Container : IAsyncDisposable
         catch (Exception exception)
         {
             await journaled.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            EngineException failure = Translate(exception, "failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process: ");
+            EngineException failure = Translate(exception, "failed to create task for container: ");
             await AbandonAsync(launched, before, StartExitCode(exception), failure.Message);
             throw failure;
         }
@@ -526,8 +526,12 @@ internal sealed class Container : IAsyncDisposable
             // What cannot be deleted now has no record any more and is deleted at the next start.
             services.Snapshots.Remove(record.Id);
             Directory.Delete(Folder, recursive: true);
+            if (services.Images.List().All(image => image.Id != record.ImageId))
+            {
+                await services.Images.CollectLayersAsync(CancellationToken.None); // the image was removed by force while this container stood on it
+            }
         }
-        catch (IOException exception)
+        catch (Exception exception) when (exception is IOException or EngineException or UnauthorizedAccessException)
         {
             EngineLog.LeftoverKept(services.Logger, exception, record.Id.Short);
         }

@@ -16,17 +16,11 @@ public sealed class ContainerService : IAsyncDisposable
     private const int DefaultStopSeconds = 10;
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
     private readonly ContainerServices services;
-    private readonly ImageStore images;
     private readonly ContainerDirectory directory = new();
     private readonly ConcurrentDictionary<string, Container> containerByExec = new(StringComparer.Ordinal);
 
     /// <param name="services">What containers need of the world.</param>
-    /// <param name="images">Where images are resolved.</param>
-    public ContainerService(ContainerServices services, ImageStore images)
-    {
-        this.services = services;
-        this.images = images;
-    }
+    public ContainerService(ContainerServices services) => this.services = services;
 
     /// <summary>Every container as it is at this moment, newest first.</summary>
     public IReadOnlyList<ContainerInfo> List() => [.. directory.All.Select(static container => container.Info).OrderByDescending(static info => info.Record.Created)];
@@ -47,7 +41,7 @@ public sealed class ContainerService : IAsyncDisposable
         }
 
         name = name?.TrimStart('/');
-        ImageRecord image = images.Resolve(config.Image);
+        ImageRecord image = services.Images.Resolve(config.Image);
         ContainerId id = ContainerId.Create();
         ContainerConfig complete = Complete(config, image.Config.Config, id);
         Check(complete);
@@ -161,18 +155,30 @@ public sealed class ContainerService : IAsyncDisposable
     /// <exception cref="EngineException">NotFound.</exception>
     public ExecSession FindExec(string execId) => OwnerOf(execId).FindExec(execId) ?? throw NoExec(execId);
 
+    /// <summary>Tells whether an exec session may be started, without starting it.</summary>
+    /// <exception cref="EngineException">NotFound; Conflict when it was started before or its container does not run.</exception>
+    public void CheckExecStart(string execId)
+    {
+        if (FindExec(execId).IsStarted)
+        {
+            throw HasRun(execId);
+        }
+
+        _ = OwnerOf(execId).RunningShim;
+    }
+
     /// <summary>Starts an exec session; with <paramref name="streams"/> its output is attached before its first byte.</summary>
     /// <exception cref="EngineException">Conflict when it was started before; InvalidArgument with the reason when the command cannot run.</exception>
     public async Task<ShimStream?> StartExecAsync(string execId, AttachStreams? streams, CancellationToken cancellationToken)
     {
+        CheckExecStart(execId);
         Container owner = OwnerOf(execId);
-        ExecSession session = owner.FindExec(execId) ?? throw NoExec(execId);
-        if (session.IsStarted)
+        ExecSession session = FindExec(execId);
+        if (!session.TryBegin())
         {
-            throw new EngineException(ErrorKind.Conflict, $"Error: Exec command {execId} has already run");
+            throw HasRun(execId);
         }
 
-        session.IsStarted = true;
         ShimStream? stream = null;
         try
         {
@@ -224,6 +230,7 @@ public sealed class ContainerService : IAsyncDisposable
 
         await Task.WhenAll(directory.All.ToList().Select(container => RestoreOneAsync(container, cancellationToken)));
         LeftoverSweep.Run(services, directory.All.Select(static container => container.Record.Id).ToHashSet());
+        await services.Images.CollectLayersAsync(cancellationToken);
     }
 
     /// <summary>Lets go of every container; they run on.</summary>
@@ -338,6 +345,8 @@ public sealed class ContainerService : IAsyncDisposable
     }
 
     private Container OwnerOf(string execId) => containerByExec.TryGetValue(execId, out Container? owner) ? owner : throw NoExec(execId);
+
+    private static EngineException HasRun(string execId) => new(ErrorKind.Conflict, $"Error: Exec command {execId} has already run");
 
     private static EngineException NoExec(string execId) => new(ErrorKind.NotFound, $"No such exec instance: {execId}");
 

@@ -1,5 +1,6 @@
 using Berth.Runtime.Shims;
 using Berth.Storage;
+using Berth.Storage.Images;
 using Berth.Storage.Metadata;
 using Berth.Storage.Snapshots;
 using Microsoft.Extensions.Logging;
@@ -11,7 +12,8 @@ namespace Berth.Engine.Containers;
 /// <param name="Root">The data root.</param>
 /// <param name="Journal">The truth about containers.</param>
 /// <param name="Snapshots">Writable layers.</param>
+/// <param name="Images">Where images are resolved, and let go of with their last container.</param>
 /// <param name="Shims">Starts and finds shims.</param>
 /// <param name="Logger">Where recovery and background failures are told.</param>
 public sealed record ContainerServices(
-    EngineOptions Options, StorageRoot Root, Journal Journal, ISnapshotter Snapshots, ShimLauncher Shims, ILogger Logger);
+    EngineOptions Options, StorageRoot Root, Journal Journal, ISnapshotter Snapshots, ImageStore Images, ShimLauncher Shims, ILogger Logger);

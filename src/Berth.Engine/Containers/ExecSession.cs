@@ -9,6 +9,8 @@ public sealed class ExecSession
 {
     private readonly TaskCompletionSource<int> exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    private int started;
+
     internal ExecSession(string id, ContainerId containerId, ExecRequest request)
     {
         Id = id;
@@ -29,7 +31,7 @@ public sealed class ExecSession
     public int Pid { get; internal set; }
 
     /// <summary>Whether it has been started; it can be once.</summary>
-    public bool IsStarted { get; internal set; }
+    public bool IsStarted => started != 0;
 
     /// <summary>The exit status, or null while it has not ended.</summary>
     public int? ExitCode => exited.Task.IsCompleted ? exited.Task.Result : null;
@@ -39,7 +41,7 @@ public sealed class ExecSession
 
     internal static ExecSession Restore(ContainerId containerId, ExecState state)
     {
-        var session = new ExecSession(state.Id, containerId, ExecRequest.From(state.Config)) { Pid = state.Pid, IsStarted = state.Pid != 0 || state.Exit is not null };
+        var session = new ExecSession(state.Id, containerId, ExecRequest.From(state.Config)) { Pid = state.Pid, started = state.Pid != 0 || state.Exit is not null ? 1 : 0 };
         if (state.Exit is { } exit)
         {
             session.End(exit.Code);
@@ -47,6 +49,9 @@ public sealed class ExecSession
 
         return session;
     }
+
+    /// <summary>True for the one caller that may start it.</summary>
+    internal bool TryBegin() => Interlocked.Exchange(ref started, 1) == 0;
 
     internal void End(int code) => exited.TrySetResult(code);
 }
