@@ -81,7 +81,10 @@ public sealed class ExecTests(DaemonFixture fixture) : IClassFixture<DaemonFixtu
     public async Task ManyAtOnceAllEndWithTheirOwnStatus(string client)
     {
         Cli cli = fixture.Client(client);
-        int[] statuses = await Task.WhenAll(Enumerable.Range(0, 20).Select(async i => (await cli.RunAsync("exec", name, "sh", "-c", $"exit {i}")).ExitCode));
-        Assert.Equal(Enumerable.Range(0, 20), statuses);
+        CommandResult[] results = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => cli.RunAsync("exec", name, "sh", "-c", $"exit {i}")));
+        for (int i = 0; i < results.Length; i++)
+        {
+            results[i].Expect(i);
+        }
     }
 }

@@ -31,6 +31,7 @@ public sealed class NetworkTests(DaemonFixture fixture) : IClassFixture<DaemonFi
         Assert.Equal(first, (await cli.RunAsync("run", "--rm", "--network", "container:" + name, "busybox", "readlink", "/proc/self/ns/net")).Expect().Line);
         Assert.NotEqual(first, (await cli.RunAsync("run", "--rm", "--network", "none", "busybox", "readlink", "/proc/self/ns/net")).Expect().Line);
         (await cli.RunAsync("kill", name)).Expect();
+        (await cli.RunAsync("wait", name)).Expect();
         CommandResult late = await cli.RunAsync("run", "--rm", "--network", "container:" + name, "busybox", "true");
         Assert.Contains("cannot join network of a non running container", late.Expect(125).Error, StringComparison.Ordinal);
     }
