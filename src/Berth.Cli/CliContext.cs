@@ -20,7 +20,7 @@ internal sealed class CliContext : IDisposable
     public required TextOutput Error { get; init; }
 
     /// <summary>Connects at its first request.</summary>
-    public EngineClient Client => client ??= new EngineClient(Endpoint, ApiVersion ?? EngineClient.NewestApiVersion);
+    public EngineClient Client => client ??= new EngineClient(Endpoint, new EngineClientOptions { ApiVersion = ApiVersion ?? EngineClient.NewestApiVersion, BlockingIo = true });
 
     public void Dispose() => client?.Dispose();
 }

@@ -49,15 +49,20 @@ public sealed record LogsOptions
 /// <summary>A wait that the daemon has accepted: an end from now on is not missed.</summary>
 public sealed class PendingWait : IDisposable
 {
+    private readonly EngineTransport transport;
     private readonly HttpResponseMessage response;
 
-    internal PendingWait(HttpResponseMessage response) => this.response = response;
+    internal PendingWait(EngineTransport transport, HttpResponseMessage response)
+    {
+        this.transport = transport;
+        this.response = response;
+    }
 
     /// <summary>The container's exit status.</summary>
     /// <exception cref="EngineException"><see cref="ErrorKind.Internal"/> when the wait itself failed.</exception>
     public async Task<int> GetExitCodeAsync(CancellationToken cancellationToken = default)
     {
-        byte[] bytes = await EngineTransport.ReadBodyAsync(response, cancellationToken);
+        byte[] bytes = await transport.ReadBodyAsync(response, cancellationToken);
         ContainerWaitResponse answer = EngineTransport.Deserialize(bytes, ApiJson.Context.ContainerWaitResponse);
         return answer.Error is { Message.Length: > 0 } error ? throw new EngineException(ErrorKind.Internal, error.Message) : (int)answer.StatusCode;
     }
@@ -118,7 +123,7 @@ public sealed partial class EngineClient
     {
         var path = new QueryString($"/containers/{Segment(container)}/wait");
         path.Add("condition", condition);
-        return new PendingWait(await transport.SendAsync(HttpMethod.Post, path.ToString(), RequestBody.None, cancellationToken));
+        return new PendingWait(transport, await transport.SendAsync(HttpMethod.Post, path.ToString(), RequestBody.None, cancellationToken));
     }
 
     /// <summary><c>GET /containers/json</c>.</summary>

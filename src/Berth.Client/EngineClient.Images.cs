@@ -97,7 +97,7 @@ public sealed partial class EngineClient
     private async Task SettleVersionAsync(CancellationToken cancellationToken)
     {
         using HttpResponseMessage response = await transport.SendAsync(HttpMethod.Get, "/_ping", RequestBody.None, cancellationToken);
-        await EngineTransport.ReadBodyAsync(response, cancellationToken);
+        await transport.ReadBodyAsync(response, cancellationToken);
     }
 
     private static void ReadMessages(ResponseStream response, Action<JsonMessage> progress)

@@ -3,6 +3,19 @@ using Berth.Model;
 
 namespace Berth.Client;
 
+/// <summary>How a client speaks to its engine.</summary>
+public sealed record EngineClientOptions
+{
+    /// <summary>The API version to begin with, such as 1.41.</summary>
+    public string ApiVersion { get; init; } = EngineClient.NewestApiVersion;
+
+    /// <summary>
+    /// Requests run to their end on the calling thread, and the tasks returned are complete. Saves a short-lived program the start of the thread
+    /// pool and of the event loop; do not set it in a server.
+    /// </summary>
+    public bool BlockingIo { get; init; }
+}
+
 /// <summary>
 /// A typed client of the Docker Engine API, for one engine. Methods throw <see cref="EngineException"/> with the daemon's own message when it
 /// refuses, and <see cref="EngineConnectionException"/> when it cannot be reached or goes away. Safe for concurrent use.
@@ -15,8 +28,9 @@ public sealed partial class EngineClient : IDisposable
     private readonly EngineTransport transport;
 
     /// <param name="endpoint">Where the engine listens; nothing is sent before the first call.</param>
-    /// <param name="apiVersion">Version to begin with, such as 1.41.</param>
-    public EngineClient(EngineEndpoint endpoint, string apiVersion = NewestApiVersion) => transport = new EngineTransport(endpoint, apiVersion);
+    /// <param name="options">Null for the defaults.</param>
+    public EngineClient(EngineEndpoint endpoint, EngineClientOptions? options = null) =>
+        transport = new EngineTransport(endpoint, options ?? new EngineClientOptions());
 
     /// <summary>The API version in use now; final only after the first answer.</summary>
     public string ApiVersion => transport.ApiVersion;
@@ -38,7 +52,7 @@ public sealed partial class EngineClient : IDisposable
     private async Task PostAsync(string path, CancellationToken cancellationToken)
     {
         using HttpResponseMessage response = await transport.SendAsync(HttpMethod.Post, path, RequestBody.None, cancellationToken);
-        await EngineTransport.ReadBodyAsync(response, cancellationToken); // frees the connection for the next request
+        await transport.ReadBodyAsync(response, cancellationToken); // frees the connection for the next request
     }
 
     private static string Segment(string name) => Uri.EscapeDataString(name);

@@ -47,19 +47,7 @@ public readonly record struct EngineEndpoint
     /// <exception cref="EngineConnectionException">Nobody listens there, or this user may not connect.</exception>
     internal async ValueTask<Socket> ConnectAsync(CancellationToken cancellationToken)
     {
-        EndPoint address;
-        Socket socket;
-        if (UnixPath is not null)
-        {
-            address = new UnixDomainSocketEndPoint(UnixPath);
-            socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        }
-        else
-        {
-            address = new DnsEndPoint(Host, Port);
-            socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        }
-
+        Socket socket = CreateSocket(out EndPoint address);
         try
         {
             await socket.ConnectAsync(address, cancellationToken);
@@ -70,6 +58,35 @@ public readonly record struct EngineEndpoint
             socket.Dispose();
             throw new EngineConnectionException(this, exception.SocketErrorCode, exception);
         }
+    }
+
+    /// <summary>The same, blocking; the socket stays in blocking mode, in which each read is one system call.</summary>
+    /// <exception cref="EngineConnectionException">Nobody listens there, or this user may not connect.</exception>
+    internal Socket Connect()
+    {
+        Socket socket = CreateSocket(out EndPoint address);
+        try
+        {
+            socket.Connect(address);
+            return socket;
+        }
+        catch (SocketException exception)
+        {
+            socket.Dispose();
+            throw new EngineConnectionException(this, exception.SocketErrorCode, exception);
+        }
+    }
+
+    private Socket CreateSocket(out EndPoint address)
+    {
+        if (UnixPath is not null)
+        {
+            address = new UnixDomainSocketEndPoint(UnixPath);
+            return new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        }
+
+        address = new DnsEndPoint(Host, Port);
+        return new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
     }
 }
 

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
@@ -19,13 +18,26 @@ internal sealed class EngineTransport : IDisposable
 
     private readonly EngineEndpoint endpoint;
     private readonly HttpMessageInvoker http;
+    private readonly bool blocking;
     private volatile string version;
 
-    public EngineTransport(EngineEndpoint endpoint, string apiVersion)
+    public EngineTransport(EngineEndpoint endpoint, EngineClientOptions options)
     {
         this.endpoint = endpoint;
-        version = apiVersion;
-        http = CreateInvoker(async (_, cancellationToken) => new NetworkStream(await endpoint.ConnectAsync(cancellationToken), ownsSocket: true));
+        version = options.ApiVersion;
+        blocking = options.BlockingIo;
+        http = new HttpMessageInvoker(new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, cancellationToken) =>
+                new NetworkStream(blocking ? endpoint.Connect() : await endpoint.ConnectAsync(cancellationToken), ownsSocket: true),
+            UseProxy = false,
+            UseCookies = false,
+            AllowAutoRedirect = false,
+            ActivityHeadersPropagator = null,
+            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+            PooledConnectionLifetime = Timeout.InfiniteTimeSpan,
+            MaxResponseDrainSize = 0, // an answer that is given up, such as a wait, must not hold anybody up
+        });
     }
 
     /// <summary>The version now in use.</summary>
@@ -40,7 +52,7 @@ internal sealed class EngineTransport : IDisposable
         {
             string used = version;
             using HttpRequestMessage request = CreateRequest(method, path, body, used);
-            HttpResponseMessage response = await SendAsync(http, request, cancellationToken);
+            HttpResponseMessage response = await SendOnceAsync(request, cancellationToken);
             if ((int)response.StatusCode is < 400 and not 304)
                 return response;
 
@@ -63,11 +75,16 @@ internal sealed class EngineTransport : IDisposable
     }
 
     /// <summary>Reads the rest of an answer.</summary>
-    public static async Task<byte[]> ReadBodyAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    public async Task<byte[]> ReadBodyAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
         try
         {
-            return await response.Content.ReadAsByteArrayAsync(cancellationToken);
+            if (!blocking)
+                return await response.Content.ReadAsByteArrayAsync(cancellationToken);
+
+            using var buffer = new MemoryStream((int)Math.Min(response.Content.Headers.ContentLength ?? 4096, 1 << 20));
+            response.Content.ReadAsStream(cancellationToken).CopyTo(buffer);
+            return buffer.ToArray();
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
@@ -88,52 +105,35 @@ internal sealed class EngineTransport : IDisposable
     }
 
     /// <summary>Sends a POST that asks to leave HTTP. The connection belongs to the result alone.</summary>
-    public async Task<HijackedStream> HijackAsync(string path, RequestBody body, CancellationToken cancellationToken)
+    public Task<HijackedStream> HijackAsync(string path, RequestBody body, CancellationToken cancellationToken) =>
+        Task.Run(() => Hijack(path, body, cancellationToken), cancellationToken);
+
+    private HijackedStream Hijack(string path, RequestBody body, CancellationToken cancellationToken)
     {
         while (true)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             string used = version;
-            Socket? socket = null;
-            HttpMessageInvoker own = CreateInvoker(async (_, token) =>
-            {
-                socket = await endpoint.ConnectAsync(token);
-                return new NetworkStream(socket, ownsSocket: true);
-            });
-            bool handedOver = false;
-            try
-            {
-                using HttpRequestMessage request = CreateRequest(HttpMethod.Post, path, body, used);
-                request.Headers.TryAddWithoutValidation("Connection", "Upgrade");
-                request.Headers.TryAddWithoutValidation("Upgrade", "tcp");
-                HttpResponseMessage response = await SendAsync(own, request, cancellationToken);
-                if ((int)response.StatusCode is >= 200 and < 300)
-                    throw new EngineException(ErrorKind.Internal, "the daemon answered, but did not hand over the connection (wanted status 101)");
+            HijackAnswer answer = HijackHandshake.Run(endpoint, $"/v{used}{path}", body.JsonBytes);
+            if (answer.Connection is { } connection)
+                return new HijackedStream(connection, answer.Rest, Multiplexed(answer.MediaType));
 
-                if (response.StatusCode == HttpStatusCode.SwitchingProtocols)
-                {
-                    handedOver = true;
-                    return new HijackedStream(socket!, response.Content.ReadAsStream(cancellationToken), Multiplexed(response), own); // connected, since it answered
-                }
+            if (answer.Status < 400)
+                throw new EngineException(ErrorKind.Internal, $"the daemon did not hand over the connection: got status {answer.Status}, wanted 101");
 
-                string message = await ReadErrorAsync(response, cancellationToken);
-                if (!TryDowngrade(message, used))
-                    throw new EngineException(ErrorStatus.ToKind((int)response.StatusCode), message);
-            }
-            finally
-            {
-                if (!handedOver)
-                    own.Dispose();
-            }
+            string message = ErrorMessage(answer.Status, answer.Rest);
+            if (!TryDowngrade(message, used))
+                throw new EngineException(ErrorStatus.ToKind(answer.Status), message);
         }
     }
 
     public async Task<ResponseStream> OpenAsync(HttpMethod method, string path, RequestBody body, CancellationToken cancellationToken)
     {
         HttpResponseMessage response = await SendAsync(method, path, body, cancellationToken);
-        return new ResponseStream(response, await response.Content.ReadAsStreamAsync(cancellationToken), Multiplexed(response));
+        return new ResponseStream(response, response.Content.ReadAsStream(cancellationToken), Multiplexed(response.Content.Headers.ContentType?.MediaType));
     }
 
-    private bool? Multiplexed(HttpResponseMessage response) => response.Content.Headers.ContentType?.MediaType switch
+    private bool? Multiplexed(string? mediaType) => mediaType switch
     {
         StreamFraming.MultiplexedMediaType => true,
         StreamFraming.RawMediaType when ApiVersionOrder(version) >= ApiVersionOrder("1.42") => false,
@@ -171,11 +171,11 @@ internal sealed class EngineTransport : IDisposable
         return request;
     }
 
-    private async Task<HttpResponseMessage> SendAsync(HttpMessageInvoker invoker, HttpRequestMessage request, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> SendOnceAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         try
         {
-            return await invoker.SendAsync(request, cancellationToken);
+            return blocking ? http.Send(request, cancellationToken) : await http.SendAsync(request, cancellationToken);
         }
         catch (HttpRequestException exception)
         {
@@ -189,37 +189,27 @@ internal sealed class EngineTransport : IDisposable
         }
     }
 
-    private static async Task<string> ReadErrorAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    private async Task<string> ReadErrorAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
         using (response)
-        {
-            byte[] bytes = await ReadBodyAsync(response, cancellationToken);
-            try
-            {
-                if (JsonSerializer.Deserialize(bytes, ApiJson.Context.ErrorResponse) is { Message.Length: > 0 } error)
-                    return error.Message;
-            }
-            catch (JsonException)
-            {
-                // Not an engine's answer; its text says more than our complaint about it would.
-            }
-
-            string text = Encoding.UTF8.GetString(bytes).Trim();
-            return text.Length > 0 ? text : $"status {(int)response.StatusCode} without a message";
-        }
+            return ErrorMessage((int)response.StatusCode, await ReadBodyAsync(response, cancellationToken));
     }
 
-    private static HttpMessageInvoker CreateInvoker(Func<SocketsHttpConnectionContext, CancellationToken, ValueTask<Stream>> connect) =>
-        new(new SocketsHttpHandler
+    private static string ErrorMessage(int status, byte[] body)
+    {
+        try
         {
-            ConnectCallback = connect,
-            UseProxy = false,
-            UseCookies = false,
-            AllowAutoRedirect = false,
-            ActivityHeadersPropagator = null,
-            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
-            PooledConnectionLifetime = Timeout.InfiniteTimeSpan,
-        });
+            if (JsonSerializer.Deserialize(body, ApiJson.Context.ErrorResponse) is { Message.Length: > 0 } error)
+                return error.Message;
+        }
+        catch (JsonException)
+        {
+            // Not an engine's answer; its text says more than our complaint about it would.
+        }
+
+        string text = Encoding.UTF8.GetString(body).Trim();
+        return text.Length > 0 ? text : $"status {status} without a message";
+    }
 }
 
 /// <summary>What a request carries: nothing, JSON that can be sent again, or a stream that cannot.</summary>
@@ -237,6 +227,9 @@ internal readonly struct RequestBody
     public static RequestBody None => default;
 
     public bool IsStream => stream is not null;
+
+    /// <summary>The JSON document; null when there is none.</summary>
+    public byte[]? JsonBytes => json;
 
     public static RequestBody Json<T>(T value, JsonTypeInfo<T> type) => new(JsonSerializer.SerializeToUtf8Bytes(value, type), null);
 

@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using Berth.Api;
-using Berth.Model;
 
 namespace Berth.Client;
 
@@ -11,14 +10,12 @@ namespace Berth.Client;
 public sealed class HijackedStream : IDisposable
 {
     private readonly Socket socket;
-    private readonly IDisposable owner;
-    private readonly Stream stream;
+    private ReadOnlyMemory<byte> early;
 
-    internal HijackedStream(Socket socket, Stream stream, bool? multiplexed, IDisposable owner)
+    internal HijackedStream(Socket socket, ReadOnlyMemory<byte> early, bool? multiplexed)
     {
         this.socket = socket;
-        this.stream = stream;
-        this.owner = owner;
+        this.early = early;
         Multiplexed = multiplexed;
     }
 
@@ -26,10 +23,25 @@ public sealed class HijackedStream : IDisposable
     public bool? Multiplexed { get; }
 
     /// <summary>Bytes from the process; 0 at the end. Blocks.</summary>
-    public int Read(Span<byte> buffer) => stream.Read(buffer);
+    /// <exception cref="SocketException">The connection broke.</exception>
+    public int Read(Span<byte> buffer)
+    {
+        if (early.IsEmpty)
+            return socket.Receive(buffer);
+
+        int count = Math.Min(early.Length, buffer.Length);
+        early.Span[..count].CopyTo(buffer);
+        early = early[count..];
+        return count;
+    }
 
     /// <summary>Writes to the process's stdin. Blocks while the process does not read.</summary>
-    public void Write(ReadOnlySpan<byte> buffer) => stream.Write(buffer);
+    /// <exception cref="SocketException">The connection broke.</exception>
+    public void Write(ReadOnlySpan<byte> buffer)
+    {
+        while (buffer.Length > 0)
+            buffer = buffer[socket.Send(buffer)..];
+    }
 
     /// <summary>Ends the process's stdin; output goes on. A connection that is already gone is no error.</summary>
     public void CloseWrite()
@@ -44,12 +56,7 @@ public sealed class HijackedStream : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        stream.Dispose();
-        owner.Dispose();
-        socket.Dispose();
-    }
+    public void Dispose() => socket.Dispose();
 }
 
 /// <summary>A streamed answer, such as a log; disposing it ends the request.</summary>

@@ -22,7 +22,7 @@ internal sealed class SignalProxy : IDisposable
             registrations.Add(PosixSignalRegistration.Create(Signal(number), context =>
             {
                 context.Cancel = true;
-                _ = SendAsync(name);
+                _ = Task.Run(() => SendAsync(name));
             }));
     }
 

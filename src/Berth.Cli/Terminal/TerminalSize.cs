@@ -35,7 +35,7 @@ internal sealed class TerminalSize : IDisposable
         if (Current is null)
             return null;
 
-        var follower = new TerminalSize(PosixSignalRegistration.Create(PosixSignal.SIGWINCH, context => _ = ApplyAsync(resize)));
+        var follower = new TerminalSize(PosixSignalRegistration.Create(PosixSignal.SIGWINCH, context => _ = Task.Run(() => ApplyAsync(resize))));
         await ApplyAsync(resize);
         return follower;
     }

@@ -12,7 +12,7 @@ internal static class EachContainer
     public static async Task<int> RunAsync(CliContext context, IReadOnlyList<string> names, Func<string, Task<string?>> operation)
     {
         using var slots = new SemaphoreSlim(Parallel);
-        Task<string?>[] tasks = [.. names.Select(name => GuardAsync(slots, name, operation))];
+        Task<string?>[] tasks = [.. names.Select(name => names.Count == 1 ? operation(name) : Task.Run(() => GuardAsync(slots, name, operation)))];
         bool failed = false;
         foreach (Task<string?> task in tasks)
         {

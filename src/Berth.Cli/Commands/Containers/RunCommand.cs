@@ -76,7 +76,7 @@ internal sealed class RunCommand
         using SignalProxy? signals = proxySignals && !request.Tty ? new SignalProxy(context.Client, id) : null;
         string condition = request.HostConfig is { AutoRemove: true } ? "removed" : "next-exit";
         bool attached = request.AttachStdin || request.AttachStdout || request.AttachStderr;
-        Task<PendingWait> waiting = context.Client.WaitContainerAsync(id, condition);
+        Task<PendingWait> waiting = Task.Run(() => context.Client.WaitContainerAsync(id, condition));
         Task<HijackedStream?> attaching = attached ? AttachAsync(context, request, id) : Task.FromResult<HijackedStream?>(null);
         await Task.WhenAll(waiting, attaching);
         using PendingWait wait = await waiting;
