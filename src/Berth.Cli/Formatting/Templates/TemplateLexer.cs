@@ -125,7 +125,10 @@ internal static class TemplateLexer
             char c = text[i];
             if (c == quote)
             {
-                object result = quote == '\'' ? (long)value.ToString()[0] : value.ToString();
+                if (quote == '\'' && value.Length != 1)
+                    throw new TemplateException($"template: :{Line(text, position)}: malformed character constant: {text[position..(i + 1)]}", isSyntax: true);
+
+                object result = quote == '\'' ? (long)value[0] : value.ToString();
                 return new Token(TokenKind.Literal, text[position..(i + 1)], position, Glued: false, result);
             }
 

@@ -1,0 +1,65 @@
+using System.Text;
+using Berth.Cli.Terminal;
+
+namespace Berth.Cli.Tests.Commands;
+
+public sealed class HelpTests
+{
+    [Theory]
+    [InlineData("run")]
+    [InlineData("create")]
+    [InlineData("start")]
+    [InlineData("ps")]
+    [InlineData("container ls")]
+    [InlineData("logs")]
+    [InlineData("exec")]
+    [InlineData("attach")]
+    [InlineData("stop")]
+    [InlineData("kill")]
+    [InlineData("rm")]
+    [InlineData("wait")]
+    [InlineData("inspect")]
+    [InlineData("import")]
+    [InlineData("images")]
+    [InlineData("tag")]
+    [InlineData("rmi")]
+    [InlineData("version")]
+    [InlineData("info")]
+    [InlineData("container")]
+    [InlineData("image")]
+    [InlineData("")]
+    public async Task Help_is_as_recorded(string command)
+    {
+        (int status, string output, string error) = await RunAsync([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
+        Assert.Equal((0, ""), (status, error));
+        Golden.Check("help-" + (command.Length == 0 ? "root" : command.Replace(' ', '-')), output);
+    }
+
+    [Theory]
+    [InlineData("bogus", 1, "berth: unknown command: berth bogus\n\nRun 'berth --help' for more information\n")]
+    [InlineData("container bogus", 1, "berth: unknown command: berth container bogus\n\nUsage:  berth container\n\nRun 'berth container --help' for more information\n")]
+    [InlineData("run", 1, "berth: 'berth run' requires at least 1 argument\n\nUsage:  berth run [OPTIONS] IMAGE [COMMAND] [ARG...]\n\nSee 'berth run --help' for more information\n")]
+    [InlineData("tag a", 1, "berth: 'berth tag' requires 2 arguments\n\nUsage:  berth tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]\n\nRun 'berth tag --help' for more information\n")]
+    [InlineData("ps --bogus", 125, "unknown flag: --bogus\n\nUsage:  berth ps [OPTIONS]\n\nRun 'berth ps --help' for more information\n")]
+    [InlineData("run --publish 80 img", 125, "--publish is not supported yet\n")]
+    [InlineData("-H unix:///a -H unix:///b ps", 1, "Specify only one -H\n")]
+    [InlineData("-H unix:///nonexistent/berth.sock ps", 1, "Cannot connect to the Berth daemon at unix:///nonexistent/berth.sock. Is the berth daemon running?\n")]
+    [InlineData("-H bogus ps", 1, "Error response from daemon: unable to parse daemon host \"bogus\": wanted unix:///path or tcp://host:port\n")]
+    public async Task Bad_lines_end_with_a_message_and_a_status(string line, int status, string message)
+    {
+        (int actual, _, string error) = await RunAsync(line.Split(' '));
+        Assert.Equal((status, message), (actual, error));
+    }
+
+    private static async Task<(int Status, string Output, string Error)> RunAsync(string[] arguments)
+    {
+        using var output = new MemoryStream();
+        using var error = new MemoryStream();
+        var outText = new TextOutput(output);
+        var errorText = new TextOutput(error);
+        int status = await CommandLine.RunAsync(arguments, outText, errorText);
+        outText.Flush();
+        errorText.Flush();
+        return (status, Encoding.UTF8.GetString(output.ToArray()), Encoding.UTF8.GetString(error.ToArray()));
+    }
+}

@@ -1,0 +1,21 @@
+using System.Runtime.CompilerServices;
+
+namespace Berth.Cli.Tests;
+
+/// <summary>Texts compared with files under Golden/; UPDATE_GOLDEN=1 writes them anew.</summary>
+internal static class Golden
+{
+    public static void Check(string name, string actual, [CallerFilePath] string caller = "")
+    {
+        string root = Path.GetDirectoryName(caller)!; // a source file has a folder
+        while (!Directory.Exists(Path.Combine(root, "Golden")))
+            root = Path.GetDirectoryName(root)!; // the project's folder has Golden
+
+        string path = Path.Combine(root, "Golden", name + ".txt");
+        if (Environment.GetEnvironmentVariable("UPDATE_GOLDEN") == "1")
+            File.WriteAllText(path, actual);
+
+        Assert.True(File.Exists(path), $"{path} is missing; UPDATE_GOLDEN=1 writes it");
+        Assert.Equal(File.ReadAllText(path), actual);
+    }
+}
