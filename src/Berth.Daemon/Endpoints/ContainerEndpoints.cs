@@ -142,7 +142,8 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
             {
                 await using (stream)
                 {
-                    await StreamPump.RunAsync(client, stream, streams.HasFlag(AttachStreams.Stdin), detach, client.Stopping);
+                    bool takesInput = streams.HasFlag(AttachStreams.Stdin);
+                    await StreamPump.RunAsync(client, stream, takesInput, takesInput && !config.StdinOnce, detach, client.Stopping);
                 }
             }
         }

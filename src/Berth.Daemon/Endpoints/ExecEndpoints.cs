@@ -85,7 +85,7 @@ internal sealed class ExecEndpoints(ContainerService containers)
         await using (stream)
         {
             DetachKeys? detach = asked.Tty && asked.AttachStdin ? DetachKeys.Parse(asked.DetachKeys) : null;
-            if (await StreamPump.RunAsync(client, stream, asked.AttachStdin, detach, client.Stopping))
+            if (await StreamPump.RunAsync(client, stream, asked.AttachStdin, endsWithInput: false, detach, client.Stopping))
             {
                 await session.Exited.WaitAsync(client.Stopping); // clients ask for the exit status as soon as the stream ends
             }

@@ -69,7 +69,7 @@ internal static class QueryValues
         {
             if (!known.Contains(name))
             {
-                throw new EngineException(ErrorKind.InvalidArgument, $"invalid filter '{name}'");
+                throw new EngineException(ErrorKind.InvalidArgument, $"Invalid filter '{name}'");
             }
         }
 

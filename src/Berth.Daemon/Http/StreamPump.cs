@@ -12,13 +12,14 @@ internal static class StreamPump
     /// <param name="client">The client's connection.</param>
     /// <param name="stream">The container's side.</param>
     /// <param name="takesInput">Whether what the client sends is the process' stdin; otherwise it is read and dropped, to notice the end.</param>
+    /// <param name="endsWithInput">Whether the end of the client's input is the end of its attachment; otherwise it is the end of stdin alone.</param>
     /// <param name="detach">Finds the detach keys in the input, or null.</param>
     /// <param name="cancellationToken">The client's or the daemon's end.</param>
     /// <returns>Whether the container's side ended; false when the client went away or detached.</returns>
-    public static async Task<bool> RunAsync(HijackedConnection client, ShimStream stream, bool takesInput, DetachKeys? detach, CancellationToken cancellationToken)
+    public static async Task<bool> RunAsync(HijackedConnection client, ShimStream stream, bool takesInput, bool endsWithInput, DetachKeys? detach, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task input = PumpInputAsync(client, stream, takesInput, detach, stop.Token);
+        Task input = PumpInputAsync(client, stream, takesInput, endsWithInput, detach, stop.Token);
         Task output = PumpOutputAsync(client, stream, stop.Token);
 
         // Input ends early in two ways: half-closed, then output goes on; detached or broken, then it is over.
@@ -33,13 +34,18 @@ internal static class StreamPump
         return output.IsCompletedSuccessfully;
     }
 
-    private static async Task PumpInputAsync(HijackedConnection client, ShimStream stream, bool takesInput, DetachKeys? detach, CancellationToken cancellationToken)
+    private static async Task PumpInputAsync(HijackedConnection client, ShimStream stream, bool takesInput, bool endsWithInput, DetachKeys? detach, CancellationToken cancellationToken)
     {
         while (true)
         {
             byte[] bytes = await client.ReadAsync(cancellationToken);
             if (bytes.Length == 0)
             {
+                if (endsWithInput)
+                {
+                    throw new OperationCanceledException("the client's input ended, and its attachment with it");
+                }
+
                 stream.CloseInput();
                 return;
             }

@@ -10,8 +10,7 @@ internal static class BundleWriter
 {
     private const string LocalHosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
 
-    public static async Task WriteAsync(
-        ContainerServices services, ContainerRecord record, string logPath, string exitFile, string? networkPath, CancellationToken cancellationToken)
+    public static void Write(ContainerServices services, ContainerRecord record, string logPath, string exitFile, string? networkPath)
     {
         string folder = services.Root.ContainerFolder(record.Id);
         string bundle = services.Options.Bundle(record.Id);
@@ -29,9 +28,10 @@ internal static class BundleWriter
             ExitFile = exitFile,
             SocketPath = services.Options.ShimSocket(record.Id),
         };
+        Directory.CreateDirectory(folder); // a power cut may have taken it: only the record is synced at creation
         Directory.CreateDirectory(Path.Combine(bundle, "rootfs"));
-        await File.WriteAllBytesAsync(Path.Combine(bundle, "config.json"), JsonSerializer.SerializeToUtf8Bytes(spec, RuntimeSpecJsonContext.Default.RuntimeSpec), cancellationToken);
-        await File.WriteAllBytesAsync(Path.Combine(bundle, "shim.json"), JsonSerializer.SerializeToUtf8Bytes(shim, ShimJsonContext.Default.ShimConfig), cancellationToken);
+        File.WriteAllBytes(Path.Combine(bundle, "config.json"), JsonSerializer.SerializeToUtf8Bytes(spec, RuntimeSpecJsonContext.Default.RuntimeSpec));
+        File.WriteAllBytes(Path.Combine(bundle, "shim.json"), JsonSerializer.SerializeToUtf8Bytes(shim, ShimJsonContext.Default.ShimConfig));
         WriteNetworkFiles(record, folder);
     }
 

@@ -200,7 +200,7 @@ internal sealed class Container : IAsyncDisposable
             if (!force)
             {
                 throw new EngineException(ErrorKind.Conflict,
-                    $"cannot remove container \"/{record.Name}\": container is running: stop the container before removing or force remove");
+                    $"You cannot remove a running container {record.Id}. Stop the container before attempting removal or force remove");
             }
 
             Task<WaitResult> end = WaitAsync(WaitCondition.NotRunning, cancellationToken);
@@ -345,7 +345,7 @@ internal sealed class Container : IAsyncDisposable
         Task journaled = Task.CompletedTask;
         try
         {
-            await BundleWriter.WriteAsync(services, record, LogPath, ExitFile, networkPath, never);
+            BundleWriter.Write(services, record, LogPath, ExitFile, networkPath);
             journaled = services.Journal.CommitAsync([Change(starting)], never).AsTask(); // beside the work below; awaited before it is acknowledged
             launched = await services.Shims.PrepareAsync(bundle, never);
             launched.ExecExited = OnExecExited;
@@ -601,7 +601,7 @@ internal sealed class Container : IAsyncDisposable
         }
     }
 
-    private EngineException NotRunning() => new(ErrorKind.Conflict, $"container {record.Id} is not running");
+    private EngineException NotRunning() => new(ErrorKind.Conflict, $"Container {record.Id} is not running");
 
     private static int StartExitCode(Exception exception) => exception is ShimException refused
         ? refused.StartFailure switch { StartFailure.CommandNotFound => 127, StartFailure.CommandNotExecutable => 126, _ => 128 }
