@@ -39,13 +39,20 @@ internal sealed class FrameChannel(Socket socket) : IDisposable
         }
     }
 
-    /// <summary>One request and its reply, while nothing else is on the connection.</summary>
+    /// <summary>
+    /// One request and its reply, while nothing else is asked on the connection. Events that come before the reply are passed over: the shim tells them to
+    /// every connection that has said hello, also to one that is about to become a stream.
+    /// </summary>
     internal async Task<Reply> CallAsync(FrameType type, FrameBuilder payload, CancellationToken cancellationToken)
     {
         await SendAsync(payload.Build(type, 1), cancellationToken).ConfigureAwait(false);
-        return await ReceiveAsync(cancellationToken).ConfigureAwait(false) is { } reply
-            ? reply
-            : throw new ShimException(ShimFailure.ConnectionLost, "the shim closed the connection");
+        while (await ReceiveAsync(cancellationToken).ConfigureAwait(false) is { } reply)
+        {
+            if (reply.Header.RequestId != 0)
+                return reply;
+        }
+
+        throw new ShimException(ShimFailure.ConnectionLost, "the shim closed the connection");
     }
 
     internal async Task SendAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken)
