@@ -105,8 +105,9 @@ internal sealed class EngineTransport : IDisposable
     }
 
     /// <summary>Sends a POST that asks to leave HTTP. The connection belongs to the result alone.</summary>
-    public Task<HijackedStream> HijackAsync(string path, RequestBody body, CancellationToken cancellationToken) =>
-        Task.Run(() => Hijack(path, body, cancellationToken), cancellationToken);
+    public async Task<HijackedStream> HijackAsync(string path, RequestBody body, CancellationToken cancellationToken) => blocking
+        ? Hijack(path, body, cancellationToken)
+        : await Task.Run(() => Hijack(path, body, cancellationToken), cancellationToken);
 
     private HijackedStream Hijack(string path, RequestBody body, CancellationToken cancellationToken)
     {

@@ -58,7 +58,7 @@ internal static class ContainerCreation
     {
         ImageReference named = image.WithDefaultTag();
         string tag = named.Tag ?? named.Digest.ToString();
-        await context.Client.PullImageAsync(named.FamiliarRepository, tag, flags.Platform, message =>
+        await context.Client.PullImageAsync(named.Repository, tag, flags.Platform, message =>
         {
             if (message.ErrorDetail?.Message is { } error)
                 throw new EngineException(ErrorKind.Internal, error);

@@ -76,14 +76,11 @@ internal sealed class RunCommand
         using SignalProxy? signals = proxySignals && !request.Tty ? new SignalProxy(context.Client, id) : null;
         string condition = request.HostConfig is { AutoRemove: true } ? "removed" : "next-exit";
         bool attached = request.AttachStdin || request.AttachStdout || request.AttachStderr;
-        Task<PendingWait> waiting = Task.Run(() => context.Client.WaitContainerAsync(id, condition));
-        Task<HijackedStream?> attaching = attached ? AttachAsync(context, request, id) : Task.FromResult<HijackedStream?>(null);
-        await Task.WhenAll(waiting, attaching);
-        using PendingWait wait = await waiting;
-        HijackedStream? connection = await attaching;
+        HijackedStream? connection = attached ? await AttachAsync(context, request, id) : null;
         using StreamSession? session = connection is null
             ? null
             : new StreamSession(connection, new StreamOptions(request.AttachStdin, request.Tty, detachKeys), context.Out, context.Error);
+        using PendingWait wait = await context.Client.WaitContainerAsync(id, condition);
         session?.Start();
         try
         {
@@ -104,7 +101,7 @@ internal sealed class RunCommand
         return await wait.GetExitCodeAsync();
     }
 
-    private async Task<HijackedStream?> AttachAsync(CliContext context, ContainerCreateRequest request, string id) =>
+    private async Task<HijackedStream> AttachAsync(CliContext context, ContainerCreateRequest request, string id) =>
         await context.Client.AttachContainerAsync(id, new AttachOptions
         {
             Stdin = request.AttachStdin,
