@@ -73,7 +73,6 @@ internal sealed class DaemonHost : IAsyncDisposable
             DataRoot = options.DataRoot,
             ExecRoot = options.ExecRoot,
             RuntimePath = Path.Combine(AppContext.BaseDirectory, "berth-runtime"),
-            Debug = options.Debug,
         };
         engineOptions.Validate();
         List<ListenAddress> addresses = [.. options.Hosts.Select(ListenAddress.Parse)];
@@ -88,7 +87,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         var snapshots = OverlaySnapshotter.Open(root);
         owned.Push(snapshots);
         var imageStore = ImageStore.Open(journal, content, snapshots);
-        var shims = new ShimLauncher(engineOptions.RuntimePath);
+        var shims = new ShimLauncher(engineOptions.RuntimePath, new ShimLauncherOptions { ErrorLogFolder = options.Debug ? engineOptions.ExecRoot : null });
         owned.Push(shims);
         var containers = new ContainerService(new ContainerServices(engineOptions, root, journal, snapshots, imageStore, shims, logger));
         owned.Push(containers);

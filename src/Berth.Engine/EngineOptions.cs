@@ -17,9 +17,6 @@ public sealed record EngineOptions
     /// <summary>The berth-runtime executable.</summary>
     public required string RuntimePath { get; init; }
 
-    /// <summary>Whether shims report to files in the exec root.</summary>
-    public bool Debug { get; init; }
-
     /// <summary>The folder of the bundles of running containers.</summary>
     public string BundlesFolder => Path.Combine(ExecRoot, "bundles");
 

@@ -5,7 +5,7 @@ namespace Berth.Linux.Processes;
 /// <summary>prctl(2), pidfd_open(2) and resource limits of this and other processes.</summary>
 public static unsafe partial class ProcessControl
 {
-    public const int PR_SET_PDEATHSIG = 1, PR_SET_DUMPABLE = 4, PR_SET_KEEPCAPS = 8, PR_CAPBSET_READ = 23, PR_CAPBSET_DROP = 24;
+    public const int PR_SET_PDEATHSIG = 1, PR_SET_DUMPABLE = 4, PR_SET_KEEPCAPS = 8, PR_SET_NAME = 15, PR_CAPBSET_READ = 23, PR_CAPBSET_DROP = 24;
     public const int PR_SET_NO_NEW_PRIVS = 38, PR_CAP_AMBIENT = 47, PR_CAP_AMBIENT_RAISE = 2, PR_CAP_AMBIENT_CLEAR_ALL = 4;
 
     /// <summary>
@@ -17,6 +17,15 @@ public static unsafe partial class ProcessControl
     {
         if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
             throw LinuxException.Last("prctl", "PR_SET_DUMPABLE");
+    }
+
+    /// <summary>What ps(1) and /proc/PID/comm call this thread from now on; at most 15 bytes count.</summary>
+    public static void SetName(ReadOnlySpan<byte> name)
+    {
+        byte* text = stackalloc byte[16];
+        name[..Math.Min(name.Length, 15)].CopyTo(new Span<byte>(text, 15));
+        text[Math.Min(name.Length, 15)] = 0;
+        _ = prctl(PR_SET_NAME, (nint)text, 0, 0, 0); // cannot fail with a readable pointer
     }
 
     /// <summary>Whether the capability is in this thread's bounding set; false also for one that the kernel does not know.</summary>

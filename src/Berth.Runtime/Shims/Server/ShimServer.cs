@@ -56,6 +56,7 @@ public sealed partial class ShimServer : IDisposable
         foreach (int signal in (ReadOnlySpan<int>)[SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM])
             SignalDisposition.Ignore(signal);
 
+        ProcessControl.SetName("berth-shim"u8); // the sealed copy it runs from has a number for a name
         DescriptorIo.SetCloseOnExec(controlDescriptor);
         using var server = new ShimServer(new FileDescriptor(controlDescriptor));
         if (!server._loop.RunOnce(0))
