@@ -16,8 +16,8 @@ internal sealed record CgroupHierarchy(string MountPoint, IReadOnlyList<string> 
 }
 
 /// <summary>
-/// Which hierarchies this host has. v2 when the only one is the unified one; v1 otherwise, where a unified one without controllers beside the others
-/// ("hybrid") is joined as well. This is the one place that decides.
+/// Which hierarchies this host has. v2 when the only one is the unified one; v1 otherwise, also where a unified one without controllers stands beside
+/// the others ("hybrid"). This is the one place that decides.
 /// </summary>
 internal sealed record CgroupLayout(IReadOnlyList<CgroupHierarchy> Hierarchies)
 {

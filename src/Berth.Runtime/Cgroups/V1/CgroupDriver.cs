@@ -3,15 +3,20 @@ using Berth.Model.Oci.Runtime;
 
 namespace Berth.Runtime.Cgroups.V1;
 
-/// <summary>One folder per hierarchy (cgroups(7), "version 1"); in a hybrid setup also one in the unified hierarchy.</summary>
+/// <summary>
+/// One folder per hierarchy (cgroups(7), "version 1"). In a hybrid setup the unified hierarchy is left alone: it has no controllers, and moving a
+/// process there takes the kernel 10 ms (cgroup.procs waits for an RCU grace period; there is no tasks file).
+/// </summary>
 internal sealed class CgroupDriver(CgroupLayout layout) : ICgroupDriver
 {
+    private readonly IReadOnlyList<CgroupHierarchy> hierarchies = [.. layout.Hierarchies.Where(static h => !h.IsUnified)];
+
     public void Create(string cgroupsPath, ResourcesSpec? resources)
     {
         int made = 0;
         try
         {
-            foreach (CgroupHierarchy hierarchy in layout.Hierarchies)
+            foreach (CgroupHierarchy hierarchy in hierarchies)
             {
                 CgroupFolder.Make(hierarchy, cgroupsPath, hierarchy.Controllers.Contains("cpuset") ? CopyCpuset : null);
                 made++;
@@ -22,18 +27,18 @@ internal sealed class CgroupDriver(CgroupLayout layout) : ICgroupDriver
         catch
         {
             for (int i = 0; i < made; i++)
-                CgroupFolder.Remove(layout.Hierarchies[i].Folder(cgroupsPath));
+                CgroupFolder.Remove(hierarchies[i].Folder(cgroupsPath));
             throw;
         }
     }
 
     // Into "tasks" the child moves its one thread; "cgroup.procs" takes a lock over all of its thread group and is measurably slower.
     public IEnumerable<string> JoinFiles(string cgroupsPath) =>
-        layout.Hierarchies.Select(h => h.Folder(cgroupsPath) + (h.IsUnified ? "/cgroup.procs" : "/tasks"));
+        hierarchies.Select(h => h.Folder(cgroupsPath) + "/tasks");
 
     public void KillAll(string cgroupsPath)
     {
-        foreach (CgroupHierarchy hierarchy in layout.Hierarchies)
+        foreach (CgroupHierarchy hierarchy in hierarchies)
             CgroupFolder.KillMembers(hierarchy.Folder(cgroupsPath));
     }
 
@@ -42,15 +47,15 @@ internal sealed class CgroupDriver(CgroupLayout layout) : ICgroupDriver
 
     public void Remove(string cgroupsPath)
     {
-        foreach (CgroupHierarchy hierarchy in layout.Hierarchies)
+        foreach (CgroupHierarchy hierarchy in hierarchies)
             CgroupFolder.Remove(hierarchy.Folder(cgroupsPath));
     }
 
     public IEnumerable<(string Name, string HostFolder)> ContainerView(string cgroupsPath) =>
-        layout.Hierarchies.Where(static h => !h.IsUnified).Select(h => (Path.GetFileName(h.MountPoint), h.Folder(cgroupsPath)));
+        hierarchies.Select(h => (Path.GetFileName(h.MountPoint), h.Folder(cgroupsPath)));
 
     public IEnumerable<(string Link, string Target)> ContainerLinks() =>
-        from hierarchy in layout.Hierarchies
+        from hierarchy in hierarchies
         where hierarchy.Controllers.Count > 1
         from controller in hierarchy.Controllers
         let name = Path.GetFileName(hierarchy.MountPoint)
@@ -72,7 +77,7 @@ internal sealed class CgroupDriver(CgroupLayout layout) : ICgroupDriver
         }
     }
 
-    private CgroupHierarchy? Find(string controller) => layout.Hierarchies.FirstOrDefault(h => h.Controllers.Contains(controller));
+    private CgroupHierarchy? Find(string controller) => hierarchies.FirstOrDefault(h => h.Controllers.Contains(controller));
 
     private static LinuxException Missing(string controller, string what) =>
         new(Errno.ENOENT, "cgroup", $"controller '{controller}' is not mounted on this host, but {what} need it");
