@@ -94,7 +94,13 @@ internal sealed class DaemonHost : IAsyncDisposable
         var images = new ImageService(imageStore, containers);
         await containers.RestoreAsync(CancellationToken.None);
 
-        web.Use(next => context => ApiPipeline.InvokeAsync(context, next, logger));
+        var trim = new IdleTrim();
+        owned.Push(trim);
+        web.Use(next => context =>
+        {
+            trim.Touch();
+            return ApiPipeline.InvokeAsync(context, next, logger);
+        });
         web.UseRouting();
         new SystemEndpoints(options, containers, images, HostFacts.Read(options.DataRoot)).Map(web);
         new ContainerEndpoints(containers, images).Map(web);

@@ -14,6 +14,7 @@ namespace Berth.Daemon.Http;
 /// </summary>
 internal sealed class HijackedConnection : IDisposable
 {
+    private const int SendBufferBytes = 256 << 10;
     private readonly HttpContext context;
     private readonly Socket socket;
     private readonly PipeReader input;
@@ -34,6 +35,7 @@ internal sealed class HijackedConnection : IDisposable
         Socket clientSocket = Feature<IConnectionSocketFeature>(context).Socket;
         PipeReader clientInput = Feature<IConnectionTransportFeature>(context).Transport.Input;
         Feature<HalfClose>(context).Tolerate();
+        clientSocket.SendBufferSize = SendBufferBytes;
         bool isUpgrade = context.Request.Headers.Connection.ToString().Contains("upgrade", StringComparison.OrdinalIgnoreCase);
         string mediaType = isTerminal || !context.GetApiVersion().IsAtLeast(1, 42) ? StreamFraming.RawMediaType : StreamFraming.MultiplexedMediaType;
         var head = new StringBuilder(isUpgrade ? "HTTP/1.1 101 UPGRADED\r\n" : "HTTP/1.1 200 OK\r\n").Append("Content-Type: ").Append(mediaType).Append("\r\n");

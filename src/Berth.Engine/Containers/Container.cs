@@ -63,9 +63,9 @@ internal sealed class Container : IAsyncDisposable
     /// <summary>Makes the record durable for the first time.</summary>
     public ValueTask CommitNewAsync(CancellationToken cancellationToken) => CommitAsync(record, cancellationToken);
 
-    /// <summary>Starts a run. <paramref name="networkPath"/> is a namespace to join, or null.</summary>
+    /// <summary>Starts a run. <paramref name="findNetwork"/> gives a namespace to join, or null; when it throws, the start has failed.</summary>
     /// <exception cref="EngineException">NotModified when it runs already; InvalidArgument or Internal with the runtime's words when it cannot.</exception>
-    public async Task StartAsync(string? networkPath, CancellationToken cancellationToken)
+    public async Task StartAsync(Func<string?> findNetwork, CancellationToken cancellationToken)
     {
         await gate.WaitAsync(cancellationToken);
         try
@@ -76,7 +76,7 @@ internal sealed class Container : IAsyncDisposable
                 throw new EngineException(ErrorKind.NotModified, "");
             }
 
-            await LaunchAsync(networkPath);
+            await LaunchAsync(findNetwork);
         }
         finally
         {
@@ -333,7 +333,7 @@ internal sealed class Container : IAsyncDisposable
         }
     }
 
-    private async Task LaunchAsync(string? networkPath)
+    private async Task LaunchAsync(Func<string?> findNetwork)
     {
         // A start that has begun is carried through: a client that goes away does not undo it.
         CancellationToken never = CancellationToken.None;
@@ -345,7 +345,7 @@ internal sealed class Container : IAsyncDisposable
         Task journaled = Task.CompletedTask;
         try
         {
-            BundleWriter.Write(services, record, LogPath, ExitFile, networkPath);
+            BundleWriter.Write(services, record, LogPath, ExitFile, findNetwork());
             journaled = services.Journal.CommitAsync([Change(starting)], never).AsTask(); // beside the work below; awaited before it is acknowledged
             launched = await services.Shims.PrepareAsync(bundle, never);
             launched.ExecExited = OnExecExited;

@@ -82,7 +82,7 @@ public sealed class ContainerService : IAsyncDisposable
     public Task StartAsync(string reference, CancellationToken cancellationToken)
     {
         Container container = directory.Find(reference);
-        return container.StartAsync(NetworkPath(container.Record), cancellationToken);
+        return container.StartAsync(() => NetworkPath(container.Record), cancellationToken);
     }
 
     /// <summary>Ends a run: the stop signal, then SIGKILL after the timeout in seconds (negative: never).</summary>

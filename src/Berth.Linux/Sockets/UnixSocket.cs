@@ -13,7 +13,7 @@ public static unsafe partial class UnixSocket
     /// <summary>The longest path sun_path holds, in bytes.</summary>
     public const int MaxPathBytes = 107;
 
-    private const int AF_UNIX = 1, SOCK_STREAM = 1, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000, SOL_SOCKET = 1, SO_PEERCRED = 17;
+    private const int AF_UNIX = 1, SOCK_STREAM = 1, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000, SOL_SOCKET = 1, SO_PEERCRED = 17, SO_SNDBUF = 7, SO_SNDBUFFORCE = 32;
     private const int MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000;
     private const nuint SIOCOUTQ = 0x5411;
 
@@ -155,6 +155,18 @@ public static unsafe partial class UnixSocket
         address[2 + bytes] = 0;
         return (uint)(2 + bytes + 1);
     }
+
+    /// <summary>
+    /// How many bytes may wait in the socket, at best: with CAP_NET_ADMIN as many as asked, otherwise no more than net.core.wmem_max (socket(7)).
+    /// </summary>
+    public static void SetSendBuffer(int fd, int bytes)
+    {
+        if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(int)) != 0)
+            _ = setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(int)); // a smaller buffer is slower, nothing else
+    }
+
+    [LibraryImport("libc")]
+    private static partial int setsockopt(int fd, int level, int option, int* value, uint length);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int socketpair(int domain, int type, int protocol, int* ends);

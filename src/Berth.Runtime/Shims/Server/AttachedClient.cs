@@ -34,6 +34,7 @@ internal sealed class AttachedClient : LoopSource
         _socket = socket;
         _wanted = wanted;
         _inputOpen = wanted.HasFlag(AttachStreams.Stdin);
+        UnixSocket.SetSendBuffer(socket.Number, FullBytes);
         loop.Add(this, socket.Number, PollEvents.None);
     }
 
