@@ -119,7 +119,8 @@ public sealed class ContainerLauncherTests : IDisposable
     {
         ProcessSpec process = TestBundle.Shell("tty; stty size; ls -l /dev/console | awk '{print $1, $3, $4, $5, $6}'; mount | grep -c 'on /dev/console'; ls /proc/self/fd | tr '\\n' ' '") with
         {
-            Terminal = true, ConsoleSize = new ConsoleSize(33, 111),
+            Terminal = true,
+            ConsoleSize = new ConsoleSize(33, 111),
         };
         (_, string output) = bundle.Run(bundle.Spec(process));
         Assert.Equal("/dev/pts/0\r\n33 111\r\ncrw--w---- root 5 136, 0\r\n1\r\n0 1 2 3 ", output);

@@ -14,7 +14,8 @@ internal static class StopCommand
         flags.Number("timeout", 't', "Seconds to wait before killing the container", value => timeout = checked((int)value));
         flags.Add(new Flag("time", null, "int", "", null, value => timeout = int.TryParse(value, out int seconds)
             ? seconds
-            : throw new FlagValueException($"strconv.ParseInt: parsing \"{value}\": invalid syntax")) { IsHidden = true });
+            : throw new FlagValueException($"strconv.ParseInt: parsing \"{value}\": invalid syntax"))
+        { IsHidden = true });
         return new Command
         {
             Path = path,

@@ -48,7 +48,7 @@ internal sealed class VersionCommand
         if (template is null)
             context.Out.Write(Text(context, server));
         else
-            context.Out.WriteLine(template.Render(ToJson(context, server)));
+            context.Out.WriteLine(template.Render(ToJson(context, server, isJson: format == "json" || format.Contains("{{json", StringComparison.Ordinal))));
 
         return failure is null ? 0 : throw new CommandFailedException(ErrorText.Of(failure), exitCode: 1);
     }
@@ -124,30 +124,46 @@ internal sealed class VersionCommand
         },
     };
 
-    private static JsonElement ToJson(CliContext context, VersionResponse? server)
+    // Templates name the members as Go's struct does, JSON as the wire does; they differ in the versions of the API.
+    private static JsonElement ToJson(CliContext context, VersionResponse? server, bool isJson)
     {
+        string api = isJson ? "ApiVersion" : "APIVersion";
         using var buffer = new MemoryStream();
         using (var writer = new Utf8JsonWriter(buffer))
         {
             writer.WriteStartObject();
             writer.WriteStartObject("Client");
             writer.WriteString("Version", ProductInfo.Version);
-            writer.WriteString("ApiVersion", context.Client.ApiVersion);
+            writer.WriteString(api, context.Client.ApiVersion);
             writer.WriteString("DefaultAPIVersion", EngineClient.NewestApiVersion);
             writer.WriteString("Os", "linux");
             writer.WriteString("Arch", ProductInfo.Architecture);
             writer.WriteString("Context", "default");
             writer.WriteEndObject();
             writer.WritePropertyName("Server");
-            if (server is null)
-                writer.WriteNullValue();
-            else
-                JsonSerializer.Serialize(writer, server, ApiJson.Context.VersionResponse);
-
+            WriteServer(writer, server, api);
             writer.WriteEndObject();
         }
 
         using JsonDocument document = JsonDocument.Parse(buffer.ToArray());
         return document.RootElement.Clone();
+    }
+
+    private static void WriteServer(Utf8JsonWriter writer, VersionResponse? server, string api)
+    {
+        if (server is null)
+        {
+            writer.WriteNullValue();
+            return;
+        }
+
+        writer.WriteStartObject();
+        foreach (JsonProperty member in JsonSerializer.SerializeToElement(server, ApiJson.Context.VersionResponse).EnumerateObject())
+        {
+            writer.WritePropertyName(member.NameEquals("ApiVersion") ? api : member.Name);
+            member.Value.WriteTo(writer);
+        }
+
+        writer.WriteEndObject();
     }
 }
