@@ -72,33 +72,6 @@ public sealed class SyscallPlanTests
     }
 
     [Fact]
-    public void SurvivesCollectionsOnOtherThreads()
-    {
-        using var stop = new CancellationTokenSource();
-        var collector = new Thread(() =>
-        {
-            while (!stop.IsCancellationRequested)
-            {
-                for (int i = 0; i < 1000; i++)
-                    _ = new byte[100];
-                GC.Collect();
-            }
-        });
-        collector.Start();
-        for (int i = 0; i < 300; i++)
-        {
-            using var plan = new SyscallPlan();
-            plan.Call("end", Calls.ExitGroup, i % 100);
-            (_, FileDescriptor process) = ProcessSpawner.Spawn(plan);
-            using (process)
-                Assert.Equal(i % 100, Wait(process));
-        }
-
-        stop.Cancel();
-        collector.Join();
-    }
-
-    [Fact]
     public void BothArchitecturesHaveTables()
     {
         Assert.Equal(59, SyscallNumbers.For(System.Runtime.InteropServices.Architecture.X64).Execve);

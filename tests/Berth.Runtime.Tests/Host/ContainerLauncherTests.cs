@@ -126,11 +126,15 @@ public sealed class ContainerLauncherTests : IDisposable
         Assert.Equal("/dev/pts/0\r\n33 111\r\ncrw--w---- root 5 136, 0\r\n1\r\n0 1 2 3 ", output);
     }
 
+    // Every v1 hierarchy of the host; the unified one only where it is alone.
+    private static string JoinedHierarchies =>
+        Math.Max(1, File.ReadLines("/proc/self/cgroup").Count(static line => !line.StartsWith("0::", StringComparison.Ordinal))).ToString();
+
     [Fact]
     public void CgroupLimitsHold()
     {
         (_, string output) = bundle.Sh("cat /sys/fs/cgroup/pids/pids.max; grep -c berth-test /proc/self/cgroup; mknod /x b 254 0 && cat /x; mkdir /sys/fs/cgroup/pids/x");
-        Assert.StartsWith("100\n10\n", output);
+        Assert.StartsWith($"100\n{JoinedHierarchies}\n", output);
         Assert.Contains("cat: can't open '/x': Operation not permitted", output);
         Assert.Contains("Read-only file system", output);
     }
@@ -143,7 +147,7 @@ public sealed class ContainerLauncherTests : IDisposable
             container, TestBundle.Shell("hostname; grep -c berth-test /proc/self/cgroup; ls /proc | grep -c '^[0-9]'; ls /proc/self/fd | tr '\\n' ' '; for n in mnt uts ipc net pid cgroup; do [ $(readlink /proc/1/ns/$n) = $(readlink /proc/self/ns/$n) ] || echo $n; done; exit 3"));
         Assert.Equal(3, code);
         string[] lines = output.Split('\n');
-        Assert.Equal(["berth-host", "10"], lines[..2]);
+        Assert.Equal(["berth-host", JoinedHierarchies], lines[..2]);
         Assert.Equal("0 1 2 3 ", lines[3]);
         (_, output) = TestBundle.Exec(container, TestBundle.Shell("tty; stty size") with { Terminal = true, ConsoleSize = new ConsoleSize(10, 20) });
         Assert.Equal("/dev/pts/0\r\n10 20\r\n", output);
