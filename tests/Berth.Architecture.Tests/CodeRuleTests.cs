@@ -8,7 +8,7 @@ public sealed partial class CodeRuleTests
 {
     private const int MaxLines = 500;
 
-    // Longer for a reason: a table does not become clearer when it is cut, nor does a state machine with one writer.
+    // Longer for a reason: a table does not become clearer when it is cut.
     private static readonly Dictionary<string, int> LongFiles = new(StringComparer.Ordinal)
     {
         ["src/Berth.Runtime/Seccomp/SyscallTable.cs"] = 700,

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Berth.Model;
+using Berth.Runtime.Host;
 using Berth.Runtime.Shims;
 using Berth.Storage.Metadata;
 
