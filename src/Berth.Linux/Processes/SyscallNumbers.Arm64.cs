@@ -6,6 +6,7 @@ public sealed partial record SyscallNumbers
     private static SyscallNumbers Arm64 => new()
     {
         Bind = 200,
+        Bpf = 280,
         Capset = 91,
         Chdir = 49,
         Close = 57,

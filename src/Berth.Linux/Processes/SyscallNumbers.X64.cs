@@ -6,6 +6,7 @@ public sealed partial record SyscallNumbers
     private static SyscallNumbers X64 => new()
     {
         Bind = 49,
+        Bpf = 321,
         Capset = 126,
         Chdir = 80,
         Close = 3,

@@ -12,6 +12,7 @@ public sealed partial record SyscallNumbers
     public static SyscallNumbers Current { get; } = For(RuntimeInformation.ProcessArchitecture);
 
     public required int Bind { get; init; }
+    public required int Bpf { get; init; }
     public required int Capset { get; init; }
     public required int Chdir { get; init; }
     public required int Close { get; init; }

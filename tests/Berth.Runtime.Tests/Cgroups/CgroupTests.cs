@@ -63,16 +63,25 @@ public sealed class CgroupTests
             return;
         var driver = new Runtime.Cgroups.V2.CgroupDriver(new CgroupLayout([unified]));
         string path = "/berth-test/" + Path.GetRandomFileName();
-        driver.Create(path, null);
-        using Process sleep = Process.Start("sh", ["-c", $"echo $$ > {driver.JoinFiles(path).Single()}; exec sleep 1000"]);
+        driver.Create(path, new ResourcesSpec { Devices = [new DeviceRuleSpec { Allow = false }, new DeviceRuleSpec { Allow = true, Type = "c", Major = 10, Minor = 229, Access = "r" }] });
+        string probe = Path.GetTempFileName();
+        using Process sleep = Process.Start("sh",
+            ["-c", $"echo $$ > {driver.JoinFiles(path).Single()}; (head -c 1 /dev/zero | wc -c; (: < /dev/kmsg) 2>&1; mknod {probe}.n c 10 99; (: < {probe}.n) 2>&1) > {probe} 2>&1; exec sleep 1000"]);
         while (File.ReadAllText(unified.Folder(path) + "/cgroup.procs").Length == 0)
             Thread.Sleep(5);
+        while (File.ReadAllLines(probe).Length < 3)
+            Thread.Sleep(5);
+        string[] lines = File.ReadAllLines(probe);
+        Assert.Equal("1", lines[0]); // a default device
+        Assert.Contains("/dev/kmsg: Operation not permitted", lines[1]);
+        Assert.Contains(".n: Operation not permitted", lines[2]); // the node could be made, not opened
+        File.Delete(probe);
+        File.Delete(probe + ".n");
         Assert.False(driver.WasOomKilled(path));
         driver.KillAll(path);
         driver.Remove(path);
         Assert.True(sleep.WaitForExit(5000));
         Assert.False(Directory.Exists(unified.Folder(path)));
-        Assert.Throws<NotSupportedException>(() => driver.Create(path, new ResourcesSpec { Devices = [new DeviceRuleSpec { Allow = false }] }));
     }
 
     [Theory]

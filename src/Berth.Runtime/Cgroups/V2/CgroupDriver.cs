@@ -11,12 +11,12 @@ internal sealed class CgroupDriver(CgroupLayout layout) : ICgroupDriver
 
     public void Create(string cgroupsPath, ResourcesSpec? resources)
     {
-        DeviceRules.Check(resources?.Devices ?? []);
         CgroupHierarchy hierarchy = Hierarchy;
         string folder = hierarchy.Folder(cgroupsPath);
         CgroupFolder.Make(hierarchy, cgroupsPath, made: null);
         try
         {
+            DeviceRules.Apply(folder, resources?.Devices ?? []);
             if (resources?.Pids is { Limit: > 0 } pids)
             {
                 EnableController(hierarchy, cgroupsPath, "pids");
