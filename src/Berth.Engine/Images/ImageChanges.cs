@@ -35,14 +35,16 @@ public static class ImageChanges
             "ENV" => config with { Env = Containers.EnvironmentList.Merge(config.Env ?? [], Pairs(keyword, rest)) },
             "LABEL" => config with { Labels = Merge(config.Labels, Pairs(keyword, rest)) },
             "EXPOSE" => config with { ExposedPorts = Add(config.ExposedPorts, Words(rest).Select(Port)) },
-            "VOLUME" => config with { Volumes = Add(config.Volumes, rest.StartsWith('[') ? CommandLine(rest) : Words(rest)) },
+            "VOLUME" => config with { Volumes = Add(config.Volumes, JsonWords(rest) ?? Words(rest)) },
             "ONBUILD" or "HEALTHCHECK" or "SHELL" => throw new EngineException(ErrorKind.NotImplemented, $"change {keyword} is not supported yet"),
             _ => throw new EngineException(ErrorKind.InvalidArgument, $"{keyword} is not a valid change command"),
         };
     }
 
     // A JSON array is the command itself; all else is a line for the shell.
-    private static List<string> CommandLine(string text)
+    private static List<string> CommandLine(string text) => JsonWords(text) ?? ["/bin/sh", "-c", text];
+
+    private static List<string>? JsonWords(string text)
     {
         if (text.StartsWith('['))
         {
@@ -53,11 +55,11 @@ public static class ImageChanges
             }
             catch (Exception exception) when (exception is JsonException or InvalidOperationException)
             {
-                // Not a JSON array of strings: the shell takes it, as in a Dockerfile.
+                // Not a JSON array of strings: plain text, as in a Dockerfile.
             }
         }
 
-        return ["/bin/sh", "-c", text];
+        return null;
     }
 
     private static List<string> Pairs(string keyword, string text)

@@ -119,14 +119,16 @@ internal sealed class LogCursor : IDisposable
     // Which of the rotated files the open one is by now; -1 when it has been deleted.
     private int Index()
     {
-        string? target = File.ResolveLinkTarget($"/proc/self/fd/{handle!.DangerousGetHandle()}", returnFinalTarget: false)?.FullName;
-        if (target == path)
+        // Only the last part counts: the kernel's path is without the symbolic links that the folder was reached over.
+        string? target = Path.GetFileName(File.ResolveLinkTarget($"/proc/self/fd/{handle!.DangerousGetHandle()}", returnFinalTarget: false)?.FullName);
+        string name = Path.GetFileName(path);
+        if (target == name)
         {
             return 0;
         }
 
-        return target is not null && target.StartsWith(path + ".", StringComparison.Ordinal)
-            && int.TryParse(target.AsSpan(path.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int index) ? index : -1;
+        return target is not null && target.StartsWith(name + ".", StringComparison.Ordinal)
+            && int.TryParse(target.AsSpan(name.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int index) ? index : -1;
     }
 
     // Where the last so many lines begin, and how many more there would have to be.
