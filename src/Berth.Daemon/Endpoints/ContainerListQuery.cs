@@ -8,7 +8,7 @@ namespace Berth.Daemon.Endpoints;
 /// <summary>Which containers a list shows.</summary>
 /// <param name="All">Also those that do not run.</param>
 /// <param name="Limit">The newest so many, running or not; not positive for no limit.</param>
-/// <param name="Values">Filters by name; values of one filter are alternatives.</param>
+/// <param name="Values">Filters by name; values of one filter are alternatives, but for labels, which all have to be there.</param>
 internal sealed record ContainerListQuery(bool All, int Limit, IReadOnlyDictionary<string, List<string>> Values)
 {
     /// <summary>The filters that are built.</summary>
@@ -19,9 +19,12 @@ internal sealed record ContainerListQuery(bool All, int Limit, IReadOnlyDictiona
         CheckValues();
         bool showsAll = All || Limit > 0 || Values.ContainsKey("status") || Values.ContainsKey("exited");
         IEnumerable<ContainerInfo> result = newestFirst.Where(info =>
-            (showsAll || info.Record.State.Status == ContainerStatus.Running) && Values.All(filter => filter.Value.Exists(value => Fits(info.Record, filter.Key, value))));
+            (showsAll || info.Record.State.Status == ContainerStatus.Running) && Values.All(filter => FitsAll(info.Record, filter.Key, filter.Value)));
         return Limit > 0 ? result.Take(Limit) : result;
     }
+
+    private static bool FitsAll(ContainerRecord record, string filter, List<string> values) =>
+        values.Count == 0 || (filter == "label" ? values.TrueForAll(value => Fits(record, filter, value)) : values.Exists(value => Fits(record, filter, value)));
 
     private static bool Fits(ContainerRecord record, string filter, string value) => filter switch
     {

@@ -40,7 +40,7 @@ internal static class CreateMapping
         UnbuiltOptions.Refuse(body, BuiltConfig, "");
         foreach (JsonProperty property in body.EnumerateObject().Where(static property => property.Value.ValueKind == JsonValueKind.Object))
         {
-            if (property.NameEquals("HostConfig"))
+            if (property.Name.Equals("HostConfig", StringComparison.OrdinalIgnoreCase))
             {
                 UnbuiltOptions.Refuse(property.Value, BuiltHost, "HostConfig.");
             }

@@ -25,14 +25,17 @@ internal static class UnbuiltOptions
     /// <summary>The error for an option whose value, not whose name, is not built.</summary>
     public static EngineException Value(string name, string value) => new(ErrorKind.NotImplemented, $"{name} \"{value}\" is not supported yet");
 
-    /// <summary>Whether a value differs from the zero value that clients send for options nobody used.</summary>
+    /// <summary>
+    /// Whether a value differs from the zero value that clients send for options nobody used. An entry counts whatever it holds:
+    /// <c>-v /data</c> is <c>{"/data":{}}</c>.
+    /// </summary>
     public static bool IsSet(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.Null or JsonValueKind.False or JsonValueKind.Undefined => false,
         JsonValueKind.String => value.GetString()!.Length > 0,
         JsonValueKind.Number => !value.TryGetInt64(out long number) || number != 0,
-        JsonValueKind.Array => value.EnumerateArray().Any(IsSet),
-        JsonValueKind.Object => value.EnumerateObject().Any(static member => IsSet(member.Value)),
+        JsonValueKind.Array => value.GetArrayLength() > 0,
+        JsonValueKind.Object => value.EnumerateObject().Any(),
         _ => true,
     };
 }

@@ -112,6 +112,7 @@ internal sealed record DaemonOptions
 
     private DaemonOptions With(string name, string value) => name switch
     {
+        "data-root" or "exec-root" or "pidfile" when value.Length == 0 => throw new EngineException(ErrorKind.InvalidArgument, $"{name} must not be empty"),
         "data-root" => this with { DataRoot = Path.GetFullPath(value) },
         "exec-root" => this with { ExecRoot = Path.GetFullPath(value) },
         "pidfile" => this with { PidFile = value },

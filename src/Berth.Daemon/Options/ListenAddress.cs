@@ -17,7 +17,7 @@ internal readonly record struct ListenAddress(string? SocketPath, IPEndPoint? En
             return new ListenAddress(Path.GetFullPath(text[7..]), null);
         }
 
-        if (text.StartsWith("tcp://", StringComparison.Ordinal) && IPEndPoint.TryParse(text.AsSpan(6), out IPEndPoint? endPoint))
+        if (text.StartsWith("tcp://", StringComparison.Ordinal) && IPEndPoint.TryParse(text.AsSpan(6), out IPEndPoint? endPoint) && endPoint.Port > 0)
         {
             return new ListenAddress(null, endPoint);
         }

@@ -1,0 +1,194 @@
+using System.Text.Json;
+using Berth.Api;
+using Berth.Daemon.Mapping;
+using Berth.Daemon.Tests.Support;
+using Berth.Engine.Containers;
+using Berth.Model;
+
+namespace Berth.Daemon.Tests.Mapping;
+
+public sealed class CreateMappingTests
+{
+    [Fact]
+    public void An_image_is_enough()
+    {
+        Engine.Containers.ContainerConfig config = Map("""{"Image":"busybox"}""");
+        Assert.Equal("busybox", config.Image);
+        Assert.Equal(NetworkMode.Default, config.Host.Network);
+        Assert.Equal(64 << 20, config.Host.ShmSize);
+        Assert.Equal(("json-file", 3), (config.Host.Log.Driver, config.Host.Log.MaxFiles));
+        Refusal.Of(ErrorKind.InvalidArgument, "Image", () => Map("{}"));
+    }
+
+    [Fact]
+    public void What_was_asked_arrives()
+    {
+        Engine.Containers.ContainerConfig config = Map("""
+            {"Image":"i","Cmd":["a"],"Entrypoint":"e","Env":["A=1","B"],"Tty":true,"Labels":{"l":"1"},"ExposedPorts":{"80/tcp":{}},"StopTimeout":3,
+             "HostConfig":{"Privileged":true,"CapAdd":"NET_ADMIN","PidMode":"host","ConsoleSize":[24,80],"PidsLimit":9,"Tmpfs":{"/t":""},
+                           "Ulimits":[{"Name":"nofile","Soft":1,"Hard":2}]}}
+            """);
+        Assert.Equal(["e", "a"], config.CommandLine);
+        Assert.Equal(["A=1", "B"], config.Env);
+        Assert.Equal(3, config.StopTimeout);
+        Assert.Equal(["80/tcp"], config.ExposedPorts!.Keys);
+        Assert.True(config.Host is { Privileged: true, HostPid: true, HostIpc: false, PidsLimit: 9 });
+        Assert.Equal(["NET_ADMIN"], config.Host.CapAdd!);
+        Assert.Equal(new ConsoleSizeOption(24, 80), config.Host.ConsoleSize);
+        Assert.Equal([new UlimitOption("nofile", 1, 2)], config.Host.Ulimits!);
+    }
+
+    [Theory]
+    [InlineData("Volumes", """{"/data":{}}""")]
+    [InlineData("NetworkDisabled", "true")]
+    [InlineData("MacAddress", "\"02:00:00:00:00:01\"")]
+    [InlineData("Shell", "[\"/bin/sh\"]")]
+    [InlineData("Invented", "1")]
+    public void Unbuilt_members_are_refused_by_name(string name, string value) =>
+        Refusal.Of(ErrorKind.NotImplemented, name, () => Map($$"""{"Image":"i","{{name}}":{{value}}}"""));
+
+    [Theory]
+    [InlineData("Binds", "[\"/a:/b\"]")]
+    [InlineData("PortBindings", """{"80/tcp":[{"HostIp":"","HostPort":""}]}""")]
+    [InlineData("PublishAllPorts", "true")]
+    [InlineData("VolumeDriver", "\"local\"")]
+    [InlineData("VolumesFrom", "[\"c\"]")]
+    [InlineData("Mounts", """[{"Type":"bind"}]""")]
+    [InlineData("Annotations", """{"a":"b"}""")]
+    [InlineData("Dns", "[\"1.1.1.1\"]")]
+    [InlineData("DnsOptions", "[\"x\"]")]
+    [InlineData("DnsSearch", "[\"x\"]")]
+    [InlineData("ExtraHosts", "[\"a:1.1.1.1\"]")]
+    [InlineData("Links", "[\"a:b\"]")]
+    [InlineData("Cgroup", "\"x\"")]
+    [InlineData("CgroupParent", "\"/x\"")]
+    [InlineData("StorageOpt", """{"size":"1G"}""")]
+    [InlineData("UsernsMode", "\"host\"")]
+    [InlineData("Sysctls", """{"net.core.somaxconn":"1"}""")]
+    [InlineData("Memory", "1048576")]
+    [InlineData("MemorySwap", "-1")]
+    [InlineData("MemoryReservation", "1")]
+    [InlineData("KernelMemory", "1")]
+    [InlineData("NanoCpus", "1")]
+    [InlineData("CpuShares", "1")]
+    [InlineData("CpuPeriod", "1")]
+    [InlineData("CpuQuota", "1")]
+    [InlineData("CpusetCpus", "\"0\"")]
+    [InlineData("CpusetMems", "\"0\"")]
+    [InlineData("BlkioWeight", "10")]
+    [InlineData("BlkioDeviceReadBps", """[{"Path":"/dev/sda","Rate":1}]""")]
+    [InlineData("Devices", """[{"PathOnHost":"/dev/null"}]""")]
+    [InlineData("DeviceCgroupRules", "[\"c 1:3 r\"]")]
+    [InlineData("DeviceRequests", """[{"Count":-1}]""")]
+    [InlineData("OomKillDisable", "true")]
+    [InlineData("Init", "true")]
+    [InlineData("GroupAdd", "[\"wheel\"]")]
+    [InlineData("RestartPolicy", """{"Name":"always"}""")]
+    [InlineData("CgroupnsMode", "\"host\"")]
+    [InlineData("IpcMode", "\"container:a\"")]
+    [InlineData("PidMode", "\"container:a\"")]
+    [InlineData("UTSMode", "\"container:a\"")]
+    [InlineData("Isolation", "\"hyperv\"")]
+    [InlineData("Runtime", "\"runc\"")]
+    [InlineData("MemorySwappiness", "10")]
+    [InlineData("SecurityOpt", "[\"apparmor=mine\"]")]
+    [InlineData("LogConfig", """{"Type":"syslog"}""")]
+    [InlineData("NetworkMode", "\"mine\"")]
+    [InlineData("Invented", "1")]
+    public void Unbuilt_host_options_are_refused_by_name(string name, string value)
+    {
+        Refusal.Of(ErrorKind.NotImplemented, "HostConfig." + name, () => MapHost($$"""{"{{name}}":{{value}}}"""));
+        Refusal.Of(ErrorKind.NotImplemented, "HostConfig.", () => Map($$$"""{"image":"i","hostconfig":{"{{{name}}}":{{{value}}} } }"""));
+    }
+
+    [Fact]
+    public void A_real_clients_zero_values_are_accepted() => MapHost("""
+        {"Binds":null,"ContainerIDFile":"","LogConfig":{"Type":"","Config":{}},"NetworkMode":"default","PortBindings":{},"RestartPolicy":{"Name":"no","MaximumRetryCount":0},
+         "AutoRemove":false,"VolumeDriver":"","VolumesFrom":null,"ConsoleSize":[0,0],"CapAdd":null,"CgroupnsMode":"","Dns":[],"DnsOptions":[],"DnsSearch":[],
+         "ExtraHosts":null,"GroupAdd":null,"IpcMode":"","Cgroup":"","Links":null,"OomScoreAdj":0,"PidMode":"","SecurityOpt":null,"UTSMode":"","UsernsMode":"","ShmSize":0,
+         "Isolation":"","CpuShares":0,"Memory":0,"NanoCpus":0,"BlkioWeight":0,"BlkioWeightDevice":[],"Devices":[],"DeviceRequests":null,"MemorySwappiness":-1,
+         "OomKillDisable":false,"PidsLimit":0,"Ulimits":null,"MaskedPaths":null,"ReadonlyPaths":null}
+        """);
+
+    [Theory]
+    [InlineData("", NetworkMode.Default, "default")]
+    [InlineData("default", NetworkMode.Default, "default")]
+    [InlineData("host", NetworkMode.Host, "host")]
+    [InlineData("none", NetworkMode.None, "none")]
+    [InlineData("container:web", NetworkMode.Container, "container:web")]
+    public void Network_modes(string mode, NetworkMode expected, string text)
+    {
+        ContainerHostOptions host = MapHost($$"""{"NetworkMode":"{{mode}}"}""");
+        Assert.Equal((expected, text), (host.Network, host.NetworkText));
+    }
+
+    [Fact]
+    public void Other_networks_and_addresses_are_refused()
+    {
+        Refusal.Of(ErrorKind.NotImplemented, "container:", () => MapHost("""{"NetworkMode":"container:"}"""));
+        Refusal.Of(ErrorKind.NotImplemented, "mine", () => Map("""{"Image":"i","NetworkingConfig":{"EndpointsConfig":{"mine":{}}}}"""));
+        Refusal.Of(ErrorKind.NotImplemented, "default",
+            () => Map("""{"Image":"i","NetworkingConfig":{"EndpointsConfig":{"default":{"IPAMConfig":{"IPv4Address":"10.0.0.2"}}}}}"""));
+    }
+
+    [Fact]
+    public void Healthchecks_are_refused_unless_switched_off()
+    {
+        Refusal.Of(ErrorKind.NotImplemented, "Healthcheck", () => Map("""{"Image":"i","Healthcheck":{"Test":["CMD","true"]}}"""));
+        Map("""{"Image":"i","Healthcheck":{"Test":["NONE"]}}""");
+    }
+
+    [Theory]
+    [InlineData("10m", 10_000_000)]
+    [InlineData("10MB", 10_000_000)]
+    [InlineData("2k", 2_000)]
+    [InlineData("1g", 1_000_000_000)]
+    [InlineData("512", 512)]
+    public void Log_sizes(string text, long expected) => Assert.Equal(expected, MapLog("max-size", text).MaxBytes);
+
+    [Theory]
+    [InlineData("max-size", "0")]
+    [InlineData("max-size", "-1")]
+    [InlineData("max-size", "")]
+    [InlineData("max-size", "m")]
+    [InlineData("max-size", "1.5m")]
+    [InlineData("max-size", "99999999999999999g")]
+    [InlineData("max-file", "0")]
+    [InlineData("max-file", "1001")]
+    [InlineData("max-file", "x")]
+    [InlineData("colour", "red")]
+    public void Wrong_log_options_are_refused_by_name(string name, string value) => Refusal.Of(ErrorKind.InvalidArgument, name, () => MapLog(name, value));
+
+    [Fact]
+    public void Log_files_and_drivers()
+    {
+        Assert.Equal(7, MapLog("max-file", "7").MaxFiles);
+        Assert.Equal("none", MapHost("""{"LogConfig":{"Type":"none"}}""").Log.Driver);
+    }
+
+    [Theory]
+    [InlineData("""{"ShmSize":-1}""", "SHM")]
+    [InlineData("""{"OomScoreAdj":1001}""", "1001")]
+    [InlineData("""{"Ulimits":[{"Name":"wings","Soft":1,"Hard":1}]}""", "wings")]
+    [InlineData("""{"Ulimits":[{"Name":"nofile","Soft":3,"Hard":2}]}""", "3 > 2")]
+    [InlineData("""{"Ulimits":[{"Name":"nofile","Soft":-1,"Hard":2}]}""", "-1 > 2")]
+    public void Values_out_of_range_are_refused(string host, string part) => Refusal.Of(ErrorKind.InvalidArgument, part, () => MapHost(host));
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("=x")]
+    [InlineData("A=\\u0000")]
+    public void Broken_environments_are_refused(string entry) =>
+        Refusal.Of(ErrorKind.InvalidArgument, "invalid environment variable", () => Map($$"""{"Image":"i","Env":["{{entry}}"]}"""));
+
+    private static LogOptions MapLog(string name, string value) => MapHost($$$"""{"LogConfig":{"Type":"json-file","Config":{"{{{name}}}":"{{{value}}}"} } }""").Log;
+
+    private static ContainerHostOptions MapHost(string host) => Map($$$"""{"Image":"i","HostConfig":{{{host}}} }""").Host;
+
+    private static Engine.Containers.ContainerConfig Map(string json)
+    {
+        using JsonDocument document = JsonDocument.Parse(json);
+        ContainerCreateRequest request = document.RootElement.Deserialize(ApiJson.Context.ContainerCreateRequest)!; // only null makes null
+        return CreateMapping.Map(request, document.RootElement);
+    }
+}
