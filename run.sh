@@ -18,7 +18,8 @@ eng/build
 home=$(mktemp -d /tmp/berth-run.XXXXXX)
 socket=$home/berth.sock
 daemon=
-export DOCKER_HOST=unix://$socket DOCKER_CONFIG=$home/docker DOCKER_CLI_HINTS=false
+export BERTH_HOST=unix://$socket DOCKER_HOST=unix://$socket DOCKER_CONFIG=$home/docker DOCKER_CLI_HINTS=false
+unset DOCKER_CONTEXT DOCKER_API_VERSION
 mkdir "$DOCKER_CONFIG"
 berth() { "$root/out/bin/berth" "$@"; }
 shown() { printf '    $ %s\n' "$*"; "$@" 2>&1 | sed 's/^/    /'; }
