@@ -55,6 +55,7 @@ public sealed class Cli(string program, string host, string configFolder)
             RedirectStandardError = true,
         };
         info.Environment["DOCKER_HOST"] = host;
+        info.Environment["BERTH_HOST"] = host;
         info.Environment["DOCKER_CONFIG"] = configFolder;
         info.Environment["DOCKER_CLI_HINTS"] = "false";
         info.Environment["LC_ALL"] = "C.UTF-8";
