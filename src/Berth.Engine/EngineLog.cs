@@ -14,6 +14,12 @@ internal static partial class EngineLog
     [LoggerMessage(3, LogLevel.Error, "container {Container}: could not be restored")]
     public static partial void RestoreFailed(ILogger logger, Exception exception, string container);
 
+    [LoggerMessage(5, LogLevel.Error, "container {Container}: its new state could not be recorded")]
+    public static partial void StateNotRecorded(ILogger logger, Exception exception, string container);
+
+    [LoggerMessage(6, LogLevel.Warning, "container {Container}: an attachment could not be connected")]
+    public static partial void AttachmentLost(ILogger logger, Exception exception, string container);
+
     [LoggerMessage(4, LogLevel.Information, "removed what an interrupted operation left behind: {Path}")]
     public static partial void LeftoverRemoved(ILogger logger, string path);
 }

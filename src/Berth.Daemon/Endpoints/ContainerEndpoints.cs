@@ -127,7 +127,7 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
             | (context.GetBoolean("stdout") ? AttachStreams.Stdout : AttachStreams.None)
             | (context.GetBoolean("stderr") ? AttachStreams.Stderr : AttachStreams.None);
         DetachKeys? detach = config.Tty && streams.HasFlag(AttachStreams.Stdin) ? DetachKeys.Parse(context.GetText("detachKeys")) : null;
-        AttachSession? session = wantsStream ? await containers.AttachAsync(id, streams, context.RequestAborted) : null;
+        AttachSession? session = wantsStream && streams != AttachStreams.None ? await containers.AttachAsync(id, streams, context.RequestAborted) : null;
         try
         {
             using HijackedConnection client = await HijackedConnection.TakeAsync(context, config.Tty);

@@ -36,6 +36,7 @@ internal sealed class ExecEndpoints(ContainerService containers)
             _ = DetachKeys.Parse(request.DetachKeys);
         }
 
+        CreateMapping.CheckEnv(request.Env);
         ExecSession session = await containers.CreateExecAsync(Id(context), ToRequest(request), context.RequestAborted);
         await JsonBody.WriteAsync(context, new IdResponse { Id = session.Id }, ApiJson.Context.IdResponse, StatusCodes.Status201Created);
     }
@@ -71,14 +72,20 @@ internal sealed class ExecEndpoints(ContainerService containers)
             | (asked.AttachStderr ? AttachStreams.Stderr : AttachStreams.None);
         containers.CheckExecStart(session.Id);
         using HijackedConnection client = await HijackedConnection.TakeAsync(context, asked.Tty);
-        ShimStream stream;
+        ShimStream? stream;
         try
         {
-            stream = (await containers.StartExecAsync(session.Id, streams, client.Stopping))!; // streams were asked for
+            stream = await containers.StartExecAsync(session.Id, streams == AttachStreams.None ? null : streams, client.Stopping);
         }
         catch (EngineException exception)
         {
             await client.WriteTextAsync(exception.Message + "\r\n", asked.Tty); // clients have their 101 by now: the text goes where output would
+            return;
+        }
+
+        if (stream is null)
+        {
+            await session.Exited.WaitAsync(client.Stopping); // nothing was to be attached: the connection lasts as long as the process
             return;
         }
 

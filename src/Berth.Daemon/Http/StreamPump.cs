@@ -57,7 +57,15 @@ internal static class StreamPump
 
             bool isDetached = false;
             ReadOnlyMemory<byte> passed = detach is null ? bytes : detach.Filter(bytes, out isDetached);
-            await stream.Stream.WriteAsync(passed, cancellationToken);
+            try
+            {
+                await stream.Stream.WriteAsync(passed, cancellationToken);
+            }
+            catch (IOException)
+            {
+                return; // the process takes no more input; its output ends by itself
+            }
+
             if (isDetached)
             {
                 throw new OperationCanceledException("the client detached");

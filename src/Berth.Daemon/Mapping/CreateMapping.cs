@@ -82,11 +82,13 @@ internal static class CreateMapping
 
     private static JsonElement EmptyObjectJson { get; } = JsonDocument.Parse("{}").RootElement;
 
-    private static List<string> CheckEnv(List<string>? env)
+    /// <summary>Refuses entries that are no variables.</summary>
+    /// <exception cref="EngineException">InvalidArgument naming the entry.</exception>
+    public static List<string> CheckEnv(List<string>? env)
     {
         foreach (string entry in env ?? [])
         {
-            if (entry.Length == 0 || entry[0] == '=' || entry.Contains('\0', StringComparison.Ordinal))
+            if (string.IsNullOrEmpty(entry) || entry[0] == '=' || entry.Contains('\0', StringComparison.Ordinal))
             {
                 throw new EngineException(ErrorKind.InvalidArgument, $"invalid environment variable: {entry}");
             }

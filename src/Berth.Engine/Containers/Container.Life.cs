@@ -23,7 +23,7 @@ internal sealed partial class Container
             await found.DisposeAsync(); // prepared by the daemon that died, never started: it is ending
         }
 
-        await CleanRunAsync();
+        await CleanQuietlyAsync();
         ExitStatus? exit = ExitStatusFile.TryRead(ExitFile);
         bool isNews = exit is not null && (record.State.FinishedAt is not { } finished || exit.At > finished);
         if (IsRunning && !isNews && (exit is not null || !File.Exists(ExitFile)))
@@ -75,7 +75,7 @@ internal sealed partial class Container
             launched.ExecExited = OnExecExited;
             foreach (AttachSession session in TakePending())
             {
-                await session.ConnectAsync(launched, never);
+                await ConnectAsync(session, launched);
             }
 
             ProcessStarted started = await launched.StartAsync(never);
@@ -97,6 +97,32 @@ internal sealed partial class Container
         }
     }
 
+    // An attachment that cannot be connected is no reason not to start; a shim that died fails the start itself.
+    private async Task ConnectAsync(AttachSession session, Shim launched)
+    {
+        try
+        {
+            await session.ConnectAsync(launched, CancellationToken.None);
+        }
+        catch (Exception exception) when (exception is ShimException or System.Net.Sockets.SocketException)
+        {
+            EngineLog.AttachmentLost(services.Logger, exception, record.Id.Short);
+        }
+    }
+
+    // What cannot be cleared now is cleared at the next start of the daemon; the container's end is told all the same.
+    private async Task CleanQuietlyAsync()
+    {
+        try
+        {
+            await CleanRunAsync();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            EngineLog.LeftoverKept(services.Logger, exception, record.Id.Short);
+        }
+    }
+
     private async Task AbandonAsync(Shim? launched, ContainerState before, int exitCode, string error)
     {
         foreach (AttachSession session in TakePending())
@@ -109,14 +135,26 @@ internal sealed partial class Container
             await launched.DisposeAsync(); // a shim whose start failed or never came ends with its connection
         }
 
-        await CleanRunAsync();
         ContainerState failed = before with
         {
             ExitCode = exitCode,
             Error = error,
             Status = before.Status == ContainerStatus.Created ? ContainerStatus.Created : ContainerStatus.Exited,
         };
-        await CommitAsync(record with { State = failed }, CancellationToken.None);
+        await CleanQuietlyAsync();
+        try
+        {
+            await CommitAsync(record with { State = failed }, CancellationToken.None);
+        }
+        catch (EngineException exception)
+        {
+            EngineLog.StateNotRecorded(services.Logger, exception, record.Id.Short); // the next start finds out by itself that there was no run
+            lock (sync)
+            {
+                record = record with { State = failed };
+            }
+        }
+
         CompleteEnded();
         if (record.Config.Host.AutoRemove)
         {
@@ -140,7 +178,7 @@ internal sealed partial class Container
                 return; // only the connection broke
             }
 
-            await CleanRunAsync();
+            await CleanQuietlyAsync();
             status ??= new ExitStatus(128 + Signals.SIGKILL, OomKilled: false, DateTimeOffset.UtcNow);
             await RecordEndAsync(status, isLost ? "the container's shim was killed" : "");
             if (record.Config.Host.AutoRemove)
@@ -218,7 +256,14 @@ internal sealed partial class Container
         // The exit file is durable already; of a container about to be removed nothing else needs to be.
         if (!record.Config.Host.AutoRemove)
         {
-            await services.Journal.CommitAsync([Change(next)], CancellationToken.None);
+            try
+            {
+                await services.Journal.CommitAsync([Change(next)], CancellationToken.None);
+            }
+            catch (EngineException exception)
+            {
+                EngineLog.StateNotRecorded(services.Logger, exception, record.Id.Short); // the next start reads the exit file
+            }
         }
 
         foreach (ExecSession exec in execs.Values)

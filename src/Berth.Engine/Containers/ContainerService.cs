@@ -14,6 +14,7 @@ namespace Berth.Engine.Containers;
 public sealed class ContainerService : IAsyncDisposable
 {
     private const int DefaultStopSeconds = 10;
+    private const int LongestStopSeconds = 4_000_000; // what a timer can count; longer is for ever
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
     private readonly ContainerServices services;
     private readonly ContainerDirectory directory = new();
@@ -92,7 +93,7 @@ public sealed class ContainerService : IAsyncDisposable
         ContainerConfig config = container.Record.Config;
         int seconds = timeoutSeconds ?? config.StopTimeout ?? DefaultStopSeconds;
         string name = string.IsNullOrEmpty(signal) ? config.StopSignal ?? "" : signal;
-        return container.StopAsync(name.Length == 0 ? Signals.SIGTERM : Signals.Parse(name), seconds < 0 ? null : TimeSpan.FromSeconds(seconds), cancellationToken);
+        return container.StopAsync(name.Length == 0 ? Signals.SIGTERM : Signals.Parse(name), seconds is < 0 or > LongestStopSeconds ? null : TimeSpan.FromSeconds(seconds), cancellationToken);
     }
 
     /// <summary>Sends a signal (default SIGKILL) to the first process.</summary>
@@ -328,9 +329,12 @@ public sealed class ContainerService : IAsyncDisposable
     private void Forget(Container container)
     {
         directory.Remove(container);
-        foreach (string execId in container.ExecIds)
+        foreach ((string execId, Container owner) in containerByExec)
         {
-            containerByExec.TryRemove(execId, out _);
+            if (ReferenceEquals(owner, container))
+            {
+                containerByExec.TryRemove(execId, out _);
+            }
         }
     }
 

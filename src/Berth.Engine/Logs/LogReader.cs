@@ -89,7 +89,8 @@ public sealed class LogReader
         {
             return await container.RunningShim.FollowLogAsync(cancellationToken);
         }
-        catch (Exception exception) when (exception is EngineException { Kind: ErrorKind.Conflict } or ShimException { Failure: ShimFailure.ConnectionLost })
+        catch (Exception exception) when (exception is EngineException { Kind: ErrorKind.Conflict } or System.Net.Sockets.SocketException
+            or ShimException { Failure: ShimFailure.ConnectionLost or ShimFailure.WrongState })
         {
             return null; // it has ended: what is written is all there is
         }
