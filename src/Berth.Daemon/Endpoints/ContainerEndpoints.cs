@@ -62,6 +62,12 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
         JsonElement body = await JsonBody.ReadElementAsync(context);
         ContainerCreateRequest request = JsonBody.Convert(body, ApiJson.Context.ContainerCreateRequest);
         ContainerConfig config = CreateMapping.Map(request, body);
+        string? platform = context.GetText("platform");
+        if (!string.IsNullOrEmpty(platform) && platform != "linux" && platform != Platform.Host.ToString())
+        {
+            throw UnbuiltOptions.Value("platform", platform);
+        }
+
         string? name = context.GetText("name");
         ContainerInfo made = await containers.CreateAsync(config, string.IsNullOrEmpty(name) ? null : name, context.RequestAborted);
         List<string> warnings = config.Host.Network == NetworkMode.Default ? [CreateMapping.NetworkWarning] : [];
