@@ -11,6 +11,7 @@ public sealed record RuntimeSpec
     public string? Hostname { get; init; }
     public string? Domainname { get; init; }
     public IReadOnlyList<MountSpec>? Mounts { get; init; }
+    public HooksSpec? Hooks { get; init; }
     public Dictionary<string, string>? Annotations { get; init; }
     public LinuxSpec? Linux { get; init; }
 }
@@ -28,6 +29,39 @@ public sealed record ProcessSpec
     public IReadOnlyList<RlimitSpec>? Rlimits { get; init; }
     public bool NoNewPrivileges { get; init; }
     public int? OomScoreAdj { get; init; }
+    public string? ApparmorProfile { get; init; }
+    public string? SelinuxLabel { get; init; }
+    public SchedulerSpec? Scheduler { get; init; }
+    public IoPrioritySpec? IoPriority { get; init; }
+
+    [JsonPropertyName("execCPUAffinity")]
+    public CpuAffinitySpec? ExecCpuAffinity { get; init; }
+}
+
+/// <summary>sched_setattr(2): <c>SCHED_OTHER FIFO RR BATCH ISO IDLE DEADLINE</c>; runtime, deadline and period in nanoseconds.</summary>
+public sealed record SchedulerSpec
+{
+    public string Policy { get; init; } = "";
+    public int? Nice { get; init; }
+    public int? Priority { get; init; }
+    public IReadOnlyList<string>? Flags { get; init; }
+    public ulong? Runtime { get; init; }
+    public ulong? Deadline { get; init; }
+    public ulong? Period { get; init; }
+}
+
+/// <summary>ioprio_set(2): <c>IOPRIO_CLASS_RT BE IDLE</c> and a level of 0 to 7.</summary>
+public sealed record IoPrioritySpec
+{
+    public string Class { get; init; } = "";
+    public int Priority { get; init; }
+}
+
+/// <summary>CPUs of an added process, as lists (<c>0-3,7</c>): before it joins the container's cgroup, and after.</summary>
+public sealed record CpuAffinitySpec
+{
+    public string? Initial { get; init; }
+    public string? Final { get; init; }
 }
 
 /// <summary>A terminal's size in characters.</summary>
@@ -69,87 +103,46 @@ public sealed record MountSpec
     public string? Type { get; init; }
     public string? Source { get; init; }
     public IReadOnlyList<string>? Options { get; init; }
+    public IReadOnlyList<IdMappingSpec>? UidMappings { get; init; }
+    public IReadOnlyList<IdMappingSpec>? GidMappings { get; init; }
 }
 
-/// <summary>The Linux part of the configuration.</summary>
-public sealed record LinuxSpec
+/// <summary>Programs to run at points of the container's life (config.md, "POSIX-platform Hooks").</summary>
+public sealed record HooksSpec
 {
-    public IReadOnlyList<NamespaceSpec>? Namespaces { get; init; }
-    public IReadOnlyList<DeviceSpec>? Devices { get; init; }
-    public string? CgroupsPath { get; init; }
-    public ResourcesSpec? Resources { get; init; }
-    public SeccompSpec? Seccomp { get; init; }
-    public string? RootfsPropagation { get; init; }
-    public IReadOnlyList<string>? MaskedPaths { get; init; }
-    public IReadOnlyList<string>? ReadonlyPaths { get; init; }
-    public Dictionary<string, string>? Sysctl { get; init; }
+    public IReadOnlyList<HookSpec>? Prestart { get; init; }
+    public IReadOnlyList<HookSpec>? CreateRuntime { get; init; }
+    public IReadOnlyList<HookSpec>? CreateContainer { get; init; }
+    public IReadOnlyList<HookSpec>? StartContainer { get; init; }
+    public IReadOnlyList<HookSpec>? Poststart { get; init; }
+    public IReadOnlyList<HookSpec>? Poststop { get; init; }
 }
 
-/// <summary>A namespace to create (no path) or join; types are <c>pid network mount ipc uts user cgroup time</c>.</summary>
-public sealed record NamespaceSpec(string Type, string? Path = null);
-
-/// <summary>A device node to create in the container.</summary>
-public sealed record DeviceSpec
+/// <summary>One hook; args include the name of the program, the timeout is in seconds.</summary>
+public sealed record HookSpec
 {
-    public required string Type { get; init; }
-    public required string Path { get; init; }
-    public long? Major { get; init; }
-    public long? Minor { get; init; }
-    public uint? FileMode { get; init; }
-    public uint? Uid { get; init; }
-    public uint? Gid { get; init; }
+    public string Path { get; init; } = "";
+    public IReadOnlyList<string>? Args { get; init; }
+    public IReadOnlyList<string>? Env { get; init; }
+    public int? Timeout { get; init; }
 }
 
-/// <summary>Cgroup limits.</summary>
-public sealed record ResourcesSpec
+/// <summary>The state of a container as hooks and callers see it (runtime.md, "State"); status is <c>creating created running stopped</c>, or paused.</summary>
+public sealed record ContainerState
 {
-    public IReadOnlyList<DeviceRuleSpec>? Devices { get; init; }
-    public PidsSpec? Pids { get; init; }
+    public string OciVersion { get; init; } = "1.2.0";
+    public required string Id { get; init; }
+    public required string Status { get; init; }
+    public int? Pid { get; init; }
+    public required string Bundle { get; init; }
+    public Dictionary<string, string>? Annotations { get; init; }
 }
 
-/// <summary>One rule of the device allow list, applied in order; null major or minor is any.</summary>
-public sealed record DeviceRuleSpec
-{
-    public bool Allow { get; init; }
-    public string? Type { get; init; }
-    public long? Major { get; init; }
-    public long? Minor { get; init; }
-    public string? Access { get; init; }
-}
-
-/// <summary>The most tasks the container may have; 0 or less is no limit.</summary>
-public sealed record PidsSpec(long Limit);
-
-/// <summary>A system call filter.</summary>
-public sealed record SeccompSpec
-{
-    public required string DefaultAction { get; init; }
-    public uint? DefaultErrnoRet { get; init; }
-    public IReadOnlyList<string>? Architectures { get; init; }
-    public IReadOnlyList<string>? Flags { get; init; }
-    public IReadOnlyList<SeccompRule>? Syscalls { get; init; }
-}
-
-/// <summary>What happens on the named calls when all arguments match.</summary>
-public sealed record SeccompRule
-{
-    public required IReadOnlyList<string> Names { get; init; }
-    public required string Action { get; init; }
-    public uint? ErrnoRet { get; init; }
-    public IReadOnlyList<SeccompArgument>? Args { get; init; }
-}
-
-/// <summary>A comparison of one argument; operators are <c>SCMP_CMP_NE LT LE EQ GE GT MASKED_EQ</c>.</summary>
-public sealed record SeccompArgument
-{
-    public uint Index { get; init; }
-    public ulong Value { get; init; }
-    public ulong? ValueTwo { get; init; }
-    public required string Op { get; init; }
-}
-
-/// <summary>JSON of <c>config.json</c> and <c>process.json</c>.</summary>
+/// <summary>JSON of <c>config.json</c>, <c>process.json</c>, the resources of an update, and the states.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(RuntimeSpec))]
 [JsonSerializable(typeof(ProcessSpec))]
+[JsonSerializable(typeof(ResourcesSpec))]
+[JsonSerializable(typeof(ContainerState))]
+[JsonSerializable(typeof(ContainerProcessState))]
 public sealed partial class RuntimeSpecJsonContext : JsonSerializerContext;
