@@ -8,22 +8,24 @@ internal static class Repository
 {
     public static string Root { get; } = FindRoot();
 
-    /// <summary>The shipped projects, by name.</summary>
+    /// <summary>The shipped projects and the benchmarks, by name.</summary>
     public static IReadOnlyDictionary<string, XDocument> Projects { get; } =
-        Directory.EnumerateFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories)
-            .Where(static path => !IsOutput(path))
+        Files("*.csproj")
             .ToDictionary(static path => Path.GetFileNameWithoutExtension(path), XDocument.Load, StringComparer.Ordinal);
 
-    /// <summary>Every source file of the shipped projects.</summary>
+    /// <summary>Every source file of these projects.</summary>
     public static IReadOnlyList<SourceFile> Sources { get; } =
-        [.. Directory.EnumerateFiles(Path.Combine(Root, "src"), "*.cs", SearchOption.AllDirectories)
-            .Where(static path => !IsOutput(path))
+        [.. Files("*.cs")
             .Order(StringComparer.Ordinal)
             .Select(static path => new SourceFile(Path.GetRelativePath(Root, path), File.ReadAllText(path)))];
 
     /// <summary>Names in a project's items of one kind, such as the projects it refers to.</summary>
     public static IEnumerable<string> Items(XDocument project, string kind) =>
         project.Descendants(kind).Select(static item => item.Attribute("Include")?.Value).OfType<string>();
+
+    private static IEnumerable<string> Files(string pattern) =>
+        ((string[])["src", "bench"]).SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Root, folder), pattern, SearchOption.AllDirectories))
+            .Where(static path => !IsOutput(path));
 
     private static bool IsOutput(string path) =>
         path.Contains("/bin/", StringComparison.Ordinal) || path.Contains("/obj/", StringComparison.Ordinal);
