@@ -30,10 +30,10 @@ internal sealed class GcPressure : IDisposable
     private void Work()
     {
         object[] survivors = new object[1000];
-        for (int next = 0; !isStopped;)
+        while (!isStopped)
         {
             for (int i = 0; i < AllocationsBetween; i++)
-                survivors[next++ % survivors.Length] = new byte[200];
+                survivors[i % survivors.Length] = new byte[200];
             GC.Collect();
         }
     }
