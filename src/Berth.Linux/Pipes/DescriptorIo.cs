@@ -13,21 +13,12 @@ public static unsafe partial class DescriptorIo
     {
         fixed (byte* pointer = buffer)
         {
-            while (true)
+            Errno errno;
+            while (IsInterrupted(read(fd, pointer, (nuint)buffer.Length), out count, out errno))
             {
-                nint result = read(fd, pointer, (nuint)buffer.Length);
-                if (result >= 0)
-                {
-                    count = (int)result;
-                    return Errno.None;
-                }
-
-                var errno = (Errno)Marshal.GetLastPInvokeError();
-                if (errno == Errno.EINTR)
-                    continue;
-                count = 0;
-                return errno;
             }
+
+            return errno;
         }
     }
 
@@ -36,21 +27,12 @@ public static unsafe partial class DescriptorIo
     {
         fixed (byte* pointer = data)
         {
-            while (true)
+            Errno errno;
+            while (IsInterrupted(write(fd, pointer, (nuint)data.Length), out count, out errno))
             {
-                nint result = write(fd, pointer, (nuint)data.Length);
-                if (result >= 0)
-                {
-                    count = (int)result;
-                    return Errno.None;
-                }
-
-                var errno = (Errno)Marshal.GetLastPInvokeError();
-                if (errno == Errno.EINTR)
-                    continue;
-                count = 0;
-                return errno;
             }
+
+            return errno;
         }
     }
 
@@ -77,6 +59,17 @@ public static unsafe partial class DescriptorIo
     {
         int copy = fcntl(fd, F_DUPFD_CLOEXEC, least);
         return copy < 0 ? throw LinuxException.Last("fcntl", $"descriptor {fd}") : new FileDescriptor(copy);
+    }
+
+    /// <summary>
+    /// What became of a call that moves bytes, from its result and errno: how many, or why none. True when a signal came before the first byte: the call
+    /// is to be made again.
+    /// </summary>
+    internal static bool IsInterrupted(nint result, out int count, out Errno errno)
+    {
+        count = (int)Math.Max(result, 0);
+        errno = result < 0 ? (Errno)Marshal.GetLastPInvokeError() : Errno.None;
+        return errno == Errno.EINTR;
     }
 
     [LibraryImport("libc", SetLastError = true)]

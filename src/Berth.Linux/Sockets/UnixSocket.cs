@@ -103,21 +103,12 @@ public static unsafe partial class UnixSocket
     {
         fixed (byte* pointer = data)
         {
-            while (true)
+            Errno errno;
+            while (Pipes.DescriptorIo.IsInterrupted(send(fd, pointer, (nuint)data.Length, MSG_DONTWAIT | MSG_NOSIGNAL), out count, out errno))
             {
-                nint result = send(fd, pointer, (nuint)data.Length, MSG_DONTWAIT | MSG_NOSIGNAL);
-                if (result >= 0)
-                {
-                    count = (int)result;
-                    return Errno.None;
-                }
-
-                var errno = (Errno)Marshal.GetLastPInvokeError();
-                if (errno == Errno.EINTR)
-                    continue;
-                count = 0;
-                return errno;
             }
+
+            return errno;
         }
     }
 
