@@ -41,11 +41,9 @@ public sealed class CrashTests(ITestOutputHelper output) : IAsyncLifetime
             starts.AddRange(await RoundAsync(++round));
         }
 
-        // The few slowest may have met another program's load; no start takes long.
         starts.Sort();
         output.WriteLine($"{round} rounds, {starts.Count} starts: median {starts[starts.Count / 2]}, slowest {starts[^1]}");
-        Assert.InRange(starts[(starts.Count * 95) / 100], TimeSpan.Zero, StartLimit);
-        Assert.InRange(starts[^1], TimeSpan.Zero, 3 * StartLimit);
+        Assert.InRange(starts[^1], TimeSpan.Zero, StartLimit); // every one
         await Daemon.RemoveEverythingAsync();
         await Leftovers.AssertNoneAsync(Daemon, imagesToo: true, isRunning: true);
         Assert.Equal(0, await Daemon.StopAsync());
