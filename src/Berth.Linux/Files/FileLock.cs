@@ -31,6 +31,18 @@ public static partial class FileLock
         return true;
     }
 
+    /// <summary>Takes the exclusive lock, waiting for whoever has it.</summary>
+    public static void Exclusive(FileDescriptor file)
+    {
+        while (flock(file, LOCK_EX) != 0)
+        {
+            if (Marshal.GetLastPInvokeError() != (int)Errno.EINTR)
+            {
+                throw LinuxException.Last("flock");
+            }
+        }
+    }
+
     /// <summary>
     /// Gives the lock up now. Closing alone would leave it to a child process that is between fork and exec and still has a copy of the descriptor.
     /// </summary>

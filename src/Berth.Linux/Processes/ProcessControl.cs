@@ -19,6 +19,15 @@ public static unsafe partial class ProcessControl
             throw LinuxException.Last("prctl", "PR_SET_DUMPABLE");
     }
 
+    /// <summary>From now on, descendants whose parent ends become this process's children instead of init's.</summary>
+    /// <exception cref="LinuxException">prctl failed.</exception>
+    public static void BecomeSubreaper()
+    {
+        const int PR_SET_CHILD_SUBREAPER = 36;
+        if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+            throw LinuxException.Last("prctl", "PR_SET_CHILD_SUBREAPER");
+    }
+
     /// <summary>What ps(1) and /proc/PID/comm call this thread from now on; at most 15 bytes count.</summary>
     public static void SetName(ReadOnlySpan<byte> name)
     {
