@@ -1,0 +1,61 @@
+# Sourced before each test of eng/vm/tests. A test calls ok, equal, matches or fails; each prints one line that the host counts.
+# shellcheck shell=bash
+set -u
+checks=0 failures=0
+home=$(mktemp -d /tmp/test.XXXXXX)
+cleanups=()
+trap 'for c in "${cleanups[@]}"; do eval "$c"; done; rm -rf "$home"' EXIT
+
+pass() { checks=$((checks + 1)); echo "ok $1"; }
+fail() {
+    checks=$((checks + 1)) failures=$((failures + 1))
+    echo "not ok $1"
+    shift
+    [ $# = 0 ] || printf '%s\n' "$@" | sed 's/^/#   /'
+}
+
+# ok NAME COMMAND...: passes when the command does.
+ok() {
+    local name=$1 output status
+    shift
+    output=$("$@" 2>&1)
+    status=$?
+    if [ "$status" = 0 ]; then pass "$name"; else fail "$name" "exit status $status of: $*" "$output"; fi
+}
+
+# equal NAME WANTED GOT
+equal() { if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "wanted: $2" "got:    $3"; fi; }
+
+# matches NAME PATTERN GOT: the pattern is the shell's.
+matches() {
+    # shellcheck disable=SC2053
+    if [[ $3 == $2 ]]; then pass "$1"; else fail "$1" "wanted: $2" "got:    $3"; fi
+}
+
+# Waits up to 20 s for a command to pass.
+eventually() {
+    local i
+    for i in $(seq 200); do
+        if "$@" >/dev/null 2>&1; then return 0; fi
+        sleep 0.1
+    done
+    return 1
+}
+
+finished() {
+    [ "$checks" -gt 0 ] || { echo "not ok a test without checks"; return 1; }
+    [ "$failures" = 0 ]
+}
+
+# A root file system of busybox in a folder.
+busybox_root() {
+    local folder=$1 applet
+    mkdir -p "$folder"/{bin,dev,etc,proc,sys,tmp,root}
+    cp /bin/busybox "$folder/bin/busybox"
+    for applet in $(/bin/busybox --list); do
+        [ "$applet" = busybox ] || ln -s busybox "$folder/bin/$applet"
+    done
+    chmod 1777 "$folder/tmp"
+    printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' >"$folder/etc/passwd"
+    printf 'root:x:0:\nnobody:x:65534:\n' >"$folder/etc/group"
+}
