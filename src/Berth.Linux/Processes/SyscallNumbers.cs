@@ -24,16 +24,20 @@ public sealed partial record SyscallNumbers
     public required int Fchownat { get; init; }
     public required int Getpid { get; init; }
     public required int Ioctl { get; init; }
+    public required int IoprioSet { get; init; }
     public required int Keyctl { get; init; }
     public required int Mkdirat { get; init; }
     public required int Mknodat { get; init; }
     public required int Mount { get; init; }
     public required int Openat { get; init; }
+    public required int Personality { get; init; }
     public required int PivotRoot { get; init; }
     public required int Prctl { get; init; }
     public required int Prlimit64 { get; init; }
     public required int RtSigaction { get; init; }
     public required int RtSigprocmask { get; init; }
+    public required int SchedSetaffinity { get; init; }
+    public required int SchedSetattr { get; init; }
     public required int Seccomp { get; init; }
     public required int Setdomainname { get; init; }
     public required int Setgroups { get; init; }

@@ -71,7 +71,11 @@ public static class ContainerLauncher
         PseudoTerminal? terminal = new ContainerPlan(plan, start, cgroup, namespaces).Add(root, rootPath, process);
         try
         {
-            ProcessPlan.AddEnd(plan, process, identity, environment, stdio, terminal, filter, start.User is not null, "_ses." + start.Id);
+            ProcessPlan.AddEnd(plan, new FinalSteps
+            {
+                Process = process, Identity = identity, Environment = environment, Stdio = stdio, Terminal = terminal, Filter = filter,
+                Personality = start.Spec.Linux?.Personality, IsNamedUser = start.User is not null, Keyring = "_ses." + start.Id,
+            });
             if (terminal is not null && process.ConsoleSize is { } size)
                 new WindowSize((ushort)size.Height, (ushort)size.Width).ApplyTo(terminal.Master.Number);
             ProcessControl.ForbidInspection();

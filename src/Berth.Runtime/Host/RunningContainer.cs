@@ -64,10 +64,16 @@ public sealed class RunningContainer : IDisposable
                 new WindowSize((ushort)size.Height, (ushort)size.Width).ApplyTo(terminal.Master.Number);
 
             using var plan = new SyscallPlan();
+            CpuAffinity.AddInitial(plan, process);
             cgroup?.AddJoin(plan);
+            CpuAffinity.AddFinal(plan, process);
             ProcessPlan.AddBeginning(plan, process);
             plan.Call("joining the container's namespaces", SyscallNumbers.Current.Setns, PidFd.Number, (nint)Joined);
-            ProcessPlan.AddEnd(plan, process, identity, environment, stdio, terminal, filter, user is not null, "_ses." + id);
+            ProcessPlan.AddEnd(plan, new FinalSteps
+            {
+                Process = process, Identity = identity, Environment = environment, Stdio = stdio, Terminal = terminal, Filter = filter,
+                IsNamedUser = user is not null, Keyring = "_ses." + id,
+            });
             ProcessControl.ForbidInspection();
             (int pid, FileDescriptor pidFd) = NamespaceCalls.WithPidNamespaceOf(PidFd, () => ProcessSpawner.Spawn(plan));
             return new StartedProcess(pid, pidFd, terminal is null ? null : new FileDescriptor(terminal.Master.Release()));

@@ -8,64 +8,78 @@ using Berth.Runtime.Users;
 namespace Berth.Runtime.Init;
 
 /// <summary>
-/// Steps that give up privileges: bounding set, groups, user, the capability sets. The inheritable set stays empty whatever is asked, but for
-/// ambient capabilities, which need it: files with inheritable capabilities would otherwise hand out what the container was not meant to have
-/// (CVE-2022-24769).
+/// Steps that give up privileges: bounding set, groups, user, the capability sets. The inheritable set holds what is asked for (docker asks for
+/// none: files with inheritable capabilities would hand out what the container was not meant to have, CVE-2022-24769) and the ambient
+/// capabilities, which need it.
 /// </summary>
 internal static class Credentials
 {
     private const uint LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 
     /// <summary>Adds the steps.</summary>
-    /// <param name="plan">Steps are added here.</param>
-    /// <param name="identity">Numbers to become.</param>
-    /// <param name="spec">The sets asked for; null: none of any.</param>
-    /// <param name="asExecveWould">For a user found by name or number: a user other than root starts without effective capabilities but the ambient ones, so
-    /// that the search of the program sees what the program will see.</param>
-    /// <exception cref="ArgumentException">An unknown capability.</exception>
-    public static void Add(SyscallPlan plan, Identity identity, CapabilitiesSpec? spec, bool asExecveWould)
+    /// <remarks>
+    /// A user found by name or number starts, other than root, without capabilities but the ambient ones, as execve(2) would leave it, so that the
+    /// search of the program sees what the program will see. Capabilities that the host does not have are left out: see <see cref="Missing"/>.
+    /// </remarks>
+    /// <exception cref="ArgumentException">A set asks for more than another allows.</exception>
+    public static void Add(SyscallPlan plan, FinalSteps end)
     {
         SyscallNumbers calls = SyscallNumbers.Current;
+        (CapabilitiesSpec? spec, Identity identity) = (end.Process.Capabilities, end.Identity);
         CapabilitySet have = HostAbilities.BoundingSet;
         CapabilitySet bounding = Parse(spec?.Bounding) & have;
         CapabilitySet ambient = Parse(spec?.Ambient) & have;
-        CapabilitySet permitted = (asExecveWould && identity.Uid != 0 ? ambient : Parse(spec?.Permitted)) & have;
-        CapabilitySet effective = (asExecveWould && identity.Uid != 0 ? ambient : Parse(spec?.Effective)) & permitted;
+        CapabilitySet inheritable = Parse(spec?.Inheritable) & have | ambient;
+        bool asExecveWould = end.IsNamedUser && identity.Uid != 0;
+        CapabilitySet permitted = asExecveWould ? ambient : Parse(spec?.Permitted) & have;
+        CapabilitySet effective = asExecveWould ? ambient : Parse(spec?.Effective) & have;
+        Check("effective", effective, permitted);
+        Check("ambient", ambient, permitted);
 
         foreach (int capability in Enumerable.Range(0, CapabilitySet.Count).Where(c => have.Contains(c) && !bounding.Contains(c)))
             plan.Call("dropping bounding capabilities", calls.Prctl, ProcessControl.PR_CAPBSET_DROP, capability);
         plan.Call("keeping capabilities", calls.Prctl, ProcessControl.PR_SET_KEEPCAPS, 1);
-        uint[] groups = [.. identity.AdditionalGids];
-        nint list = plan.Bytes(System.Runtime.InteropServices.MemoryMarshal.AsBytes(groups.AsSpan()));
-        plan.Call("setting supplementary groups", calls.Setgroups, groups.Length, list);
+        if (end.CanSetGroups)
+        {
+            uint[] groups = [.. identity.AdditionalGids];
+            nint list = plan.Bytes(System.Runtime.InteropServices.MemoryMarshal.AsBytes(groups.AsSpan()));
+            plan.Call("setting supplementary groups", calls.Setgroups, groups.Length, list);
+        }
+
         plan.Call($"setting group {identity.Gid}", calls.Setresgid, (nint)identity.Gid, (nint)identity.Gid, (nint)identity.Gid);
         plan.Call($"setting user {identity.Uid}", calls.Setresuid, (nint)identity.Uid, (nint)identity.Uid, (nint)identity.Uid);
 
         // struct __user_cap_header_struct, then two __user_cap_data_struct: effective, permitted, inheritable of the low words, then of the high ones.
         nint header = plan.Words(LINUX_CAPABILITY_VERSION_3);
         nint data = plan.Words(
-            Pair(effective.Mask, permitted.Mask), Pair(ambient.Mask, effective.Mask >> 32), Pair(permitted.Mask >> 32, ambient.Mask >> 32));
+            Pair(effective.Mask, permitted.Mask), Pair(inheritable.Mask, effective.Mask >> 32), Pair(permitted.Mask >> 32, inheritable.Mask >> 32));
         plan.Call("setting capabilities", calls.Capset, header, data);
         if (ambient.Mask != 0)
             AddAmbient(plan, ambient);
     }
 
-    /// <summary>The set of the names.</summary>
-    /// <exception cref="ArgumentException">An unknown name.</exception>
-    public static CapabilitySet Parse(IReadOnlyList<string>? names)
+    /// <summary>The names of the specification that cannot be granted here, unknown ones among them; they are left out, and the caller warns (config.md, "capabilities").</summary>
+    public static IReadOnlyList<string> Missing(CapabilitiesSpec? spec)
+    {
+        IEnumerable<string> all = ((IReadOnlyList<string>?[])[spec?.Bounding, spec?.Effective, spec?.Permitted, spec?.Inheritable, spec?.Ambient])
+            .SelectMany(static names => names ?? []).Distinct();
+        return [.. all.Where(static name => !default(CapabilitySet).TryAdd(name, out CapabilitySet one) || (one & HostAbilities.BoundingSet) != one)];
+    }
+
+    private static CapabilitySet Parse(IReadOnlyList<string>? names)
     {
         CapabilitySet set = default;
         foreach (string name in names ?? [])
-        {
-            if (!set.TryAdd(name, out set))
-                throw new ArgumentException($"unknown capability '{name}'; known are CAP_CHOWN and the others of capabilities(7)");
-        }
-
+            set.TryAdd(name, out set); // unknown ones are missing, not an error: see Missing
         return set;
     }
 
-    /// <summary>Capabilities that are asked for but cannot be handed on here; they are left out.</summary>
-    public static IReadOnlyList<string> Missing(CapabilitiesSpec? spec) => [.. (Parse(spec?.Bounding) - HostAbilities.BoundingSet).Members];
+    private static void Check(string name, CapabilitySet set, CapabilitySet permitted)
+    {
+        CapabilitySet over = set - permitted;
+        if (over.Mask != 0)
+            throw new ArgumentException($"{name} capabilities {string.Join(", ", over.Members)} are not among the permitted ones");
+    }
 
     private static void AddAmbient(SyscallPlan plan, CapabilitySet ambient)
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Berth.Linux;
 using Berth.Linux.Files;
 using Berth.Linux.Pipes;
@@ -13,7 +14,8 @@ namespace Berth.Runtime.Init;
 internal static class ProcessPlan
 {
     private const nint TIOCSCTTY = 0x540E, KEYCTL_JOIN_SESSION_KEYRING = 1;
-    private const int SIGKILL = 9;
+    private const int SIGKILL = 9, MinOomScore = -1000, MaxOomScore = 1000;
+    private const uint DefaultUmask = 0x12; // 022
 
     /// <summary>Checks what needs no kernel.</summary>
     /// <exception cref="ArgumentException">The process makes no sense.</exception>
@@ -32,7 +34,9 @@ internal static class ProcessPlan
     public static (Identity Identity, IReadOnlyList<string> Environment) Resolve(FileDescriptor root, ProcessSpec process, string? user)
     {
         IReadOnlyList<string> environment = process.Env ?? [];
-        bool needsHome = !environment.Any(static e => e.StartsWith("HOME=", StringComparison.Ordinal));
+
+        // Of several the last counts; an empty one is as good as none.
+        bool needsHome = environment.LastOrDefault(static e => e.StartsWith("HOME=", StringComparison.Ordinal)) is null or "HOME=";
         Identity identity;
         if (user is not null)
         {
@@ -46,83 +50,119 @@ internal static class ProcessPlan
             identity = new Identity(process.User.Uid, process.User.Gid, process.User.AdditionalGids ?? [], home);
         }
 
-        return (identity, needsHome ? [.. environment, "HOME=" + identity.Home] : environment);
+        return (identity, needsHome ? [.. environment.Where(static e => e != "HOME="), "HOME=" + identity.Home] : environment);
     }
 
-    /// <summary>The first steps of any new process: it dies with its supervisor, is its own session, and stands in for nobody in out-of-memory choices.</summary>
-    public static void AddBeginning(SyscallPlan plan, ProcessSpec process)
+    /// <summary>
+    /// The first steps of any new process, in the host's namespaces: it dies with its supervisor, is its own session, stands in for nobody in
+    /// out-of-memory choices, and execve(2) will give it its security labels.
+    /// </summary>
+    /// <exception cref="ArgumentException">A label without a security module for it, or a score out of range.</exception>
+    /// <exception cref="LinuxException">The host's /proc cannot be opened.</exception>
+    public static void AddBeginning(SyscallPlan plan, ProcessSpec process, bool dieWithParent = true)
     {
         SyscallNumbers calls = SyscallNumbers.Current;
-        plan.Call("dying with the supervisor", calls.Prctl, ProcessControl.PR_SET_PDEATHSIG, SIGKILL);
+        if (dieWithParent)
+            plan.Call("dying with the supervisor", calls.Prctl, ProcessControl.PR_SET_PDEATHSIG, SIGKILL);
         plan.Call("new session", calls.Setsid);
-        if (process.OomScoreAdj is not { } score)
-            return;
-        string step = $"setting oom_score_adj to {score} (below the engine's own only with CAP_SYS_RESOURCE)";
-        string text = score.ToString();
-        PlanRegister file = plan.NewRegister();
-        plan.Call(step, calls.Openat, -100, plan.Text("/proc/self/oom_score_adj"), (nint)(OpenFlags.O_WRONLY | OpenFlags.O_CLOEXEC)).SaveTo(file);
-        plan.Call(step, calls.Write, file, plan.Text(text), text.Length);
-        plan.Call("close", calls.Close, file);
+        if (process.OomScoreAdj is { } score)
+            AddOomScore(plan, score);
+        SecurityLabels.Add(plan, process);
     }
 
     /// <summary>Adds everything up to execve(2), to be walked inside the container's root.</summary>
-    /// <param name="plan">Steps are added here.</param>
-    /// <param name="process">What to run.</param>
-    /// <param name="identity">Who runs it.</param>
-    /// <param name="environment">Its environment.</param>
-    /// <param name="stdio">Its streams, unless there is a terminal.</param>
-    /// <param name="terminal">Its terminal.</param>
-    /// <param name="filter">The compiled seccomp filter; null: none.</param>
-    /// <param name="isNamedUser">Whether the user came as docker's <c>user[:group]</c>.</param>
-    /// <param name="keyring">The name of the new session keyring.</param>
-    /// <exception cref="ArgumentException">A limit or capability makes no sense.</exception>
-    public static void AddEnd(
-        SyscallPlan plan, ProcessSpec process, Identity identity, IReadOnlyList<string> environment, ProcessStdio stdio, PseudoTerminal? terminal,
-        SeccompFilter? filter, bool isNamedUser, string keyring)
+    /// <exception cref="ArgumentException">A limit, capability or scheduler makes no sense.</exception>
+    public static void AddEnd(SyscallPlan plan, FinalSteps end)
     {
         SyscallNumbers calls = SyscallNumbers.Current;
+        ProcessSpec process = end.Process;
 
         // Keys of the supervisor's session keyring are not the container's. Kernels without keyrings say ENOSYS.
-        plan.Call("joining a session keyring", calls.Keyctl, KEYCTL_JOIN_SESSION_KEYRING, plan.Text(keyring)).Tolerating(Errno.ENOSYS);
+        if (end.Keyring is { } keyring)
+            plan.Call("joining a session keyring", calls.Keyctl, KEYCTL_JOIN_SESSION_KEYRING, plan.Text(keyring)).Tolerating(Errno.ENOSYS);
         ResourceLimits.Add(plan, process.Rlimits ?? []);
-        AddStdio(plan, identity, stdio, terminal);
-        ProgramStart.AddWorkingFolder(plan, process.Cwd);
-        plan.Call("setting umask", calls.Umask, (nint)(process.User.Umask ?? 0x12));
+        AddStdio(plan, end);
+        bool userMayDoBetter = end.Identity.Uid != 0;
+        PlanRegister folder = ProgramStart.AddWorkingFolder(plan, process.Cwd, userMayDoBetter);
+        plan.Call("setting umask", calls.Umask, (nint)(process.User.Umask ?? DefaultUmask));
+        Scheduling.Add(plan, process, end.Personality);
 
         // Without no_new_privs only a privileged process may add a filter; with it, the filter can wait and restrict less of what happens here.
         if (!process.NoNewPrivileges)
-            filter?.Add(plan);
-        Credentials.Add(plan, identity, process.Capabilities, isNamedUser);
-        plan.Call("dying with the supervisor", calls.Prctl, ProcessControl.PR_SET_PDEATHSIG, SIGKILL); // changing users has cleared it
-        PlanRegister program = ProgramStart.AddSearch(plan, process.Args[0], environment);
+            AddFilter(plan, end);
+        Credentials.Add(plan, end);
+        if (userMayDoBetter)
+            ProgramStart.AddWorkingFolderAgain(plan, process.Cwd, folder);
+        if (end.DieWithParent)
+            plan.Call("dying with the supervisor", calls.Prctl, ProcessControl.PR_SET_PDEATHSIG, SIGKILL); // changing users has cleared it
+        PlanRegister program = ProgramStart.AddSearch(plan, process.Args[0], end.Environment);
         ProgramStart.AddSignals(plan);
         if (process.NoNewPrivileges)
         {
             plan.Call("setting no_new_privs", calls.Prctl, ProcessControl.PR_SET_NO_NEW_PRIVS, 1);
-            filter?.Add(plan);
+            AddFilter(plan, end);
         }
 
-        ProgramStart.AddExecute(plan, program, process.Args, environment);
+        end.BeforeExecute?.Invoke();
+        ProgramStart.AddExecute(plan, program, process.Args, end.Environment);
     }
 
-    // After this step no descriptor but 0, 1 and 2 is open, so nothing that follows can reach a host file by one.
-    private static void AddStdio(SyscallPlan plan, Identity identity, ProcessStdio stdio, PseudoTerminal? terminal)
+    private static void AddOomScore(SyscallPlan plan, int score)
+    {
+        if (score is < MinOomScore or > MaxOomScore)
+            throw new ArgumentException($"oomScoreAdj {score} is not between {MinOomScore} and {MaxOomScore}");
+        string step = $"setting oom_score_adj to {score} (below the engine's own only with CAP_SYS_RESOURCE)";
+        OwnProcess.AddWrite(plan, step, "oom_score_adj", score.ToString(CultureInfo.InvariantCulture));
+    }
+
+    private static void AddFilter(SyscallPlan plan, FinalSteps end)
+    {
+        if (end is not { Filter.HasListener: true, OnListener: { } handOver })
+        {
+            end.Filter?.Add(plan);
+            return;
+        }
+
+        PlanRegister listener = plan.NewRegister();
+        end.Filter.Add(plan, listener);
+        handOver(listener);
+        plan.Call("close", SyscallNumbers.Current.Close, listener);
+    }
+
+    // After this step no descriptor is open but 0, 1, 2 and those asked for, so nothing that follows can reach a host file by one.
+    private static void AddStdio(SyscallPlan plan, FinalSteps end)
     {
         SyscallNumbers calls = SyscallNumbers.Current;
+        (ProcessStdio stdio, PseudoTerminal? terminal) = (end.Stdio, end.Terminal);
         int[] sources = terminal is null ? [stdio.Stdin, stdio.Stdout, stdio.Stderr] : [terminal.Slave.Number, terminal.Slave.Number, terminal.Slave.Number];
         nint empty = plan.Text("");
         for (int i = 0; i < sources.Length; i++)
         {
             // Numbers below 3 could be overwritten before their turn; copies cannot.
             int source = plan.Own(DescriptorIo.Duplicate(sources[i], 3));
-            if (identity.Uid != 0 && IsOwn(sources[i]))
-                plan.Call("giving the streams to the user", calls.Fchownat, source, empty, (nint)identity.Uid, -1, Linux.Mounts.MountCalls.AT_EMPTY_PATH);
+            if (end.Identity.Uid != 0 && IsOwn(sources[i]))
+                plan.Call(
+                    "giving the streams to the user", calls.Fchownat, source, empty, (nint)end.Identity.Uid, -1, Linux.Mounts.MountCalls.AT_EMPTY_PATH);
             plan.Call("connecting the streams", calls.Dup3, source, i);
         }
 
         if (terminal is not null)
             plan.Call("taking the terminal", calls.Ioctl, 0, TIOCSCTTY, 0);
-        plan.Call("closing descriptors", calls.CloseRange, 3, int.MaxValue, 0);
+        AddClosing(plan, end);
+    }
+
+    // The gaps between the descriptors that stay.
+    private static void AddClosing(SyscallPlan plan, FinalSteps end)
+    {
+        int first = 3 + end.PreservedDescriptors;
+        foreach (int kept in end.KeptDescriptors.Where(d => d >= first).Order())
+        {
+            if (kept > first)
+                plan.Call("closing descriptors", SyscallNumbers.Current.CloseRange, first, kept - 1, 0);
+            first = kept + 1;
+        }
+
+        plan.Call("closing descriptors", SyscallNumbers.Current.CloseRange, first, int.MaxValue, 0);
     }
 
     // Pipes and terminals are made for one process: its user may reopen them (/dev/stdout). Files and devices stay whose they are.
@@ -132,19 +172,5 @@ internal static class ProcessPlan
         using FileDescriptor copy = DescriptorIo.Duplicate(descriptor);
         FileStatus status = FileStatusCalls.Stat(copy);
         return status.Type == FileTypes.S_IFIFO || status.Type == FileTypes.S_IFCHR && status.DeviceMajor is >= FirstPtyMajor and <= LastPtyMajor;
-    }
-}
-
-/// <summary>A compiled filter: an array of <c>struct sock_filter</c>.</summary>
-internal sealed record SeccompFilter(byte[] Program, uint Flags)
-{
-    private const int SECCOMP_SET_MODE_FILTER = 1, InstructionSize = 8;
-
-    /// <summary>Adds the step that installs it.</summary>
-    public void Add(SyscallPlan plan)
-    {
-        nint instructions = plan.Bytes(Program);
-        nint header = plan.Words((ulong)(Program.Length / InstructionSize), (ulong)instructions); // struct sock_fprog
-        plan.Call("installing the seccomp filter", SyscallNumbers.Current.Seccomp, SECCOMP_SET_MODE_FILTER, (nint)Flags, header);
     }
 }

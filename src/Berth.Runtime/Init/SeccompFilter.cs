@@ -1,0 +1,28 @@
+using Berth.Linux.Processes;
+using Berth.Runtime.Seccomp;
+
+namespace Berth.Runtime.Init;
+
+/// <summary>A compiled filter: an array of <c>struct sock_filter</c>, and the flags of seccomp(2).</summary>
+internal sealed record SeccompFilter(byte[] Program, uint Flags)
+{
+    private const int SECCOMP_SET_MODE_FILTER = 1, InstructionSize = 8;
+
+    /// <summary>Whether the step leaves a descriptor, of which a supervisor reads the calls it has to decide on (seccomp_unotify(2)).</summary>
+    public bool HasListener => (Flags & (uint)SeccompFlags.NewListener) != 0;
+
+    /// <summary>Adds the step that installs it.</summary>
+    /// <param name="plan">The step is added here.</param>
+    /// <param name="listener">Gets the listener's descriptor, which is close-on-exec.</param>
+    /// <exception cref="InvalidOperationException">The filter has a listener, and nobody takes it: the first call to decide on would wait forever.</exception>
+    public void Add(SyscallPlan plan, PlanRegister? listener = null)
+    {
+        if (HasListener && listener is null)
+            throw new InvalidOperationException("a seccomp filter with a listener needs someone who takes it");
+        nint instructions = plan.Bytes(Program);
+        nint header = plan.Words((ulong)(Program.Length / InstructionSize), (ulong)instructions); // struct sock_fprog
+        PlanStep step = plan.Call("installing the seccomp filter", SyscallNumbers.Current.Seccomp, SECCOMP_SET_MODE_FILTER, (nint)Flags, header);
+        if (listener is { } register)
+            step.SaveTo(register);
+    }
+}
