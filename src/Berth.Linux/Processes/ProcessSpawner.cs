@@ -22,16 +22,16 @@ public sealed class PlanFailedException : IOException
 }
 
 /// <summary>
-/// Starts processes from a plan: clone(CLONE_VM | CLONE_VFORK) onto a stack of its own, so that nothing is copied and the calling thread
-/// waits until execve(2) or the end. Why this and not fork: docs/decisions/0005-spawning.md. The child shares the caller's memory until then:
-/// call <see cref="ProcessControl.ForbidInspection"/> first where the child enters namespaces that others are in.
+/// Starts processes from a plan. Shared: clone(CLONE_VM | CLONE_VFORK) onto a stack of its own, so that nothing is copied and the calling thread
+/// waits until execve(2) or the end. The child shares the caller's memory until then: call <see cref="ProcessControl.ForbidInspection"/> first
+/// where the child enters namespaces that others are in. Concurrent: a copy of the caller, which works beside it. Why so: docs/decisions/0005-spawning.md.
 /// </summary>
 public static unsafe partial class ProcessSpawner
 {
     private const ulong CLONE_VM = 0x100, CLONE_PIDFD = 0x1000, CLONE_VFORK = 0x4000;
-    private const int SIGCHLD = 17, SIG_BLOCK = 0, SIG_SETMASK = 2;
+    private const int SIGCHLD = 17, SIGKILL = 9, SIG_BLOCK = 0, SIG_SETMASK = 2;
 
-    private static readonly delegate* unmanaged<void*, int> Child = Prepare();
+    private static readonly delegate* unmanaged<void*, int> Child = WarmUp();
 
     /// <summary>
     /// Walks <paramref name="plan"/> in a new process made with the CLONE_NEW* flags in <paramref name="namespaces"/>. It starts with all signals
@@ -42,37 +42,102 @@ public static unsafe partial class ProcessSpawner
     /// <exception cref="LinuxException">The process could not be made.</exception>
     public static (int Pid, FileDescriptor PidFd) Spawn(SyscallPlan plan, NamespaceFlags namespaces = NamespaceFlags.None)
     {
+        if (plan.IsShared)
+            throw new ArgumentException("this plan is for a concurrent process", nameof(plan));
+        PlanHeader* header = Prepare(plan);
+        (int pid, FileDescriptor descriptor) = Clone(plan, CLONE_VM | CLONE_VFORK, namespaces);
+        if (header->FailedOp < 0)
+            return (pid, descriptor);
+        descriptor.Dispose();
+        Reap(pid);
+        throw new PlanFailedException(plan.StepAt(header->FailedOp), (Errno)header->FailedErrno);
+    }
+
+    /// <summary>
+    /// Starts walking <paramref name="plan"/> in a copy of this process, made with the CLONE_NEW* flags in <paramref name="namespaces"/>. It has this
+    /// thread only, and starts as the process of <see cref="Spawn"/> does. The caller works on meanwhile, and meets it at the plan's points.
+    /// </summary>
+    /// <param name="plan">Made for this: <see cref="SyscallPlan.IsShared"/>.</param>
+    /// <param name="handshake">Where both meet; belongs to the result from now on.</param>
+    /// <param name="namespaces">CLONE_NEW* flags.</param>
+    /// <exception cref="LinuxException">The process could not be made.</exception>
+    public static ConcurrentProcess SpawnConcurrent(SyscallPlan plan, PlanHandshake handshake, NamespaceFlags namespaces = NamespaceFlags.None)
+    {
+        if (!plan.IsShared)
+            throw new ArgumentException("this plan is for a process that shares memory", nameof(plan));
+        Prepare(plan);
+        const int Attempts = 20;
+        for (int attempt = 1; ; attempt++)
+        {
+            Volatile.Write(ref plan.Header->Entered, 0);
+            (int pid, FileDescriptor pidFd) = Clone(plan, 0, namespaces);
+            if (HasEntered(plan.Header, pidFd))
+            {
+                handshake.CloseChildEnd();
+                return new ConcurrentProcess(plan, handshake, pid, pidFd);
+            }
+
+            // Copied during a garbage collection, it waits for one that never ends. It has done nothing yet.
+            Signals.ChildProcess.Signal(pidFd, SIGKILL);
+            Reap(pid);
+            pidFd.Dispose();
+            if (attempt == Attempts)
+                throw new LinuxException(Errno.EAGAIN, "clone", "the new process never ran, as memory is collected without pause");
+        }
+    }
+
+    internal static void Reap(int pid)
+    {
+        while (waitpid(pid, null, 0) < 0 && Marshal.GetLastPInvokeError() == (int)Errno.EINTR)
+        {
+        }
+    }
+
+    private static PlanHeader* Prepare(SyscallPlan plan)
+    {
         plan.Seal();
         PlanHeader* header = plan.Header;
         header->ExitGroup = SyscallNumbers.Current.ExitGroup;
         header->RtSigaction = SyscallNumbers.Current.RtSigaction;
-        int mask = SyscallNumbers.Current.RtSigprocmask;
+        header->Clone = SyscallNumbers.Current.CloneProcess;
+        return header;
+    }
 
+    private static (int Pid, FileDescriptor PidFd) Clone(SyscallPlan plan, ulong flags, NamespaceFlags namespaces)
+    {
+        int mask = SyscallNumbers.Current.RtSigprocmask;
         ulong all = ulong.MaxValue, before = 0;
         int pidFd = -1;
         _ = RawCalls.syscall(mask, SIG_BLOCK, (nint)(&all), (nint)(&before), 8, 0, 0);
-        int pid = clone(
-            Child, plan.StackTop, (int)(CLONE_VM | CLONE_VFORK | CLONE_PIDFD | (uint)SIGCHLD | (ulong)namespaces), header, &pidFd, null, null);
+        int pid = clone(Child, plan.StackTop, (int)(flags | CLONE_PIDFD | (uint)SIGCHLD | (ulong)namespaces), plan.Header, &pidFd, null, null);
         int error = Marshal.GetLastPInvokeError();
         _ = RawCalls.syscall(mask, SIG_SETMASK, (nint)(&before), 0, 8, 0, 0);
         GC.KeepAlive(plan);
+        return pid < 0 ? throw new LinuxException((Errno)error, "clone", namespaces.ToString()) : (pid, new FileDescriptor(pidFd));
+    }
 
-        if (pid < 0)
-            throw new LinuxException((Errno)error, "clone", namespaces.ToString());
-        var descriptor = new FileDescriptor(pidFd);
-        if (header->FailedOp < 0)
-            return (pid, descriptor);
-        descriptor.Dispose();
-        while (waitpid(pid, null, 0) < 0 && Marshal.GetLastPInvokeError() == (int)Errno.EINTR)
+    // True as well when it has ended already. A second is long for a process that has nothing to wait for, and short for one that waits forever.
+    private static bool HasEntered(PlanHeader* header, FileDescriptor pidFd)
+    {
+        const int SpinMilliseconds = 1, Limit = 1000;
+        long start = Environment.TickCount64;
+        while (Volatile.Read(ref header->Entered) == 0)
         {
+            long waited = Environment.TickCount64 - start;
+            if (waited > Limit)
+                return false;
+            if (waited < SpinMilliseconds)
+                Thread.SpinWait(20);
+            else if (DescriptorPoll.WaitReadable(pidFd.Number, pidFd.Number, 1) is not (false, false))
+                return true;
         }
 
-        throw new PlanFailedException(plan.StepAt(header->FailedOp), (Errno)header->FailedErrno);
+        return true;
     }
 
     // Under a JIT the child must not be the first to run its code or to bind its imports (ahead-of-time code does not mind): walk, in this
     // process, a plan whose every call is getpid(2).
-    private static delegate* unmanaged<void*, int> Prepare()
+    private static delegate* unmanaged<void*, int> WarmUp()
     {
         delegate* unmanaged<void*, int> child = &PlanWalker.Child;
         using var plan = new SyscallPlan();

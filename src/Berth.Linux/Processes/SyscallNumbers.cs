@@ -15,6 +15,8 @@ public sealed partial record SyscallNumbers
     public required int Bpf { get; init; }
     public required int Capset { get; init; }
     public required int Chdir { get; init; }
+    public required int Chroot { get; init; }
+    public required int CloneProcess { get; init; }
     public required int Close { get; init; }
     public required int Dup3 { get; init; }
     public required int Execve { get; init; }
@@ -22,18 +24,23 @@ public sealed partial record SyscallNumbers
     public required int Faccessat { get; init; }
     public required int Fchdir { get; init; }
     public required int Fchownat { get; init; }
+    public required int Fstatfs { get; init; }
     public required int Getpid { get; init; }
     public required int Ioctl { get; init; }
     public required int IoprioSet { get; init; }
     public required int Keyctl { get; init; }
+    public required int Kill { get; init; }
+    public required int Lseek { get; init; }
     public required int Mkdirat { get; init; }
     public required int Mknodat { get; init; }
     public required int Mount { get; init; }
     public required int Openat { get; init; }
     public required int Personality { get; init; }
     public required int PivotRoot { get; init; }
+    public required int Ppoll { get; init; }
     public required int Prctl { get; init; }
     public required int Prlimit64 { get; init; }
+    public required int Read { get; init; }
     public required int RtSigaction { get; init; }
     public required int RtSigprocmask { get; init; }
     public required int SchedSetaffinity { get; init; }
@@ -50,7 +57,9 @@ public sealed partial record SyscallNumbers
     public required int Symlinkat { get; init; }
     public required int Umask { get; init; }
     public required int Umount2 { get; init; }
+    public required int Unlinkat { get; init; }
     public required int Unshare { get; init; }
+    public required int Wait4 { get; init; }
     public required int Write { get; init; }
 
     // From 424 on the numbers are the same everywhere (asm-generic/unistd.h).
@@ -62,6 +71,7 @@ public sealed partial record SyscallNumbers
     public int PidfdOpen => 434;
     public int CloseRange => 436;
     public int Openat2 => 437;
+    public int PidfdGetfd => 438;
     public int MountSetattr => 442;
 
     /// <summary>The table of <paramref name="architecture"/>.</summary>

@@ -39,15 +39,22 @@ public sealed unsafe class SyscallPlan : IDisposable
     private int registers;
     private bool disposed;
 
+    /// <param name="shared">For a process that is a copy of its parent: the plan stays common to both, so failures and registers come back.</param>
     /// <exception cref="LinuxException">ENOMEM.</exception>
-    public SyscallPlan()
+    public SyscallPlan(bool shared = false)
     {
-        memory = (byte*)RawCalls.MapMemory(Size);
+        IsShared = shared;
+        memory = (byte*)RawCalls.MapMemory(Size, shared);
+        if (shared)
+            RawCalls.MakePrivate((nint)StackTop - StackSize, StackSize); // a process that forks and the one that it forks each need one
         next = memory + sizeof(PlanHeader) + (MaxOps * sizeof(PlanOp));
         Header->FailedOp = -1;
         Header->Ops = (PlanOp*)(memory + sizeof(PlanHeader));
         Header->NoHandlers = (byte*)Reserve(32);
     }
+
+    /// <summary>Whether a process that is a copy of its parent walks this plan.</summary>
+    public bool IsShared { get; }
 
     internal PlanHeader* Header => (PlanHeader*)memory;
 
@@ -104,6 +111,36 @@ public sealed unsafe class SyscallPlan : IDisposable
 
     /// <summary>Ends the walk as if a step of this name had failed with <paramref name="errno"/>.</summary>
     public void Fail(string step, Errno errno) => AddOp(step, PlanOp.Fail)->A0 = (nint)errno;
+
+    /// <summary>Compares a register; a difference is an error, <paramref name="errno"/>, with all that steps can say about errors.</summary>
+    public PlanStep Test(string step, PlanRegister register, nint expected, Errno errno)
+    {
+        PlanOp* op = AddOp(step, PlanOp.Test);
+        op->A0 = register.Index;
+        op->A1 = expected;
+        op->A2 = (nint)errno;
+        return new PlanStep(this, steps.Count - 1);
+    }
+
+    /// <summary>Loads the 32-bit number at <paramref name="address"/>, which lies in this plan.</summary>
+    public void Load(PlanRegister register, nint address)
+    {
+        PlanOp* op = AddOp("load", PlanOp.Load);
+        op->A0 = address;
+        op->SaveTo = (sbyte)register.Index;
+    }
+
+    /// <summary>
+    /// Adds a clone(2) without shared memory. The new process goes on with the next step; the old one has its id as the result and goes on
+    /// wherever <see cref="PlanStep.OnSuccess"/> says. Both share the plan's registers. Only for plans with <see cref="IsShared"/>.
+    /// </summary>
+    public PlanStep Fork(string step, ulong flags)
+    {
+        if (!IsShared)
+            throw new InvalidOperationException("a process that borrows its parent's memory cannot fork");
+        AddOp(step, PlanOp.Fork)->A0 = (nint)flags;
+        return new PlanStep(this, steps.Count - 1);
+    }
 
     /// <summary>The address of a NUL-terminated UTF-8 copy.</summary>
     /// <exception cref="LinuxException">EINVAL: the text contains a NUL, which would cut it off; E2BIG: the plan is full.</exception>
@@ -233,6 +270,13 @@ public readonly struct PlanStep
     public unsafe PlanStep ToleratingAll()
     {
         plan.OpAt(index)->Tolerated = -1;
+        return this;
+    }
+
+    /// <summary>EAGAIN repeats the call, at most <paramref name="times"/> times.</summary>
+    public unsafe PlanStep Retrying(int times)
+    {
+        plan.OpAt(index)->Retries = times;
         return this;
     }
 

@@ -1,0 +1,40 @@
+using Berth.Linux;
+using Berth.Model.Oci.Runtime;
+using Berth.Runtime.Cgroups;
+
+namespace Berth.Runtime.Host;
+
+/// <summary>The container that a process is added to.</summary>
+public sealed record ExecTarget
+{
+    /// <summary>The container's id.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Its first process, as the caller sees it.</summary>
+    public required int Pid { get; init; }
+
+    /// <summary>Pins that process: if it has ended, no process is added, whoever has the number now.</summary>
+    public required FileDescriptor PidFd { get; init; }
+
+    /// <summary>The container's configuration: seccomp filter, personality.</summary>
+    public required RuntimeSpec Spec { get; init; }
+
+    /// <summary>Its cgroup, which the new process joins.</summary>
+    public ContainerCgroup? Cgroup { get; init; }
+}
+
+/// <summary>Details of <see cref="ContainerExec.Start"/>.</summary>
+public sealed record ExecOptions
+{
+    /// <summary>So many descriptors of the caller, from 3 on, are the program's as well.</summary>
+    public int PreserveFds { get; init; }
+
+    /// <summary>SIGKILL for the new process when the calling thread ends.</summary>
+    public bool DieWithParent { get; init; }
+
+    /// <summary>A cgroup below the container's, for the new process; null: the container's own.</summary>
+    public string? SubCgroup { get; init; }
+
+    /// <summary>Leaves the caller's session keyring to the program.</summary>
+    public bool NoNewKeyring { get; init; }
+}
