@@ -13,6 +13,9 @@ namespace Berth.Daemon.Endpoints;
 /// <summary><c>/containers</c>.</summary>
 internal sealed class ContainerEndpoints(ContainerService containers, ImageService images)
 {
+    // As docker's engine does: clients that send {} or null mean nothing by it.
+    private const int ShortestObject = 7;
+
     public void Map(IEndpointRouteBuilder routes)
     {
         routes.MapGet("/containers/json", (RequestDelegate)ListAsync);
@@ -32,13 +35,9 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
 
     private Task ListAsync(HttpContext context)
     {
-        if (context.GetBoolean("size"))
-        {
-            throw new EngineException(ErrorKind.NotImplemented, "size is not supported yet; leave it out");
-        }
-
+        context.RefuseUnbuilt("size", "before", "since");
         var query = new ContainerListQuery(
-            context.GetBoolean("all"), context.GetInteger("limit") ?? -1, context.GetFilters(ContainerListQuery.Filters));
+            context.GetBoolean("all"), context.GetInteger("limit") ?? -1, context.GetFilters(ContainerListQuery.Filters, ContainerListQuery.Unbuilt));
         DateTimeOffset now = DateTimeOffset.UtcNow;
         List<ContainerSummary> answer = [.. query.Apply(containers.List()).Select(info => ContainerMapping.ToSummary(info, ImageName(info), now))];
         return JsonBody.WriteAsync(context, answer, ApiJson.Context.ListContainerSummary);
@@ -75,11 +74,20 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
             context, new ContainerCreateResponse { Id = made.Record.Id.ToString(), Warnings = warnings }, ApiJson.Context.ContainerCreateResponse, StatusCodes.Status201Created);
     }
 
-    private Task InspectAsync(HttpContext context) =>
-        JsonBody.WriteAsync(context, ContainerMapping.ToInspect(containers.Inspect(Id(context))), ApiJson.Context.ContainerInspect);
+    private Task InspectAsync(HttpContext context)
+    {
+        context.RefuseUnbuilt("size");
+        return JsonBody.WriteAsync(context, ContainerMapping.ToInspect(containers.Inspect(Id(context)), containers.StorageDriver), ApiJson.Context.ContainerInspect);
+    }
 
     private async Task StartAsync(HttpContext context)
     {
+        context.RefuseUnbuilt("checkpoint", "checkpoint-dir");
+        if (context.Request.ContentLength > ShortestObject || (context.Request.ContentLength is null && context.Request.Headers.TransferEncoding.Count > 0))
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24");
+        }
+
         await containers.StartAsync(Id(context), context.RequestAborted);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
@@ -132,24 +140,25 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
         AttachStreams streams = (context.GetBoolean("stdin") && config.OpenStdin ? AttachStreams.Stdin : AttachStreams.None)
             | (context.GetBoolean("stdout") ? AttachStreams.Stdout : AttachStreams.None)
             | (context.GetBoolean("stderr") ? AttachStreams.Stderr : AttachStreams.None);
-        DetachKeys? detach = config.Tty && streams.HasFlag(AttachStreams.Stdin) ? DetachKeys.Parse(context.GetText("detachKeys")) : null;
+        DetachKeys? keys = DetachKeys.Parse(context.GetText("detachKeys"));
+        DetachKeys? detach = config.Tty && streams.HasFlag(AttachStreams.Stdin) ? keys : null;
         AttachSession? session = wantsStream && streams != AttachStreams.None ? await containers.AttachAsync(id, streams, context.RequestAborted) : null;
         try
         {
-            using HijackedConnection client = await HijackedConnection.TakeAsync(context, config.Tty);
+            await using HijackedConnection client = await HijackedConnection.TakeAsync(context, config.Tty);
             if (wantsLogs)
             {
                 await LogStreaming.CopyAsync(
-                    containers.OpenLog(id), LogStreaming.AttachQuery(streams), hasTimestamps: false, client.WriteAsync, client.Stopping);
+                    containers.OpenLog(id), LogStreaming.AttachQuery(streams), hasTimestamps: false, client.WriteAsync, client.Ended);
             }
 
-            ShimStream? stream = session is null ? null : await session.Stream.WaitAsync(client.Stopping);
+            ShimStream? stream = session is null ? null : await client.WaitQuietlyAsync(session.Stream);
             if (stream is not null)
             {
                 await using (stream)
                 {
                     bool takesInput = streams.HasFlag(AttachStreams.Stdin);
-                    await StreamPump.RunAsync(client, stream, takesInput, takesInput && !config.StdinOnce, detach, client.Stopping);
+                    await StreamPump.RunAsync(client, stream, takesInput, takesInput && !config.StdinOnce, detach, client.Ended);
                 }
             }
         }
@@ -157,7 +166,7 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
         {
             if (session is not null)
             {
-                containers.Detach(id, session);
+                await containers.DetachAsync(id, session);
             }
         }
     }
@@ -196,11 +205,8 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
 
     private async Task RemoveAsync(HttpContext context)
     {
-        if (context.GetBoolean("link"))
-        {
-            throw new EngineException(ErrorKind.NotImplemented, "link is not supported yet; leave it out");
-        }
-
+        // v, which removes anonymous volumes too, has nothing to do while containers have none.
+        context.RefuseUnbuilt("link");
         await containers.RemoveAsync(Id(context), context.GetBoolean("force"), context.RequestAborted);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }

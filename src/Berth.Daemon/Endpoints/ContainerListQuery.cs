@@ -14,6 +14,10 @@ internal sealed record ContainerListQuery(bool All, int Limit, IReadOnlyDictiona
     /// <summary>The filters that are built.</summary>
     public static ReadOnlySpan<string> Filters => (string[])["id", "name", "status", "exited", "label", "ancestor"];
 
+    /// <summary>The filters that docker's engine has besides.</summary>
+    public static ReadOnlySpan<string> Unbuilt =>
+        (string[])["before", "since", "volume", "network", "isolation", "health", "expose", "publish", "is-task", "label!"];
+
     public IEnumerable<ContainerInfo> Apply(IReadOnlyList<ContainerInfo> newestFirst)
     {
         CheckValues();

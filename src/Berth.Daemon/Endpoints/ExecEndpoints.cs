@@ -63,7 +63,14 @@ internal sealed class ExecEndpoints(ContainerService containers)
         if (request.Detach)
         {
             await containers.StartExecAsync(session.Id, null, context.RequestAborted);
+            await SetSizeAsync(session, request);
             return;
+        }
+
+        // The form of the stream goes by this request in docker's engine. Both sides say the same but for clients that leave it out here.
+        if (request.Tty && !session.Request.Tty)
+        {
+            throw new EngineException(ErrorKind.NotImplemented, "Tty of a session that was created without one is not supported yet; leave it out");
         }
 
         ExecRequest asked = session.Request;
@@ -71,30 +78,48 @@ internal sealed class ExecEndpoints(ContainerService containers)
             | (asked.AttachStdout ? AttachStreams.Stdout : AttachStreams.None)
             | (asked.AttachStderr ? AttachStreams.Stderr : AttachStreams.None);
         containers.CheckExecStart(session.Id);
-        using HijackedConnection client = await HijackedConnection.TakeAsync(context, asked.Tty);
+        await using HijackedConnection client = await HijackedConnection.TakeAsync(context, asked.Tty);
         ShimStream? stream;
         try
         {
-            stream = await containers.StartExecAsync(session.Id, streams == AttachStreams.None ? null : streams, client.Stopping);
+            stream = await containers.StartExecAsync(session.Id, streams == AttachStreams.None ? null : streams, client.Ended);
         }
         catch (EngineException exception)
         {
-            await client.WriteTextAsync(exception.Message + "\r\n", asked.Tty); // clients have their 101 by now: the text goes where output would
+            await client.WriteTextAsync(exception.Message + "\r\n"); // clients have their 101 by now: the text goes where output would
             return;
         }
 
+        await SetSizeAsync(session, request);
         if (stream is null)
         {
-            await session.Exited.WaitAsync(client.Stopping); // nothing was to be attached: the connection lasts as long as the process
+            await session.Exited.WaitAsync(client.Ended); // nothing was to be attached: the connection lasts as long as the process
             return;
         }
 
         await using (stream)
         {
             DetachKeys? detach = asked.Tty && asked.AttachStdin ? DetachKeys.Parse(asked.DetachKeys) : null;
-            if (await StreamPump.RunAsync(client, stream, asked.AttachStdin, endsWithInput: false, detach, client.Stopping))
+            if (await StreamPump.RunAsync(client, stream, asked.AttachStdin, endsWithInput: false, detach, client.Ended))
             {
-                await session.Exited.WaitAsync(client.Stopping); // clients ask for the exit status as soon as the stream ends
+                await session.Exited.WaitAsync(client.Ended); // clients ask for the exit status as soon as the stream ends
+            }
+        }
+    }
+
+    // Clients tell the same size at creation, which the process begins with. Another one follows right after its start.
+    private async Task SetSizeAsync(ExecSession session, ExecStartRequest request)
+    {
+        if (session.Request.Tty && request.Tty && request.ConsoleSize is [> 0 and <= ushort.MaxValue and var height, > 0 and <= ushort.MaxValue and var width]
+            && session.Request.ConsoleSize != new ConsoleSizeOption(height, width))
+        {
+            try
+            {
+                await containers.ResizeExecAsync(session.Id, (int)height, (int)width, CancellationToken.None);
+            }
+            catch (EngineException) when (session.ExitCode is not null)
+            {
+                // It ended before.
             }
         }
     }

@@ -31,7 +31,10 @@ internal sealed class ImageEndpoints(ImageService images)
 
     private Task ListAsync(HttpContext context)
     {
-        Dictionary<string, List<string>> filters = context.GetFilters("reference", "dangling", "label");
+        // Two parameters are honoured by there being nothing to do: all (no image is another's unnamed step) and digests (they are always told).
+        context.RefuseUnbuilt("shared-size", "manifests");
+        Dictionary<string, List<string>> filters = context.GetFilters(ImageListFilter.Built, ImageListFilter.Unbuilt);
+        ImageListFilter.Check(filters);
         ApiVersion version = context.GetApiVersion();
         List<ImageSummary> answer =
         [
@@ -49,7 +52,8 @@ internal sealed class ImageEndpoints(ImageService images)
             return Task.CompletedTask;
         }
 
-        return JsonBody.WriteAsync(context, ImageMapping.ToInspect(images.Inspect(name), context.GetApiVersion()), ApiJson.Context.ImageInspect);
+        context.RefuseUnbuilt("manifests", "platform");
+        return JsonBody.WriteAsync(context, ImageMapping.ToInspect(images.Inspect(name), context.GetApiVersion(), images.StorageDriver), ApiJson.Context.ImageInspect);
     }
 
     private async Task PostAsync(HttpContext context)
@@ -88,6 +92,8 @@ internal sealed class ImageEndpoints(ImageService images)
 
     private async Task RemoveAsync(HttpContext context)
     {
+        // noprune keeps the unnamed images that a removed one was built on; no image here stands on another, so none is removed with it either way.
+        context.RefuseUnbuilt("platforms");
         IReadOnlyList<ImageRemoval> removed = await images.RemoveAsync(Rest(context), context.GetBoolean("force"), context.RequestAborted);
         List<ImageDeleteItem> answer = [.. removed.Select(static step => new ImageDeleteItem { Untagged = step.Untagged, Deleted = step.Deleted })];
         await JsonBody.WriteAsync(context, answer, ApiJson.Context.ListImageDeleteItem);

@@ -7,10 +7,26 @@ namespace Berth.Daemon.Endpoints;
 /// <summary>The filters of the image list.</summary>
 internal static class ImageListFilter
 {
+    /// <summary>The filters that are built.</summary>
+    public static ReadOnlySpan<string> Built => (string[])["reference", "dangling", "label"];
+
+    /// <summary>The filters that docker's engine has besides.</summary>
+    public static ReadOnlySpan<string> Unbuilt => (string[])["before", "since", "until", "label!"];
+
+    /// <summary>Refuses values that are none of their filter's.</summary>
+    /// <exception cref="EngineException">InvalidArgument naming filter and values.</exception>
+    public static void Check(IReadOnlyDictionary<string, List<string>> filters)
+    {
+        if (filters.TryGetValue("dangling", out List<string>? values) && (values.Count == 0 || values.Exists(IsTrue) == values.Exists(static value => value is "false" or "0")))
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, values.Count == 0 ? "invalid filter 'dangling'" : $"invalid filter 'dangling=[{string.Join(' ', values)}]'");
+        }
+    }
+
     public static bool Fits(ImageRecord image, IReadOnlyDictionary<string, List<string>> filters)
     {
         bool isDangling = image.References.Count == 0;
-        bool wantsDangling = filters.TryGetValue("dangling", out List<string>? values) && values is ["true" or "1"];
+        bool wantsDangling = filters.TryGetValue("dangling", out List<string>? values) && values.Exists(IsTrue);
         return (values is null || wantsDangling == isDangling)
             && (!filters.TryGetValue("label", out List<string>? labels) || labels.TrueForAll(label => HasLabel(image, label)))
             && (!filters.TryGetValue("reference", out List<string>? patterns) || image.References.Any(name => patterns.Exists(pattern => Matches(name.Familiar, pattern))));
@@ -27,6 +43,8 @@ internal static class ImageListFilter
 
         return image;
     }
+
+    private static bool IsTrue(string value) => value is "true" or "1";
 
     private static bool HasLabel(ImageRecord image, string label) =>
         label.Split('=', 2) is [var key, .. var rest] && image.Config.Config?.Labels is { } labels && labels.TryGetValue(key, out string? value) && (rest.Length == 0 || rest[0] == value);

@@ -83,7 +83,7 @@ internal sealed class SystemEndpoints(DaemonOptions options, ContainerService co
                 ContainersRunning = running,
                 ContainersStopped = all.Count - running,
                 Images = images.List().Count,
-                Driver = "overlay2",
+                Driver = containers.StorageDriver,
                 DriverStatus = [],
                 Plugins = new PluginsInfo { Volume = [], Network = ["host", "null"], Log = ["json-file", "none"] },
                 PidsLimit = true,

@@ -9,6 +9,10 @@ namespace Berth.Daemon.Http;
 internal sealed class HalfClose
 {
     private volatile bool isTolerated;
+    private volatile bool isClosed;
+
+    /// <summary>Whether the client has closed at least its own side.</summary>
+    public bool IsClosed => isClosed;
 
     /// <summary>Puts an instance on every connection of a listener, between the transport and HTTP.</summary>
     public static ConnectionDelegate Use(ConnectionDelegate next) => async connection =>
@@ -20,6 +24,7 @@ internal sealed class HalfClose
         connection.ConnectionClosed = closed.Token;
         await using (transportClosed.Register(() =>
         {
+            state.isClosed = true;
             if (!state.isTolerated)
             {
                 closed.Cancel();

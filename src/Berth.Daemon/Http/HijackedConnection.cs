@@ -12,19 +12,31 @@ namespace Berth.Daemon.Http;
 /// requests with a body, which exec start has, so the answer is written to the socket itself; what the client sends still comes through
 /// Kestrel's pipe, which has read ahead. The connection ends with this object.
 /// </summary>
-internal sealed class HijackedConnection : IDisposable
+internal sealed class HijackedConnection : IAsyncDisposable
 {
     private const int SendBufferBytes = 256 << 10;
+    private const int KeepAliveSeconds = 15;
+    private const int KeepAliveProbes = 4;
+    private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(0.5); // the answer to a probe is seen before the next one
     private readonly HttpContext context;
     private readonly Socket socket;
     private readonly PipeReader input;
+    private readonly HalfClose halfClose;
+    private readonly bool isTerminal;
+    private readonly CancellationTokenSource ended;
+    private readonly Task watch;
 
-    private HijackedConnection(HttpContext context, Socket socket, PipeReader input)
+    private HijackedConnection(HttpContext context, Socket socket, PipeReader input, HalfClose halfClose, bool isTerminal)
     {
         this.context = context;
         this.socket = socket;
         this.input = input;
-        Stopping = context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+        this.halfClose = halfClose;
+        this.isTerminal = isTerminal;
+        ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
+        Ended = ended.Token;
+        watch = WatchAsync();
     }
 
     /// <summary>
@@ -34,8 +46,18 @@ internal sealed class HijackedConnection : IDisposable
     {
         Socket clientSocket = Feature<IConnectionSocketFeature>(context).Socket;
         PipeReader clientInput = Feature<IConnectionTransportFeature>(context).Transport.Input;
-        Feature<HalfClose>(context).Tolerate();
+        HalfClose clientEnd = Feature<HalfClose>(context);
+        clientEnd.Tolerate();
         clientSocket.SendBufferSize = SendBufferBytes;
+        if (clientSocket.AddressFamily != AddressFamily.Unix)
+        {
+            // A host that vanishes says nothing: the kernel asks after it when nothing else is sent.
+            clientSocket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            clientSocket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveSeconds);
+            clientSocket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, KeepAliveSeconds);
+            clientSocket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, KeepAliveProbes);
+        }
+
         bool isUpgrade = context.Request.Headers.Connection.ToString().Contains("upgrade", StringComparison.OrdinalIgnoreCase);
         string mediaType = isTerminal || !context.GetApiVersion().IsAtLeast(1, 42) ? StreamFraming.RawMediaType : StreamFraming.MultiplexedMediaType;
         var head = new StringBuilder(isUpgrade ? "HTTP/1.1 101 UPGRADED\r\n" : "HTTP/1.1 200 OK\r\n").Append("Content-Type: ").Append(mediaType).Append("\r\n");
@@ -50,16 +72,55 @@ internal sealed class HijackedConnection : IDisposable
         }
 
         head.Append("\r\n");
-        var connection = new HijackedConnection(context, clientSocket, clientInput);
-        await connection.WriteAsync(Encoding.ASCII.GetBytes(head.ToString()), connection.Stopping);
-        return connection;
+        var connection = new HijackedConnection(context, clientSocket, clientInput, clientEnd, isTerminal);
+        try
+        {
+            await connection.WriteAsync(Encoding.ASCII.GetBytes(head.ToString()), connection.Ended);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>
-    /// The daemon's end. The request's own token is of no use here: Kestrel takes a client's half-closed side, which is only the end of its
-    /// input, for the end of the request.
+    /// The daemon's end, or the client's: within a second after it has closed both directions, even when it closed its own one before. Over TCP the
+    /// latter shows only when something is sent to it. The request's own token is of no use here: Kestrel takes a client's half-closed side, which is
+    /// only the end of its input, for the end of the request.
     /// </summary>
-    public CancellationToken Stopping { get; }
+    public CancellationToken Ended { get; }
+
+    /// <summary>
+    /// Waits for <paramref name="task"/> while nothing else is sent. A client over TCP that has closed its side is sent an empty frame twice a second, which
+    /// means nothing to it while it lives and is refused when it does not; a terminal's stream has no frames, there the kernel notices after a minute or so.
+    /// </summary>
+    /// <exception cref="OperationCanceledException"><see cref="Ended"/>.</exception>
+    public async Task<T> WaitQuietlyAsync<T>(Task<T> task)
+    {
+        if (isTerminal || socket.AddressFamily == AddressFamily.Unix)
+        {
+            return await task.WaitAsync(Ended);
+        }
+
+        byte[] empty = new byte[StreamFraming.HeaderLength];
+        StreamFraming.WriteHeader(empty, StreamKind.Stdout, 0);
+        while (true)
+        {
+            try
+            {
+                return await task.WaitAsync(ProbeInterval, Ended);
+            }
+            catch (TimeoutException) when (!task.IsCompleted)
+            {
+                if (halfClose.IsClosed)
+                {
+                    await ProbeAsync(empty);
+                }
+            }
+        }
+    }
 
     /// <summary>Sends all of <paramref name="bytes"/>.</summary>
     /// <exception cref="SocketException">The client is gone.</exception>
@@ -73,12 +134,12 @@ internal sealed class HijackedConnection : IDisposable
 
     /// <summary>Sends a text as output, framed unless the stream is a terminal's.</summary>
     /// <exception cref="SocketException">The client is gone.</exception>
-    public ValueTask WriteTextAsync(string text, bool isTerminal)
+    public ValueTask WriteTextAsync(string text)
     {
         byte[] bytes = new byte[StreamFraming.HeaderLength + Encoding.UTF8.GetByteCount(text)];
         StreamFraming.WriteHeader(bytes, StreamKind.Stdout, bytes.Length - StreamFraming.HeaderLength);
         Encoding.UTF8.GetBytes(text, bytes.AsSpan(StreamFraming.HeaderLength));
-        return WriteAsync(bytes.AsMemory(isTerminal ? StreamFraming.HeaderLength : 0), Stopping);
+        return WriteAsync(bytes.AsMemory(isTerminal ? StreamFraming.HeaderLength : 0), Ended);
     }
 
     /// <summary>The next bytes from the client; empty when it has closed its side.</summary>
@@ -93,9 +154,45 @@ internal sealed class HijackedConnection : IDisposable
     private static T Feature<T>(HttpContext context) =>
         context.Features.Get<T>() ?? throw new InvalidOperationException($"the connection offers no {typeof(T).Name}; it does not come from Kestrel's socket transport");
 
-    /// <summary>Ends the connection after what was written.</summary>
-    public void Dispose()
+    // Kestrel learns of the end of the client's sending only, and stops looking at the socket with it.
+    private async Task WatchAsync()
     {
+        using var timer = new PeriodicTimer(WatchInterval);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(Ended))
+            {
+                await ProbeAsync(default);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The client is gone, or the daemon or this object ends.
+        }
+    }
+
+    // To send nothing fails as soon as the kernel knows that nobody can receive, which the other end of a unix socket being closed is, and a refusal over TCP;
+    // a client that has closed its own side only does not matter to it.
+    private async ValueTask ProbeAsync(ReadOnlyMemory<byte> frame)
+    {
+        try
+        {
+            await socket.SendAsync(ReadOnlyMemory<byte>.Empty, Ended);
+            await WriteAsync(frame, Ended);
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            await ended.CancelAsync();
+            Ended.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <summary>Ends the connection after what was written.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await ended.CancelAsync();
+        await watch;
+        ended.Dispose();
         try
         {
             socket.Shutdown(SocketShutdown.Send);

@@ -25,6 +25,11 @@ internal static class JsonBody
             throw new EngineException(ErrorKind.InvalidArgument, "the request needs a JSON body; got none");
         }
 
+        if (context.Request.ContentType is { Length: > 0 } type && !type.AsSpan(0, type.IndexOf(';') is >= 0 and var end ? end : type.Length).Trim().Equals("application/json", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"unsupported Content-Type header ({type}): must be 'application/json'");
+        }
+
         JsonElement element;
         try
         {

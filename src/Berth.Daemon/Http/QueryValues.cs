@@ -14,6 +14,19 @@ internal static class QueryValues
     public static bool GetBoolean(this HttpContext context, string name, bool fallback = false) =>
         context.GetText(name) is { } text ? text.Trim().ToLowerInvariant() is not ("" or "0" or "no" or "false" or "none") : fallback;
 
+    /// <summary>Refuses parameters that docker's engine reads and this build does not: those that are there, not empty and not false.</summary>
+    /// <exception cref="EngineException">NotImplemented naming the parameter.</exception>
+    public static void RefuseUnbuilt(this HttpContext context, params ReadOnlySpan<string> names)
+    {
+        foreach (string name in names)
+        {
+            if (context.GetBoolean(name))
+            {
+                throw new EngineException(ErrorKind.NotImplemented, $"{name} is not supported yet; leave it out");
+            }
+        }
+    }
+
     public static int? GetInteger(this HttpContext context, string name) => context.GetText(name) switch
     {
         null or "" => null,
@@ -40,8 +53,11 @@ internal static class QueryValues
     /// <summary>
     /// The filters of a list: either <c>{"name":["a"]}</c> or the older <c>{"name":{"a":true}}</c>.
     /// </summary>
-    /// <exception cref="EngineException">InvalidArgument when it is neither, or names a filter outside <paramref name="known"/>.</exception>
-    public static Dictionary<string, List<string>> GetFilters(this HttpContext context, params ReadOnlySpan<string> known)
+    /// <param name="context">The request.</param>
+    /// <param name="built">The names that are understood.</param>
+    /// <param name="unbuilt">The names that docker's engine understands besides.</param>
+    /// <exception cref="EngineException">InvalidArgument when it is neither form or names no filter; NotImplemented for one of <paramref name="unbuilt"/>.</exception>
+    public static Dictionary<string, List<string>> GetFilters(this HttpContext context, ReadOnlySpan<string> built, ReadOnlySpan<string> unbuilt = default)
     {
         var result = new Dictionary<string, List<string>>(StringComparer.Ordinal);
         string? text = context.GetText("filters");
@@ -67,9 +83,14 @@ internal static class QueryValues
 
         foreach (string name in result.Keys)
         {
-            if (!known.Contains(name))
+            if (unbuilt.Contains(name))
             {
-                throw new EngineException(ErrorKind.InvalidArgument, $"Invalid filter '{name}'");
+                throw new EngineException(ErrorKind.NotImplemented, $"filter '{name}' is not supported yet; leave it out");
+            }
+
+            if (!built.Contains(name))
+            {
+                throw new EngineException(ErrorKind.InvalidArgument, $"invalid filter '{name}'");
             }
         }
 

@@ -8,9 +8,7 @@ namespace Berth.Daemon.Mapping;
 /// <summary>From the engine's containers to the API's records.</summary>
 internal static class ContainerMapping
 {
-    private const string StorageDriver = "overlay2";
-
-    public static ContainerInspect ToInspect(ContainerInfo info)
+    public static ContainerInspect ToInspect(ContainerInfo info, string storageDriver)
     {
         ContainerRecord record = info.Record;
         IReadOnlyList<string> command = record.Config.CommandLine;
@@ -27,11 +25,11 @@ internal static class ContainerMapping
             HostsPath = Path.Combine(info.Folder, "hosts"),
             LogPath = info.LogPath,
             Name = "/" + record.Name,
-            Driver = StorageDriver,
+            Driver = storageDriver,
             Platform = "linux",
             ExecIDs = info.ExecIds.Count == 0 ? null : [.. info.ExecIds],
             HostConfig = ToHostConfig(record.Config.Host),
-            GraphDriver = new DriverData { Name = StorageDriver },
+            GraphDriver = new DriverData { Name = storageDriver },
             Config = ToConfig(record.Config),
             NetworkSettings = new NetworkSettings { Networks = ToNetworks(record.Config.Host) },
         };
@@ -123,6 +121,9 @@ internal static class ContainerMapping
         AttachStdin = config.AttachStdin,
         AttachStdout = config.AttachStdout,
         AttachStderr = config.AttachStderr,
+        Healthcheck = config.HasNoHealthcheck ? new HealthConfig { Test = ["NONE"] } : null,
+        ArgsEscaped = config.ArgsEscaped,
+        OnBuild = config.OnBuild?.ToList(),
         ExposedPorts = config.ExposedPorts?.ToDictionary(static port => port.Key, static _ => EmptyObject.Value, StringComparer.Ordinal),
         Tty = config.Tty,
         OpenStdin = config.OpenStdin,
@@ -139,6 +140,7 @@ internal static class ContainerMapping
 
     private static HostConfig ToHostConfig(ContainerHostOptions host) => new()
     {
+        ContainerIDFile = host.ContainerIdFile,
         LogConfig = new LogConfig { Type = host.Log.Driver, Config = host.Log.Options },
         NetworkMode = host.NetworkText,
         RestartPolicy = new RestartPolicy { Name = "no" },

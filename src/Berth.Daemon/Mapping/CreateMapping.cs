@@ -13,8 +13,6 @@ internal static class CreateMapping
     public const string NetworkWarning =
         "Container networks are not built yet: the container gets a loopback interface alone. Use --network host, none or container:NAME to choose.";
 
-    private const long MaxUnits = 1 << 20;
-
     private static readonly HashSet<string> BuiltConfig = new(StringComparer.OrdinalIgnoreCase)
     {
         "Hostname", "Domainname", "User", "AttachStdin", "AttachStdout", "AttachStderr", "ExposedPorts", "Tty", "OpenStdin", "StdinOnce", "Env", "Cmd",
@@ -26,6 +24,16 @@ internal static class CreateMapping
         "ContainerIDFile", "LogConfig", "NetworkMode", "RestartPolicy", "AutoRemove", "ConsoleSize", "CapAdd", "CapDrop", "CgroupnsMode", "GroupAdd", "IpcMode",
         "OomScoreAdj", "PidMode", "Privileged", "ReadonlyRootfs", "SecurityOpt", "Tmpfs", "UTSMode", "ShmSize", "Runtime", "Isolation",
         "MemorySwappiness", "PidsLimit", "Ulimits", "MaskedPaths", "ReadonlyPaths",
+    };
+
+    private static readonly HashSet<string> Nothing = [];
+
+    private static readonly HashSet<string> BuiltNetworking = new(StringComparer.OrdinalIgnoreCase) { "EndpointsConfig" };
+
+    // What an engine answers with, not what a user asks for: clients send it back as it was.
+    private static readonly HashSet<string> EndpointState = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "NetworkID", "EndpointID", "Gateway", "IPAddress", "IPPrefixLen", "IPv6Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen", "DNSNames", "IPAMConfig",
     };
 
     private static readonly HashSet<string> Ulimits = new(StringComparer.Ordinal)
@@ -44,11 +52,19 @@ internal static class CreateMapping
             {
                 UnbuiltOptions.Refuse(property.Value, BuiltHost, "HostConfig.");
             }
+            else if (property.Name.Equals("NetworkingConfig", StringComparison.OrdinalIgnoreCase))
+            {
+                RefuseEndpoints(property.Value, request.HostConfig?.NetworkMode ?? "");
+            }
+            else if (property.Name.Equals("Healthcheck", StringComparison.OrdinalIgnoreCase) && request.Healthcheck is not { Test: ["NONE", ..] })
+            {
+                UnbuiltOptions.Refuse(property.Value, Nothing, "Healthcheck.");
+            }
         }
 
-        if (request.Healthcheck?.Test is { Count: > 0 } test && test[0] != "NONE")
+        if (request.Hostname.Length > 0 && request.HostConfig?.UtsMode == "host")
         {
-            throw new EngineException(ErrorKind.NotImplemented, "Healthcheck is not supported yet; leave it out");
+            throw new EngineException(ErrorKind.InvalidArgument, "conflicting options: hostname and the UTS mode");
         }
 
         if (request.Image.Length == 0)
@@ -75,8 +91,11 @@ internal static class CreateMapping
             Labels = request.Labels ?? [],
             StopSignal = request.StopSignal,
             StopTimeout = request.StopTimeout,
+            HasNoHealthcheck = request.Healthcheck is { Test: ["NONE", ..] },
+            OnBuild = request.OnBuild,
+            ArgsEscaped = request.ArgsEscaped,
             ExposedPorts = request.ExposedPorts?.ToDictionary(static port => port.Key, static _ => EmptyObjectJson, StringComparer.Ordinal),
-            Host = MapHost(request.HostConfig ?? new HostConfig(), request.NetworkingConfig),
+            Host = MapHost(request.HostConfig ?? new HostConfig()),
         };
     }
 
@@ -97,9 +116,14 @@ internal static class CreateMapping
         return env ?? [];
     }
 
-    private static ContainerHostOptions MapHost(HostConfig host, NetworkingConfig? networking)
+    private static ContainerHostOptions MapHost(HostConfig host)
     {
         RefuseValue("HostConfig.RestartPolicy", host.RestartPolicy.Name, "", "no");
+        if (host.RestartPolicy.MaximumRetryCount != 0)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, "invalid restart policy: maximum retry count can only be used with 'on-failure'");
+        }
+
         RefuseValue("HostConfig.CgroupnsMode", host.CgroupnsMode, "", "private");
         RefuseValue("HostConfig.IpcMode", host.IpcMode, "", "private", "host");
         RefuseValue("HostConfig.PidMode", host.PidMode, "", "private", "host");
@@ -111,7 +135,7 @@ internal static class CreateMapping
             throw UnbuiltOptions.Value("HostConfig.MemorySwappiness", swappiness.ToString(CultureInfo.InvariantCulture));
         }
 
-        NetworkMode network = MapNetwork(host.NetworkMode, networking);
+        NetworkMode network = MapNetwork(host.NetworkMode);
         return new ContainerHostOptions
         {
             Network = network,
@@ -140,10 +164,36 @@ internal static class CreateMapping
             PidsLimit = host.PidsLimit ?? 0,
             MaskedPaths = host.MaskedPaths,
             ReadonlyPaths = host.ReadonlyPaths,
-            Log = MapLog(host.LogConfig),
+            Log = LogMapping.Map(host.LogConfig),
+            ContainerIdFile = host.ContainerIDFile,
             ConsoleSize = host.ConsoleSize is [> 0 and var height, > 0 and var width] ? new ConsoleSizeOption(height, width) : null,
         };
     }
+
+    // Clients send an endpoint for the network that was chosen, filled with empty lists.
+    private static void RefuseEndpoints(JsonElement networking, string mode)
+    {
+        UnbuiltOptions.Refuse(networking, BuiltNetworking, "NetworkingConfig.");
+        foreach (JsonProperty endpoint in Members(networking).Where(static member => member.Value.ValueKind == JsonValueKind.Object).SelectMany(static member => Members(member.Value)))
+        {
+            if (endpoint.Name is not ("default" or "host" or "none") && endpoint.Name != mode)
+            {
+                throw UnbuiltOptions.Value("NetworkingConfig.EndpointsConfig", endpoint.Name);
+            }
+
+            if (endpoint.Value.ValueKind == JsonValueKind.Object)
+            {
+                string name = $"NetworkingConfig.EndpointsConfig.{endpoint.Name}.";
+                UnbuiltOptions.Refuse(endpoint.Value, EndpointState, name);
+                foreach (JsonProperty addresses in Members(endpoint.Value).Where(static member => member.Value.ValueKind == JsonValueKind.Object && member.Name.Equals("IPAMConfig", StringComparison.OrdinalIgnoreCase)))
+                {
+                    UnbuiltOptions.Refuse(addresses.Value, Nothing, name + "IPAMConfig.");
+                }
+            }
+        }
+    }
+
+    private static JsonElement.ObjectEnumerator Members(JsonElement element) => element.EnumerateObject();
 
     private static void RefuseValue(string name, string value, params ReadOnlySpan<string> built)
     {
@@ -153,21 +203,8 @@ internal static class CreateMapping
         }
     }
 
-    private static NetworkMode MapNetwork(string mode, NetworkingConfig? networking)
+    private static NetworkMode MapNetwork(string mode)
     {
-        foreach ((string name, EndpointSettings? settings) in networking?.EndpointsConfig ?? [])
-        {
-            if (settings is not null && settings != new EndpointSettings())
-            {
-                throw new EngineException(ErrorKind.NotImplemented, $"NetworkingConfig.EndpointsConfig.{name} is not supported yet; leave it out");
-            }
-
-            if (name is not ("default" or "host" or "none"))
-            {
-                throw UnbuiltOptions.Value("NetworkingConfig.EndpointsConfig", name);
-            }
-        }
-
         return mode switch
         {
             "" or "default" => NetworkMode.Default,
@@ -205,39 +242,5 @@ internal static class CreateMapping
         return limit.Hard == -1 || (limit.Soft != -1 && limit.Soft <= limit.Hard)
             ? new UlimitOption(limit.Name, limit.Soft, limit.Hard)
             : throw new EngineException(ErrorKind.InvalidArgument, $"ulimit soft limit must be less than or equal to hard limit: {limit.Soft} > {limit.Hard}");
-    }
-
-    private static LogOptions MapLog(LogConfig log)
-    {
-        string driver = log.Type.Length == 0 ? "json-file" : log.Type;
-        RefuseValue("HostConfig.LogConfig.Type", driver, "json-file", "none");
-        var options = new LogOptions { Driver = driver, Options = log.Config ?? [] };
-        foreach ((string name, string value) in options.Options)
-        {
-            options = name switch
-            {
-                "max-size" => options with { MaxBytes = ParseSize(value) },
-                "max-file" => options with
-                {
-                    MaxFiles = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int files) && files is >= 1 and <= 1000
-                        ? files
-                        : throw new EngineException(ErrorKind.InvalidArgument, $"invalid log-opt max-file \"{value}\": wanted a number from 1 to 1000"),
-                },
-                _ => throw new EngineException(ErrorKind.InvalidArgument, $"unknown log opt '{name}' for {driver} log driver"),
-            };
-        }
-
-        return options;
-    }
-
-    // Docker's units are powers of 1000 in log options: 10m is 10,000,000 bytes.
-    private static long ParseSize(string text)
-    {
-        string lower = text.ToLowerInvariant().TrimEnd('b');
-        long unit = lower.Length == 0 ? 1 : lower[^1] switch { 'k' => 1_000, 'm' => 1_000_000, 'g' => 1_000_000_000, _ => 1 };
-        ReadOnlySpan<char> digits = unit == 1 ? lower : lower.AsSpan(0, lower.Length - 1);
-        return long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long count) && count is > 0 and <= MaxUnits * 1000
-            ? count * unit
-            : throw new EngineException(ErrorKind.InvalidArgument, $"invalid log-opt max-size \"{text}\": wanted a size such as 10m");
     }
 }

@@ -20,7 +20,7 @@ internal static class ImageMapping
         VirtualSize = version.IsAtLeast(1, 44) ? 0 : image.Size,
     };
 
-    public static ImageInspect ToInspect(ImageRecord image, ApiVersion version) => new()
+    public static ImageInspect ToInspect(ImageRecord image, ApiVersion version, string storageDriver) => new()
     {
         Id = image.Id.ToString(),
         RepoTags = [.. Tags(image)],
@@ -36,7 +36,7 @@ internal static class ImageMapping
         Os = image.Config.Os,
         Size = image.Size,
         VirtualSize = version.IsAtLeast(1, 44) ? 0 : image.Size,
-        GraphDriver = new DriverData { Name = "overlay2" },
+        GraphDriver = new DriverData { Name = storageDriver },
         RootFS = new ImageRootfsInfo { Type = "layers", Layers = [.. image.Config.Rootfs.DiffIds.Select(static id => id.ToString())] },
         Metadata = new ImageMetadata { LastTagTime = WireTime.Format(image.LastTagged) },
     };

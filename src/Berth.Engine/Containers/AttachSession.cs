@@ -33,4 +33,14 @@ public sealed class AttachSession
 
     /// <summary>Ends a session that never connected; one that did is not touched.</summary>
     internal void Cancel() => stream.TrySetResult(null);
+
+    /// <summary>Ends a session whose client is gone, connected or not: a start may have connected it in the same moment.</summary>
+    internal async ValueTask EndAsync()
+    {
+        Cancel();
+        if (await stream.Task is { } connected)
+        {
+            await connected.DisposeAsync();
+        }
+    }
 }

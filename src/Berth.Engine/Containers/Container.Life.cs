@@ -214,7 +214,14 @@ internal sealed partial class Container
 
         foreach (ExecState exec in state.Execs)
         {
-            execs[exec.Id] = ExecSession.Restore(record.Id, exec);
+            if (execs.Find(exec.Id) is null)
+            {
+                AddExec(ExecSession.Restore(record.Id, exec));
+            }
+            else if (exec.Exit is { } exit)
+            {
+                execs.End(exec.Id, exit.Code); // it ended while only the connection to the shim was broken
+            }
         }
 
         foreach ((string execId, ExitStatus status) in early)
@@ -266,12 +273,7 @@ internal sealed partial class Container
             }
         }
 
-        foreach (ExecSession exec in execs.Values)
-        {
-            exec.End(Signals.SIGKILL + 128);
-        }
-
-        execs.Clear();
+        execs.EndAll(Signals.SIGKILL + 128);
         lock (sync)
         {
             record = next;
@@ -288,6 +290,7 @@ internal sealed partial class Container
             session.Cancel();
         }
 
+        execs.Clear();
         OnRemoved(this);
         removed.TrySetResult(LastResult());
         try
@@ -318,11 +321,5 @@ internal sealed partial class Container
         }
     });
 
-    private void OnExecExited(string execId, ExitStatus status)
-    {
-        if (execs.TryGetValue(execId, out ExecSession? session))
-        {
-            session.End(status.Code);
-        }
-    }
+    private void OnExecExited(string execId, ExitStatus status) => execs.End(execId, status.Code);
 }

@@ -20,7 +20,8 @@ internal sealed partial class Container : IAsyncDisposable
     private readonly SemaphoreSlim gate = new(1, 1);
     private readonly Lock sync = new();
     private readonly List<AttachSession> pending = [];
-    private readonly ConcurrentDictionary<string, ExecSession> execs = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Container> ownerByExec;
+    private readonly ExecTable execs;
     private readonly TaskCompletionSource<WaitResult> removed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource<WaitResult> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile ContainerRecord record;
@@ -29,11 +30,14 @@ internal sealed partial class Container : IAsyncDisposable
 
     /// <param name="services">What the container needs of the world.</param>
     /// <param name="record">Its state as it stands in the journal.</param>
+    /// <param name="ownerByExec">Where sessions of all containers are found; the container enters its own and takes them out.</param>
     /// <param name="onRemoved">Takes the container out of the directory of names; called once, when its removal is durable.</param>
-    public Container(ContainerServices services, ContainerRecord record, Action<Container> onRemoved)
+    public Container(ContainerServices services, ContainerRecord record, ConcurrentDictionary<string, Container> ownerByExec, Action<Container> onRemoved)
     {
         this.services = services;
         this.record = record;
+        this.ownerByExec = ownerByExec;
+        execs = new ExecTable(services.Clock, session => ownerByExec.TryRemove(session.Id, out _));
         OnRemoved = onRemoved;
     }
 
@@ -43,12 +47,9 @@ internal sealed partial class Container : IAsyncDisposable
 
     public string LogPath => record.Config.Host.Log.Driver == "json-file" ? Path.Combine(Folder, $"{record.Id}-json.log") : "";
 
-    /// <summary>Exec sessions of the present run, ended ones included.</summary>
-    public ICollection<string> ExecIds => execs.Keys;
-
     public bool IsRunning => record.State.Status == ContainerStatus.Running;
 
-    public ContainerInfo Info => new(record, [.. execs.Values.Where(static exec => exec.ExitCode is null).Select(static exec => exec.Id)], Folder, LogPath);
+    public ContainerInfo Info => new(record, execs.Unended, Folder, LogPath);
 
     /// <summary>The present shim; only while the container runs.</summary>
     /// <exception cref="EngineException"><see cref="ErrorKind.Conflict"/> when it does not.</exception>
@@ -118,14 +119,14 @@ internal sealed partial class Container : IAsyncDisposable
     }
 
     /// <summary>Forgets an attachment whose client went away before the container started.</summary>
-    public void Detach(AttachSession session)
+    public ValueTask DetachAsync(AttachSession session)
     {
         lock (sync)
         {
             pending.Remove(session);
         }
 
-        session.Cancel();
+        return session.EndAsync();
     }
 
     /// <summary>Begins a wait; the returned task ends with it, or with <paramref name="cancellationToken"/>.</summary>
@@ -231,11 +232,14 @@ internal sealed partial class Container : IAsyncDisposable
     public async Task CreateExecAsync(ExecSession session, ExecConfig config, CancellationToken cancellationToken)
     {
         await CallShimAsync(running => running.CreateExecAsync(session.Id, config, cancellationToken));
-        execs[session.Id] = session;
+        AddExec(session);
     }
 
-    /// <summary>An exec session of the present run, or null.</summary>
-    public ExecSession? FindExec(string id) => execs.GetValueOrDefault(id);
+    /// <summary>An exec session that has not ended, or ended a short time ago (<see cref="ExecTable"/>); null otherwise.</summary>
+    public ExecSession? FindExec(string id) => execs.Find(id);
+
+    /// <summary>Ends an exec session that the shim could not start.</summary>
+    public void EndExec(string id, int code) => execs.End(id, code);
 
     /// <summary>Calls the shim; a lost connection means that the container ended.</summary>
     /// <exception cref="EngineException">Conflict when the container does not run; what the shim refused otherwise.</exception>
@@ -281,6 +285,12 @@ internal sealed partial class Container : IAsyncDisposable
         {
             // The container ended on its own meanwhile.
         }
+    }
+
+    private void AddExec(ExecSession session)
+    {
+        ownerByExec[session.Id] = this;
+        execs.Add(session);
     }
 
     private List<AttachSession> TakePending()

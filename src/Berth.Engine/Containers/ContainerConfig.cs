@@ -33,6 +33,15 @@ public sealed record ContainerConfig
     /// <summary>Seconds between the stop signal and SIGKILL; null is ten, negative waits for ever.</summary>
     public int? StopTimeout { get; init; }
     public Dictionary<string, JsonElement>? ExposedPorts { get; init; }
+
+    /// <summary>Whether the image's health probe, should it have one, is switched off.</summary>
+    public bool HasNoHealthcheck { get; init; }
+
+    /// <summary>Dockerfile instructions for builds on top of an image that is made of this container; told, and nothing else here.</summary>
+    public IReadOnlyList<string>? OnBuild { get; init; }
+
+    /// <summary>A mark of Windows command lines; told, without meaning on Linux.</summary>
+    public bool ArgsEscaped { get; init; }
     public ContainerHostOptions Host { get; init; } = new();
 
     /// <summary>The command line of the first process: entrypoint, then command.</summary>
@@ -42,6 +51,8 @@ public sealed record ContainerConfig
 /// <summary>How the container relates to the host.</summary>
 public sealed record ContainerHostOptions
 {
+    /// <summary>Where the client wrote the id to; told, the file is the client's own.</summary>
+    public string ContainerIdFile { get; init; } = "";
     public NetworkMode Network { get; init; }
 
     /// <summary>The network as the user wrote it: <c>default</c>, <c>host</c>, <c>none</c>, <c>container:NAME</c>.</summary>

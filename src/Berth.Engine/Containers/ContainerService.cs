@@ -23,6 +23,9 @@ public sealed class ContainerService : IAsyncDisposable
     /// <param name="services">What containers need of the world.</param>
     public ContainerService(ContainerServices services) => this.services = services;
 
+    /// <summary>What clients know the storage of layers as.</summary>
+    public string StorageDriver => services.Snapshots.DriverName;
+
     /// <summary>Every container as it is at this moment, newest first.</summary>
     public IReadOnlyList<ContainerInfo> List() => [.. directory.All.Select(static container => container.Info).OrderByDescending(static info => info.Record.Created)];
 
@@ -60,7 +63,7 @@ public sealed class ContainerService : IAsyncDisposable
                 ChainIds = image.ChainIds,
                 Config = complete,
             };
-            var container = new Container(services, record, Forget);
+            var container = new Container(services, record, containerByExec, Forget);
             Directory.CreateDirectory(container.Folder);
             services.Snapshots.Prepare(id, image.ChainIds);
             await container.CommitNewAsync(cancellationToken);
@@ -118,14 +121,9 @@ public sealed class ContainerService : IAsyncDisposable
     public Task<AttachSession> AttachAsync(string reference, AttachStreams streams, CancellationToken cancellationToken) =>
         directory.Find(reference).AttachAsync(streams, cancellationToken);
 
-    /// <summary>Ends an attachment whose client went away before the container started.</summary>
-    public void Detach(string reference, AttachSession session)
-    {
-        if (directory.All.FirstOrDefault(container => container.Record.Id.ToString() == reference) is { } container)
-        {
-            container.Detach(session);
-        }
-    }
+    /// <summary>Ends an attachment, connected or not; a client that goes away before the container starts leaves nothing of it. Idempotent.</summary>
+    public ValueTask DetachAsync(string reference, AttachSession session) =>
+        directory.All.FirstOrDefault(container => container.Record.Id.ToString() == reference) is { } container ? container.DetachAsync(session) : session.EndAsync();
 
     /// <summary>Opens the container's log for reading.</summary>
     /// <exception cref="EngineException">InvalidArgument for a log driver that cannot be read.</exception>
@@ -148,11 +146,10 @@ public sealed class ContainerService : IAsyncDisposable
         Container container = directory.Find(reference);
         var session = new ExecSession(ContainerId.Create().ToString(), container.Record.Id, request);
         await container.CreateExecAsync(session, request.ToConfig(container.Record.Config), cancellationToken);
-        containerByExec[session.Id] = container;
         return session;
     }
 
-    /// <summary>An exec session, while its container's run lasts.</summary>
+    /// <summary>An exec session until it has ended, and for five minutes more while its container exists.</summary>
     /// <exception cref="EngineException">NotFound.</exception>
     public ExecSession FindExec(string execId) => OwnerOf(execId).FindExec(execId) ?? throw NoExec(execId);
 
@@ -196,7 +193,7 @@ public sealed class ContainerService : IAsyncDisposable
         }
         catch (EngineException exception)
         {
-            session.End(exception.InnerException is ShimException { StartFailure: StartFailure.CommandNotFound } ? 127 : 126);
+            owner.EndExec(execId, exception.InnerException is ShimException { StartFailure: StartFailure.CommandNotFound } ? 127 : 126);
             if (stream is not null)
             {
                 await stream.DisposeAsync();
@@ -226,7 +223,7 @@ public sealed class ContainerService : IAsyncDisposable
             ContainerRecord record = JsonSerializer.Deserialize(json, EngineJsonContext.Default.ContainerRecord)
                 ?? throw new EngineException(ErrorKind.Internal, "the journal holds a container record that is null");
             directory.ReserveName(record.Name, record.Id);
-            directory.Add(new Container(services, record, Forget));
+            directory.Add(new Container(services, record, containerByExec, Forget));
         }
 
         await Task.WhenAll(directory.All.ToList().Select(container => RestoreOneAsync(container, cancellationToken)));
@@ -248,10 +245,6 @@ public sealed class ContainerService : IAsyncDisposable
         try
         {
             await container.RestoreAsync(cancellationToken);
-            foreach (string execId in container.ExecIds)
-            {
-                containerByExec[execId] = container;
-            }
         }
         catch (Exception exception) when (exception is IOException or EngineException or ShimException)
         {
@@ -326,17 +319,7 @@ public sealed class ContainerService : IAsyncDisposable
             : throw new EngineException(ErrorKind.Conflict, $"cannot join network of a non running container: {other.Record.Id}");
     }
 
-    private void Forget(Container container)
-    {
-        directory.Remove(container);
-        foreach ((string execId, Container owner) in containerByExec)
-        {
-            if (ReferenceEquals(owner, container))
-            {
-                containerByExec.TryRemove(execId, out _);
-            }
-        }
-    }
+    private void Forget(Container container) => directory.Remove(container);
 
     private void RemoveFolders(ContainerId id)
     {

@@ -16,4 +16,8 @@ namespace Berth.Engine.Containers;
 /// <param name="Shims">Starts and finds shims.</param>
 /// <param name="Logger">Where recovery and background failures are told.</param>
 public sealed record ContainerServices(
-    EngineOptions Options, StorageRoot Root, Journal Journal, ISnapshotter Snapshots, ImageStore Images, ShimLauncher Shims, ILogger Logger);
+    EngineOptions Options, StorageRoot Root, Journal Journal, ISnapshotter Snapshots, ImageStore Images, ShimLauncher Shims, ILogger Logger)
+{
+    /// <summary>Tells the age of ended exec sessions.</summary>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+}

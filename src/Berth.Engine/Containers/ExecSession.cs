@@ -53,7 +53,8 @@ public sealed class ExecSession
     /// <summary>True for the one caller that may start it.</summary>
     internal bool TryBegin() => Interlocked.Exchange(ref started, 1) == 0;
 
-    internal void End(int code) => exited.TrySetResult(code);
+    /// <summary>True for the first end.</summary>
+    internal bool End(int code) => exited.TrySetResult(code);
 }
 
 /// <summary>What was asked of an exec session.</summary>

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using Berth.Model;
 using Berth.Model.Oci.Image;
@@ -29,13 +28,13 @@ public static class ImageChanges
         {
             "CMD" => config with { Cmd = CommandLine(rest) },
             "ENTRYPOINT" => config with { Entrypoint = CommandLine(rest) },
-            "USER" => config with { User = rest },
-            "WORKDIR" => config with { WorkingDir = Path.GetFullPath(rest, config.WorkingDir ?? "/") },
-            "STOPSIGNAL" => config with { StopSignal = rest },
-            "ENV" => config with { Env = Containers.EnvironmentList.Merge(config.Env ?? [], Pairs(keyword, rest)) },
-            "LABEL" => config with { Labels = Merge(config.Labels, Pairs(keyword, rest)) },
-            "EXPOSE" => config with { ExposedPorts = Add(config.ExposedPorts, Words(rest).Select(Port)) },
-            "VOLUME" => config with { Volumes = Add(config.Volumes, JsonWords(rest) ?? Words(rest)) },
+            "USER" => config with { User = Evaluate(config, rest) },
+            "WORKDIR" => config with { WorkingDir = Path.GetFullPath(Evaluate(config, rest), config.WorkingDir ?? "/") },
+            "STOPSIGNAL" => config with { StopSignal = Evaluate(config, rest) },
+            "ENV" => config with { Env = Containers.EnvironmentList.Merge(config.Env ?? [], Pairs(config, keyword, rest)) },
+            "LABEL" => config with { Labels = Merge(config.Labels, Pairs(config, keyword, rest)) },
+            "EXPOSE" => config with { ExposedPorts = Add(config.ExposedPorts, Words(config, rest).SelectMany(ExposedPorts.Parse)) },
+            "VOLUME" => config with { Volumes = Add(config.Volumes, JsonWords(rest) ?? Words(config, rest)) },
             "ONBUILD" or "HEALTHCHECK" or "SHELL" => throw new EngineException(ErrorKind.NotImplemented, $"change {keyword} is not supported yet"),
             _ => throw new EngineException(ErrorKind.InvalidArgument, $"{keyword} is not a valid change command"),
         };
@@ -62,74 +61,35 @@ public static class ImageChanges
         return null;
     }
 
-    private static List<string> Pairs(string keyword, string text)
+    private static List<string> Pairs(ImageRunConfig config, string keyword, string text)
     {
-        List<string> words = Words(text);
-        if (words.Count > 0 && !words[0].Contains('=', StringComparison.Ordinal))
+        List<string> words = ChangeWords.Split(text);
+        if (!words[0].Contains('=', StringComparison.Ordinal))
         {
             int space = text.IndexOfAny([' ', '\t']);
             return space < 0
                 ? throw new EngineException(ErrorKind.InvalidArgument, $"{keyword} must have two arguments")
-                : [text[..space] + "=" + text[space..].Trim()]; // the old form: one name, a space, the value
+                : [Pair(config, keyword, text[..space], text[space..].Trim())]; // the old form: one name, a space, the value
         }
 
         return words.Find(static word => !word.Contains('=', StringComparison.Ordinal)) is { } bad
-            ? throw new EngineException(ErrorKind.InvalidArgument, $"can't find = in \"{bad}\". Must be of the form: name=value")
-            : words;
+            ? throw new EngineException(ErrorKind.InvalidArgument, $"Syntax error - can't find = in \"{bad}\". Must be of the form: name=value")
+            : [.. words.Select(word => word.IndexOf('=', StringComparison.Ordinal) is var equals ? Pair(config, keyword, word[..equals], word[(equals + 1)..]) : "")];
     }
 
-    // Words with quotes and backslashes as a Dockerfile has them.
-    private static List<string> Words(string text)
+    private static string Pair(ImageRunConfig config, string keyword, string name, string value)
     {
-        var words = new List<string>();
-        var word = new StringBuilder();
-        bool inWord = false;
-        char quote = '\0';
-        for (int i = 0; i < text.Length; i++)
-        {
-            char c = text[i];
-            if (c == '\\' && quote != '\'' && i + 1 < text.Length)
-            {
-                word.Append(text[++i]);
-                inWord = true;
-            }
-            else if (quote != '\0' ? c == quote : c is '"' or '\'')
-            {
-                quote = quote == '\0' ? c : '\0';
-                inWord = true;
-            }
-            else if (quote == '\0' && char.IsWhiteSpace(c))
-            {
-                if (inWord)
-                {
-                    words.Add(word.ToString());
-                    word.Clear();
-                    inWord = false;
-                }
-            }
-            else
-            {
-                word.Append(c);
-                inWord = true;
-            }
-        }
-
-        if (inWord)
-        {
-            words.Add(word.ToString());
-        }
-
-        return words;
+        string evaluated = Evaluate(config, name);
+        return evaluated.Length > 0
+            ? evaluated + "=" + Evaluate(config, value)
+            : throw new EngineException(ErrorKind.InvalidArgument, $"{keyword} names can not be blank");
     }
 
-    private static string Port(string text)
-    {
-        string[] parts = text.Split('/', 2);
-        string protocol = parts.Length == 1 ? "tcp" : parts[1].ToLowerInvariant();
-        return ushort.TryParse(parts[0], out ushort port) && port > 0 && protocol is "tcp" or "udp" or "sctp"
-            ? $"{port}/{protocol}"
-            : throw new EngineException(ErrorKind.InvalidArgument, $"Invalid containerPort: {text}");
-    }
+    private static string Evaluate(ImageRunConfig config, string text) => ChangeWords.Evaluate(text, config.Env ?? []);
+
+    // Words of instructions whose quotes do not keep words together.
+    private static IEnumerable<string> Words(ImageRunConfig config, string text) =>
+        text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Select(word => Evaluate(config, word));
 
     private static Dictionary<string, string> Merge(Dictionary<string, string>? labels, IEnumerable<string> pairs)
     {

@@ -18,6 +18,9 @@ public sealed class ImageService
         this.containers = containers;
     }
 
+    /// <summary>What clients know the storage of layers as.</summary>
+    public string StorageDriver => containers.StorageDriver;
+
     /// <summary>Every image.</summary>
     public IReadOnlyList<ImageRecord> List() => store.List();
 

@@ -9,6 +9,9 @@ namespace Berth.Storage.Snapshots;
 /// </summary>
 public interface ISnapshotter
 {
+    /// <summary>What docker's users know this kind of storage as; constant for each implementation.</summary>
+    string DriverName { get; }
+
     /// <summary>Whether the layer is there and not being removed.</summary>
     bool HasLayer(Digest chainId);
 

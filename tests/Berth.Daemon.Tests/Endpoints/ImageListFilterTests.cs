@@ -55,6 +55,20 @@ public sealed class ImageListFilterTests
         Assert.True(ImageListFilter.Fits(Image, Filter("dangling", "false")));
     }
 
+    [Theory]
+    [InlineData("invalid filter 'dangling=[x]'", "x")]
+    [InlineData("invalid filter 'dangling=[]'", "")]
+    [InlineData("invalid filter 'dangling=[true false]'", "true", "false")]
+    [InlineData("invalid filter 'dangling'")]
+    public void A_value_that_is_none_is_refused(string message, params string[] values) =>
+        Support.Refusal.Of(ErrorKind.InvalidArgument, message, () => ImageListFilter.Check(Filter("dangling", values)));
+
+    [Theory]
+    [InlineData("1")]
+    [InlineData("false")]
+    [InlineData("true", "x")]
+    public void Other_values_beside_one_that_counts_do_not_matter(params string[] values) => ImageListFilter.Check(Filter("dangling", values));
+
     [Fact]
     public void Labels_have_all_to_be_there()
     {

@@ -144,6 +144,10 @@ public sealed class CreateMappingTests
     [InlineData("2k", 2_000)]
     [InlineData("1g", 1_000_000_000)]
     [InlineData("512", 512)]
+    [InlineData("10b", 10)]
+    [InlineData("10 kib", 10_000)]
+    [InlineData("1.5m", 1_500_000)]
+    [InlineData("1T", 1_000_000_000_000)]
     public void Log_sizes(string text, long expected) => Assert.Equal(expected, MapLog("max-size", text).MaxBytes);
 
     [Theory]
@@ -151,13 +155,66 @@ public sealed class CreateMappingTests
     [InlineData("max-size", "-1")]
     [InlineData("max-size", "")]
     [InlineData("max-size", "m")]
-    [InlineData("max-size", "1.5m")]
+    [InlineData("max-size", ".5m")]
+    [InlineData("max-size", "5.")]
+    [InlineData("max-size", "+5")]
+    [InlineData("max-size", "1e3")]
+    [InlineData("max-size", "10mm")]
+    [InlineData("max-size", " 10m")]
+    [InlineData("max-size", "10  m")]
+    [InlineData("max-size", "0.5")]
     [InlineData("max-size", "99999999999999999g")]
     [InlineData("max-file", "0")]
     [InlineData("max-file", "1001")]
     [InlineData("max-file", "x")]
     [InlineData("colour", "red")]
     public void Wrong_log_options_are_refused_by_name(string name, string value) => Refusal.Of(ErrorKind.InvalidArgument, name, () => MapLog(name, value));
+
+    [Fact]
+    public void A_malformed_log_size_is_told_in_dockers_words()
+    {
+        Refusal.Of(ErrorKind.InvalidArgument, "invalid size: '10bb'", () => MapLog("max-size", "10bb"));
+        Refusal.Of(ErrorKind.InvalidArgument, "max-size must be a positive number", () => MapLog("max-size", "0k"));
+    }
+
+    [Fact]
+    public void Log_options_that_are_not_built_are_refused_by_name()
+    {
+        Refusal.Of(ErrorKind.NotImplemented, "LogConfig.Config.compress", () => MapLog("compress", "true"));
+        Refusal.Of(ErrorKind.NotImplemented, "LogConfig.Config.mode", () => MapLog("mode", "non-blocking"));
+        MapLog("mode", "blocking");
+    }
+
+    [Fact]
+    public void What_is_only_told_again_is_kept()
+    {
+        Engine.Containers.ContainerConfig config = Map("""{"Image":"i","OnBuild":["RUN x"],"ArgsEscaped":true,"Healthcheck":{"Test":["NONE"]},"HostConfig":{"ContainerIDFile":"/tmp/id"}}""");
+        Assert.Equal(["RUN x"], config.OnBuild!);
+        Assert.Equal((true, true, "/tmp/id"), (config.ArgsEscaped, config.HasNoHealthcheck, config.Host.ContainerIdFile));
+    }
+
+    [Theory]
+    [InlineData("""{"none":{"Links":[],"Aliases":[],"DriverOpts":{},"IPAMConfig":{},"MacAddress":"","GwPriority":0,"DNSNames":null}}""")]
+    [InlineData("""{"none":null}""")]
+    [InlineData("""{"none":{"IPAMConfig":{"IPv4Address":"","LinkLocalIPs":[]},"IPAddress":"10.0.0.2"}}""")]
+    public void Endpoints_of_empty_lists_and_of_state_are_accepted(string endpoints) => Map($$$"""{"Image":"i","NetworkingConfig":{"EndpointsConfig":{{{endpoints}}} } }""");
+
+    [Theory]
+    [InlineData("Aliases", "[\"a\"]")]
+    [InlineData("Links", "[\"a:b\"]")]
+    [InlineData("DriverOpts", """{"a":"b"}""")]
+    [InlineData("MacAddress", "\"02:42:ac:11:00:02\"")]
+    [InlineData("GwPriority", "1")]
+    public void Endpoint_options_are_refused_by_name(string name, string value) => Refusal.Of(
+        ErrorKind.NotImplemented, "EndpointsConfig.none." + name, () => Map($$$"""{"Image":"i","NetworkingConfig":{"EndpointsConfig":{"none":{"{{{name}}}":{{{value}}} } } } }"""));
+
+    [Fact]
+    public void Contradictions_are_refused()
+    {
+        Refusal.Of(ErrorKind.InvalidArgument, "hostname and the UTS mode", () => Map("""{"Image":"i","Hostname":"h","HostConfig":{"UTSMode":"host"}}"""));
+        Refusal.Of(ErrorKind.InvalidArgument, "maximum retry count", () => MapHost("""{"RestartPolicy":{"Name":"no","MaximumRetryCount":2}}"""));
+        Refusal.Of(ErrorKind.NotImplemented, "Healthcheck.Interval", () => Map("""{"Image":"i","Healthcheck":{"Interval":5000000000}}"""));
+    }
 
     [Fact]
     public void Log_files_and_drivers()

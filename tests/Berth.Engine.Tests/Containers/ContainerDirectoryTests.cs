@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Berth.Engine.Containers;
 using Berth.Engine.Tests.Support;
 using Berth.Model;
@@ -6,6 +7,9 @@ namespace Berth.Engine.Tests.Containers;
 
 public sealed class ContainerDirectoryTests
 {
+    // A directory asks its containers for their names only.
+    private static readonly ContainerServices Services = new(null!, null!, null!, null!, null!, null!, null!);
+
     private static readonly ContainerId First = ContainerId.Parse("abc1" + new string('0', 60));
     private static readonly ContainerId Second = ContainerId.Parse("abc2" + new string('0', 60));
     private readonly ContainerDirectory directory = new();
@@ -74,7 +78,7 @@ public sealed class ContainerDirectoryTests
     {
         directory.ReserveName(name, id);
         // The directory asks a container for its record alone; the services of the world are never reached.
-        var container = new Container(null!, Records.Create(id: id, name: name), static _ => { });
+        var container = new Container(Services, Records.Create(id: id, name: name), new ConcurrentDictionary<string, Container>(StringComparer.Ordinal), static _ => { });
         directory.Add(container);
         return container;
     }

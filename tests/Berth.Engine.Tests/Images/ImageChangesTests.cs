@@ -38,7 +38,20 @@ public sealed class ImageChangesTests
     [InlineData("ENV A=\"one two\" B='x\\y' C=x\\ y", "A=one two|B=x\\y|C=x y")]
     [InlineData("ENV A=", "A=")]
     [InlineData("ENV A=b=c", "A=b=c")]
+    [InlineData("ENV A \"b c\"", "A=b c")]
+    [InlineData("ENV A \"b c\" d", "A=b c d")]
+    [InlineData("ENV A 'x  y'", "A=x  y")]
+    [InlineData("ENV A b\\ c", "A=b c")]
+    [InlineData("ENV A   b   c", "A=b   c")]
+    [InlineData("ENV A \\\"b", "A=\"b")]
+    [InlineData("ENV A=\"x\"y", "A=xy")]
+    [InlineData("ENV A=$B", "A=")]
+    [InlineData("ENV A='$B'", "A=$B")]
     public void Environment(string change, string expected) => Assert.Equal(expected.Split('|'), Apply(change).Env!);
+
+    [Fact]
+    public void Variables_of_earlier_changes_are_put_in() =>
+        Assert.Equal(["B=1", "A=1-1-$"], Apply("ENV B=1", "ENV A=$B-${B}-\\$").Env!);
 
     [Fact]
     public void Environments_are_merged() => Assert.Equal(["A=3", "B=2"], Apply("ENV A=1 B=2", "ENV A=3").Env!);
@@ -54,6 +67,17 @@ public sealed class ImageChangesTests
     public void Ports_get_their_protocol() => Assert.Equal(["53/udp", "80/tcp"], Apply("EXPOSE 80 53/UDP", "EXPOSE 80/tcp").ExposedPorts!.Keys.Order(StringComparer.Ordinal));
 
     [Theory]
+    [InlineData("EXPOSE 80-82", "80/tcp|81/tcp|82/tcp")]
+    [InlineData("EXPOSE 80 81-82/udp", "80/tcp|81/udp|82/udp")]
+    [InlineData("EXPOSE 8080:80", "80/tcp")]
+    [InlineData("EXPOSE 1.2.3.4:80:90", "90/tcp")]
+    [InlineData("EXPOSE 0", "0/tcp")]
+    public void Port_ranges(string change, string expected) => Assert.Equal(expected.Split('|'), Apply(change).ExposedPorts!.Keys.Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void A_range_of_eleven() => Assert.Equal(11, Apply("EXPOSE 8000-8010/tcp").ExposedPorts!.Count);
+
+    [Theory]
     [InlineData("VOLUME /a /b", "/a|/b")]
     [InlineData("""VOLUME ["/a b"]""", "/a b")]
     [InlineData("VOLUME [x", "[x")]
@@ -65,9 +89,16 @@ public sealed class ImageChangesTests
     [InlineData("RUN ls", ErrorKind.InvalidArgument, "RUN is not")]
     [InlineData("ENV A", ErrorKind.InvalidArgument, "ENV must have two")]
     [InlineData("ENV A=1 B", ErrorKind.InvalidArgument, "\"B\"")]
-    [InlineData("EXPOSE 0", ErrorKind.InvalidArgument, "0")]
-    [InlineData("EXPOSE 65536", ErrorKind.InvalidArgument, "65536")]
-    [InlineData("EXPOSE 80/icmp", ErrorKind.InvalidArgument, "80/icmp")]
+    [InlineData("EXPOSE 65536", ErrorKind.InvalidArgument, "Invalid containerPort: 65536")]
+    [InlineData("EXPOSE 80/icmp", ErrorKind.InvalidArgument, "Invalid proto: icmp")]
+    [InlineData("EXPOSE 10-5", ErrorKind.InvalidArgument, "Invalid containerPort: 10-5")]
+    [InlineData("EXPOSE 1-2-3", ErrorKind.InvalidArgument, "Invalid containerPort: 1-2-3")]
+    [InlineData("EXPOSE a:80", ErrorKind.InvalidArgument, "Invalid hostPort: a")]
+    [InlineData("EXPOSE x:1:80", ErrorKind.InvalidArgument, "Invalid ip address: x")]
+    [InlineData("ENV A=\"x", ErrorKind.InvalidArgument, "matching double-quote")]
+    [InlineData("ENV A 'x", ErrorKind.InvalidArgument, "matching single-quote")]
+    [InlineData("ENV =b", ErrorKind.InvalidArgument, "ENV names can not be blank")]
+    [InlineData("ENV A=${B:-c}", ErrorKind.NotImplemented, "${B:-c}")]
     [InlineData("HEALTHCHECK NONE", ErrorKind.NotImplemented, "HEALTHCHECK")]
     [InlineData("ONBUILD RUN ls", ErrorKind.NotImplemented, "ONBUILD")]
     public void Errors_name_the_fault(string change, ErrorKind kind, string part)

@@ -53,6 +53,9 @@ public sealed class OverlaySnapshotter : ISnapshotter, IAsyncDisposable
     }
 
     /// <inheritdoc/>
+    public string DriverName => "overlay2";
+
+    /// <inheritdoc/>
     public bool HasLayer(Digest chainId)
     {
         lock (gate)
