@@ -13,9 +13,12 @@ public sealed class RunningDaemon : IAsyncDisposable
     private readonly ConcurrentDictionary<int, string> children = new();
     private Process? process;
 
-    private RunningDaemon(string home)
+    private readonly string? secondHost;
+
+    private RunningDaemon(string home, string? secondHost)
     {
         Home = home;
+        this.secondHost = secondHost;
         Directory.CreateDirectory(Path.Combine(DataRoot, "containers"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         watcher = new FileSystemWatcher(Path.Combine(DataRoot, "containers")) { NotifyFilter = NotifyFilters.DirectoryName };
         watcher.Created += (_, made) => containers[Path.GetFileName(made.FullPath)] = true;
@@ -37,10 +40,10 @@ public sealed class RunningDaemon : IAsyncDisposable
     public IReadOnlyCollection<string> Containers => [.. containers.Keys];
     public string Log => File.Exists(LogPath) ? File.ReadAllText(LogPath) : "";
 
-    /// <summary>Starts a daemon on fresh roots with the image <c>busybox:latest</c>.</summary>
-    public static async Task<RunningDaemon> CreateAsync()
+    /// <summary>Starts a daemon on fresh roots with the image <c>busybox:latest</c>; with <paramref name="secondHost"/> it listens there too.</summary>
+    public static async Task<RunningDaemon> CreateAsync(string? secondHost = null)
     {
-        var daemon = new RunningDaemon(Directory.CreateTempSubdirectory("be-").FullName);
+        var daemon = new RunningDaemon(Directory.CreateTempSubdirectory("be-").FullName, secondHost);
         try
         {
             await daemon.StartAsync();
@@ -69,7 +72,7 @@ public sealed class RunningDaemon : IAsyncDisposable
     public async Task<TimeSpan> StartAsync()
     {
         // The shell opens the log and becomes the daemon: same process id.
-        var info = new ProcessStartInfo("/bin/sh", ["-c", "exec \"$0\" \"$@\" >>\"$LOG\" 2>&1 </dev/null", Binaries.Berthd, "--data-root", DataRoot, "--exec-root", ExecRoot, "-H", Host]);
+        var info = new ProcessStartInfo("/bin/sh", ["-c", "exec \"$0\" \"$@\" >>\"$LOG\" 2>&1 </dev/null", Binaries.Berthd, "--data-root", DataRoot, "--exec-root", ExecRoot, "-H", Host, .. secondHost is null ? Array.Empty<string>() : ["-H", secondHost]]);
         info.Environment["LOG"] = LogPath;
         var clock = Stopwatch.StartNew();
         process = Process.Start(info) ?? throw new InvalidOperationException("sh did not start");
