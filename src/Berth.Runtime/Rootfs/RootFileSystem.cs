@@ -30,9 +30,10 @@ internal static class RootFileSystem
         {
             return MountCalls.Create(mount.Type, mount.Source, Modern(options), options.Set);
         }
-        catch (LinuxException e) when (mount.Type == "overlay" && e.Errno == Errno.EINVAL && e.Subject.Contains("lowerdir+", StringComparison.Ordinal))
+        catch (LinuxException e) when (mount.Type == "overlay" && e.Errno == Errno.EINVAL)
         {
-            return MountClassic(mount, options, rootPath); // "lowerdir+" came with Linux 6.5
+            // "lowerdir+" came with Linux 6.7. Before, it is refused: since 6.5 by its name, up to 6.4 (all options are parsed at the end there) without one.
+            return MountClassic(mount, options, rootPath);
         }
     }
 
