@@ -15,8 +15,8 @@ public static unsafe partial class MountCalls
     public const int MOVE_MOUNT_F_EMPTY_PATH = 4, MOVE_MOUNT_T_EMPTY_PATH = 0x40;
     public const int MNT_DETACH = 2;
 
-    private const int FSOPEN_CLOEXEC = 1, FSMOUNT_CLOEXEC = 1;
-    private const int FSCONFIG_SET_FLAG = 0, FSCONFIG_SET_STRING = 1, FSCONFIG_CMD_CREATE = 6;
+    public const int FSOPEN_CLOEXEC = 1, FSMOUNT_CLOEXEC = 1;
+    public const int FSCONFIG_SET_FLAG = 0, FSCONFIG_SET_STRING = 1, FSCONFIG_CMD_CREATE = 6;
 
     /// <summary>Makes a new file system and a detached mount of it.</summary>
     /// <param name="type">The kernel's name of the file system.</param>
@@ -60,6 +60,17 @@ public static unsafe partial class MountCalls
         byte empty = 0;
         if (mount_setattr(SyscallNumbers.Current.MountSetattr, mount, &empty, AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), attributes, 32) != 0)
             throw LinuxException.Last("mount_setattr", $"{set}");
+    }
+
+    /// <summary>Shows the owners of a detached mount (or of all from it downwards) as <paramref name="userNamespace"/> maps them: MOUNT_ATTR_IDMAP.</summary>
+    /// <exception cref="LinuxException">EINVAL: the file system cannot do it, or an empty map; EPERM: not the owner of the file system's user namespace.</exception>
+    public static void MapIds(FileDescriptor mount, FileDescriptor userNamespace, bool recursive)
+    {
+        ulong* attributes = stackalloc ulong[4] { (ulong)MountAttributes.MOUNT_ATTR_IDMAP, 0, 0, (ulong)userNamespace.Number };
+        byte empty = 0;
+        if (mount_setattr(SyscallNumbers.Current.MountSetattr, mount, &empty, AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), attributes, 32) != 0)
+            throw LinuxException.Last("mount_setattr", "MOUNT_ATTR_IDMAP");
+        GC.KeepAlive(userNamespace);
     }
 
     /// <summary>mount(2), with the data as its one string.</summary>

@@ -24,6 +24,7 @@ public enum MountFlags : uint
     MS_SLAVE = 1 << 19,
     MS_SHARED = 1 << 20,
     MS_RELATIME = 1 << 21,
+    MS_I_VERSION = 1 << 23,
     MS_STRICTATIME = 1 << 24,
     MS_LAZYTIME = 1 << 25,
 }
@@ -41,5 +42,6 @@ public enum MountAttributes : ulong
     MOUNT_ATTR_STRICTATIME = 0x20,
     MOUNT_ATTR__ATIME = 0x70,
     MOUNT_ATTR_NODIRATIME = 0x80,
+    MOUNT_ATTR_IDMAP = 0x100000,
     MOUNT_ATTR_NOSYMFOLLOW = 0x200000,
 }

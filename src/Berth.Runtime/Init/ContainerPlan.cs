@@ -29,16 +29,11 @@ internal sealed class ContainerPlan(SyscallPlan plan, ContainerStart start, Cont
         namespaces.Add(plan);
         plan.Call("setting umask", Calls.Umask, 0);
         plan.Call("separating mounts from the host", Calls.Mount, 0, plan.Text("/"), 0, (nint)(MountFlags.MS_REC | MountFlags.MS_SLAVE), 0);
-        nint empty = plan.Text("");
-        plan.Call(
-            $"attaching the root file system at {rootPath}", Calls.MoveMount, root.Number, empty, MountCalls.AT_FDCWD, plan.Text(rootPath),
-            MountCalls.MOVE_MOUNT_F_EMPTY_PATH);
-
-        var resolver = new RootResolver(plan, root.Number);
-        var mounts = new MountPlanner(plan, resolver, cgroup, start.BundlePath);
+        RootfsMode mode = RootfsMode.Of(spec);
+        PlanArgument mount = RootFileSystem.AddAttach(plan, root, rootPath, mode);
+        var resolver = new RootResolver(plan, mount);
+        var mounts = new MountPlanner(plan, resolver, cgroup, start.BundlePath, root, mode);
         mounts.AddMounts(spec, process.Terminal);
-        IReadOnlyList<DeviceSpec> devices = spec.Linux?.Devices ?? [];
-        DeviceTree.AddOutside(plan, resolver, devices);
         PseudoTerminal? terminal = process.Terminal ? mounts.OpenTerminal() : null;
         try
         {
@@ -49,7 +44,8 @@ internal sealed class ContainerPlan(SyscallPlan plan, ContainerStart start, Cont
             resolver.CloseTarget();
             PathRestrictions.AddMasks(plan, resolver, spec.Linux?.MaskedPaths ?? [], mounts.Dev);
             PathRestrictions.AddReadOnly(plan, resolver, spec.Linux?.ReadonlyPaths ?? []);
-            AddPivot(root);
+            mounts.AddEnd();
+            AddPivot(mount);
             AddHostname();
             return terminal;
         }
@@ -60,17 +56,17 @@ internal sealed class ContainerPlan(SyscallPlan plan, ContainerStart start, Cont
         }
     }
 
-    private void AddPivot(FileDescriptor root)
+    private void AddPivot(PlanArgument root)
     {
         if (spec.Root is { Readonly: true })
         {
             nint readOnly = plan.Words((ulong)MountAttributes.MOUNT_ATTR_RDONLY, 0, 0, 0);
-            plan.Call("making the root file system read-only", Calls.MountSetattr, root.Number, plan.Text(""), MountCalls.AT_EMPTY_PATH, readOnly, 32);
+            plan.Call("making the root file system read-only", Calls.MountSetattr, root, plan.Text(""), MountCalls.AT_EMPTY_PATH, readOnly, 32);
         }
 
         // Both names are ".": the old root ends up on top of the new one, from where it is taken off (pivot_root(2), NOTES).
         nint here = plan.Text(".");
-        plan.Call("entering the root file system", Calls.Fchdir, root.Number);
+        plan.Call("entering the root file system", Calls.Fchdir, root);
         plan.Call("pivot_root", Calls.PivotRoot, here, here);
         plan.Call("leaving the host's file systems", Calls.Umount2, here, MountCalls.MNT_DETACH);
         plan.Call("entering the root file system", Calls.Chdir, plan.Text("/"));

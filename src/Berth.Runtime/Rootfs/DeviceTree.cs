@@ -1,17 +1,21 @@
 using System.Text;
 using Berth.Linux;
 using Berth.Linux.Files;
+using Berth.Linux.Mounts;
 using Berth.Linux.Processes;
 using Berth.Model.Oci.Runtime;
 
 namespace Berth.Runtime.Rootfs;
 
 /// <summary>
-/// Fills a container's /dev. It is a fresh tmpfs that is attached nowhere yet, so nothing in an image can redirect a node (a link at /dev/null, say),
-/// and it costs the new process nothing.
+/// A container's devices: the defaults of the OCI specification (config-linux.md, "Default Devices") and the configured ones, which win. /dev is usually a
+/// fresh tmpfs that is attached nowhere yet, so nothing in an image can redirect a node (a link at /dev/null, say), and it costs the new process nothing.
+/// Where nodes cannot be made, as in user namespaces, the host's are bound instead: only if they are the devices that their names promise.
 /// </summary>
-internal static class DeviceTree
+internal sealed class DeviceTree
 {
+    private const nint NodeOrFolderMode = 0x1ED;
+
     private static readonly DeviceSpec[] Defaults =
     [
         Character("/dev/null", 1, 3), Character("/dev/zero", 1, 5), Character("/dev/full", 1, 7), Character("/dev/random", 1, 8),
@@ -21,74 +25,212 @@ internal static class DeviceTree
     private static readonly (string Name, string Target)[] Links =
         [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"), ("ptmx", "pts/ptmx")];
 
-    /// <summary>Makes the default nodes and links of the OCI specification (config-linux.md, "Default Devices"), and the configured ones below /dev.</summary>
-    /// <param name="dev">The tmpfs.</param>
-    /// <param name="devices">The configuration's.</param>
-    /// <param name="console">Whether an empty file for the console is wanted.</param>
-    /// <exception cref="LinuxException">Names the node.</exception>
+    private static readonly string[] Folders = ["pts", "shm", "mqueue"];
+
+    private readonly SyscallPlan plan;
+    private readonly RootResolver resolver;
+    private readonly NewFileSystem maker;
+    private readonly RootfsMode mode;
+    private readonly bool console;
+    private readonly List<(string[] Path, DeviceSpec Device)> devices = [];
+    private readonly List<(string[] Path, DeviceSpec Device)> toBind = [];
+
     /// <exception cref="ArgumentException">A device makes no sense.</exception>
-    public static void Fill(FileDescriptor dev, IReadOnlyList<DeviceSpec> devices, bool console)
+    public DeviceTree(
+        SyscallPlan plan, RootResolver resolver, NewFileSystem maker, RootfsMode mode, IReadOnlyList<DeviceSpec> configured, bool console)
     {
-        foreach (DeviceSpec device in Defaults)
-            MakeNode(dev, RootResolver.Split(device.Path)[1..], device);
-        foreach (DeviceSpec device in devices)
+        this.plan = plan;
+        this.resolver = resolver;
+        this.maker = maker;
+        this.mode = mode;
+        this.console = console;
+        foreach (DeviceSpec device in Defaults.Concat(configured))
         {
-            string[] parts = RootResolver.Split(device.Path);
-            if (parts is ["dev", _, ..])
-                MakeNode(dev, parts[1..], device);
+            string[] path = RootResolver.Split(device.Path);
+            if (path.Length == 0 || path is ["dev"])
+                throw new ArgumentException($"a device at {device.Path} makes no sense", nameof(configured));
+            _ = Describe(device);
+            devices.RemoveAll(other => other.Path.SequenceEqual(path));
+            devices.Add((path, device));
+        }
+    }
+
+    private static SyscallNumbers Calls => SyscallNumbers.Current;
+
+    /// <summary>Fills a tmpfs for /dev that this process has made.</summary>
+    /// <exception cref="LinuxException">Names the node.</exception>
+    public void Fill(FileDescriptor dev)
+    {
+        foreach ((string[] path, DeviceSpec device) in InDev)
+            MakeNode(dev, path, device);
+        foreach ((string name, string target) in Links)
+            Paths.MakeSymlink(Encoding.UTF8.GetBytes(target), dev, Encoding.UTF8.GetBytes(name));
+        foreach (string folder in Folders)
+            EnsureFolder(dev, folder);
+        if (console && !FileStatusCalls.TryStat(dev, "console"u8, out _))
+            MakeFile(dev, "console"u8);
+    }
+
+    /// <summary>Adds the steps for what <see cref="Fill"/> was not allowed to do; the tmpfs is attached by then.</summary>
+    public void AddRest(FileDescriptor dev)
+    {
+        foreach ((string[] path, DeviceSpec device) in toBind)
+            AddBind(Step(device), dev.Number, string.Join('/', path[1..]), device);
+    }
+
+    /// <summary>Adds the steps that fill a tmpfs for /dev which the new process has made and attached.</summary>
+    public void AddFill(PlanArgument dev)
+    {
+        var folders = new HashSet<string>(StringComparer.Ordinal);
+        foreach ((string[] path, DeviceSpec device) in InDev)
+        {
+            string step = Step(device);
+            for (int i = 2; i < path.Length; i++)
+            {
+                string folder = string.Join('/', path[1..i]);
+                if (folders.Add(folder))
+                    plan.Call(step, Calls.Mkdirat, dev, plan.Text(folder), NodeOrFolderMode);
+            }
+
+            string name = string.Join('/', path[1..]);
+            (uint nodeMode, _) = Describe(device);
+            nint text = plan.Text(name);
+            if (device.Type == "p") // anybody may make these
+            {
+                plan.Call(step, Calls.Mknodat, dev, text, (nint)nodeMode, 0);
+                plan.Call(step, Calls.Fchownat, dev, text, (nint)(device.Uid ?? 0), (nint)(device.Gid ?? 0), MountCalls.AT_SYMLINK_NOFOLLOW);
+                continue;
+            }
+
+            plan.Call(step, Calls.Mknodat, dev, text, (nint)(FileTypes.S_IFREG | 0x1B6), 0);
+            AddBind(step, dev, name, device);
         }
 
         foreach ((string name, string target) in Links)
-            Paths.MakeSymlink(Encoding.UTF8.GetBytes(target), dev, Encoding.UTF8.GetBytes(name));
-        foreach (string folder in (ReadOnlySpan<string>)["pts", "shm", "mqueue"])
-            Paths.MakeFolder(dev, Encoding.UTF8.GetBytes(folder), 0x1ED);
+            plan.Call($"making the link \"/dev/{name}\"", Calls.Symlinkat, plan.Text(target), dev, plan.Text(name));
+        foreach (string folder in Folders.Where(folders.Add))
+            plan.Call($"making \"/dev/{folder}\"", Calls.Mkdirat, dev, plan.Text(folder), NodeOrFolderMode);
         if (console)
-            Paths.Open(dev, "console"u8, OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_WRONLY, 0x180).Dispose();
+            plan.Call("making \"/dev/console\"", Calls.Mknodat, dev, plan.Text("console"), (nint)(FileTypes.S_IFREG | 0x180), 0).Tolerating(Errno.EEXIST);
     }
 
-    /// <summary>Steps for configured devices outside /dev, or for all when /dev is not a fresh tmpfs.</summary>
-    /// <exception cref="ArgumentException">A device makes no sense.</exception>
-    public static void AddOutside(SyscallPlan plan, RootResolver resolver, IReadOnlyList<DeviceSpec> devices)
+    /// <summary>Adds the steps for devices outside /dev.</summary>
+    public void AddOutside()
     {
-        foreach (DeviceSpec device in devices)
-        {
-            string[] parts = RootResolver.Split(device.Path);
-            if (parts.Length == 0)
-                throw new ArgumentException("a device at / makes no sense", nameof(devices));
-            if (parts is ["dev", _, ..])
-                continue;
-            string step = $"creating device \"{device.Path}\"";
-            SyscallNumbers calls = SyscallNumbers.Current;
-            (uint mode, ulong number) = Describe(device);
-            nint name = plan.Text(parts[^1]);
-            resolver.Ensure(step, "/" + string.Join('/', parts[..^1]), folder: true);
-            plan.Call(step, calls.Mknodat, resolver.Target, name, (nint)mode, (nint)number);
-            plan.Call(step, calls.Fchownat, resolver.Target, name, (nint)(device.Uid ?? 0), (nint)(device.Gid ?? 0), Linux.Mounts.MountCalls.AT_SYMLINK_NOFOLLOW);
-            resolver.CloseTarget();
-        }
+        foreach ((string[] path, DeviceSpec device) in devices.Where(static d => d.Path[0] != "dev"))
+            AddByPath(path, device, replace: false);
     }
+
+    /// <summary>Adds the steps that make everything in a /dev which is not a fresh tmpfs.</summary>
+    /// <param name="replace">Whether what an image put there gives way; not where /dev is a mount that others may see, too.</param>
+    public void AddToImage(bool replace)
+    {
+        foreach ((string[] path, DeviceSpec device) in InDev)
+            AddByPath(path, device, replace);
+        resolver.Ensure("opening \"/dev\"", "/dev", folder: true);
+        foreach ((string name, string target) in Links)
+        {
+            nint text = plan.Text(name);
+            if (replace && name == "ptmx")
+                plan.Call("removing the image's \"/dev/ptmx\"", Calls.Unlinkat, resolver.Target, text, 0).Tolerating(Errno.ENOENT);
+            plan.Call($"making the link \"/dev/{name}\"", Calls.Symlinkat, plan.Text(target), resolver.Target, text).Tolerating(Errno.EEXIST);
+        }
+
+        resolver.CloseTarget();
+    }
+
+    private IEnumerable<(string[] Path, DeviceSpec Device)> InDev => devices.Where(static d => d.Path[0] == "dev");
+
+    private static string Step(DeviceSpec device) => $"creating device \"{device.Path}\"";
 
     private static DeviceSpec Character(string path, long major, long minor) =>
         new() { Type = "c", Path = path, Major = major, Minor = minor, FileMode = 0x1B6 };
 
-    private static void MakeNode(FileDescriptor dev, string[] parts, DeviceSpec device)
+    private void MakeNode(FileDescriptor dev, string[] path, DeviceSpec device)
     {
         (uint mode, _) = Describe(device);
-        string path = string.Join('/', parts);
-        byte[] name = Encoding.UTF8.GetBytes(path);
-        for (int i = 1; i < parts.Length; i++)
+        byte[] name = Encoding.UTF8.GetBytes(string.Join('/', path[1..]));
+        for (int i = 2; i < path.Length; i++)
+            EnsureFolder(dev, string.Join('/', path[1..i]));
+        try
         {
-            byte[] folder = Encoding.UTF8.GetBytes(string.Join('/', parts[..i]));
-            if (!FileStatusCalls.TryStat(dev, folder, out _))
-                Paths.MakeFolder(dev, folder, 0x1ED);
+            Paths.MakeNode(dev, name, mode, (uint)(device.Major ?? 0), (uint)(device.Minor ?? 0));
+        }
+        catch (LinuxException e) when (e.Errno == Errno.EPERM)
+        {
+            MakeFile(dev, name);
+            toBind.Add((path, device));
+            return;
         }
 
-        if (FileStatusCalls.TryStat(dev, name, out _))
-            Paths.Unlink(dev, name); // a configured device takes the place of a default one
-        Paths.MakeNode(dev, name, mode, (uint)(device.Major ?? 0), (uint)(device.Minor ?? 0));
         FileAttributeCalls.SetMode(dev, name, mode);
         if ((device.Uid ?? 0) != 0 || (device.Gid ?? 0) != 0)
             FileAttributeCalls.SetOwner(dev, name, device.Uid ?? 0, device.Gid ?? 0);
+    }
+
+    private static void EnsureFolder(FileDescriptor dev, string path)
+    {
+        byte[] name = Encoding.UTF8.GetBytes(path);
+        if (!FileStatusCalls.TryStat(dev, name, out _))
+            Paths.MakeFolder(dev, name, (uint)NodeOrFolderMode);
+    }
+
+    private static void MakeFile(FileDescriptor dev, ReadOnlySpan<byte> name) =>
+        Paths.Open(dev, name, OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_WRONLY, 0x180).Dispose();
+
+    private void AddByPath(string[] path, DeviceSpec device, bool replace)
+    {
+        string step = Step(device);
+        (uint nodeMode, ulong number) = Describe(device);
+        nint name = plan.Text(path[^1]);
+        PlanLabel there = plan.NewLabel(), refused = plan.NewLabel(), end = plan.NewLabel();
+        resolver.Ensure(step, "/" + string.Join('/', path[..^1]), folder: true);
+        resolver.RefuseProc(step);
+        if (replace)
+            plan.Call(step, Calls.Unlinkat, resolver.Target, name, 0).Tolerating(Errno.ENOENT);
+        if (!mode.FileSystemsInChild || device.Type == "p")
+        {
+            // A mount that is not ours alone keeps the node that it has.
+            if (!replace)
+            {
+                PlanLabel make = plan.NewLabel();
+                plan.Call(step, Calls.Faccessat, resolver.Target, name, 0).Tolerating(Errno.ENOENT).OnError(make).OnSuccess(end);
+                plan.Mark(make);
+            }
+
+            plan.Call(step, Calls.Mknodat, resolver.Target, name, (nint)nodeMode, (nint)number).Tolerating(Errno.EPERM).OnError(refused);
+            plan.Call(
+                step, Calls.Fchownat, resolver.Target, name, (nint)(device.Uid ?? 0), (nint)(device.Gid ?? 0), MountCalls.AT_SYMLINK_NOFOLLOW).OnSuccess(end);
+        }
+
+        plan.Mark(refused);
+        plan.Call(step, Calls.Mknodat, resolver.Target, name, (nint)(FileTypes.S_IFREG | 0x1B6), 0).Tolerating(Errno.EEXIST).OnError(there);
+        plan.Mark(there);
+        AddBind(step, resolver.Target, path[^1], device);
+        plan.Mark(end);
+        resolver.CloseTarget();
+    }
+
+    // The host's /dev is only written to by its administrator; a wrong node there is a mistake, not an attack.
+    private void AddBind(string step, PlanArgument folder, string name, DeviceSpec device)
+    {
+        if (!IsOnHost(device))
+        {
+            plan.Fail($"{step}: nodes cannot be made here, and the host's \"{device.Path}\" is not device {device.Type} {device.Major}:{device.Minor}", Errno.EPERM);
+            return;
+        }
+
+        maker.AddClone(step, device.Path, recursive: false);
+        plan.Call(step, Calls.MoveMount, maker.Mount, plan.Text(""), folder, plan.Text(name), MountCalls.MOVE_MOUNT_F_EMPTY_PATH);
+        maker.Close();
+    }
+
+    private static bool IsOnHost(DeviceSpec device)
+    {
+        (uint mode, _) = Describe(device);
+        return FileStatusCalls.TryStat(Paths.WorkingFolder, Encoding.UTF8.GetBytes(device.Path), out FileStatus status)
+            && status.Type == (mode & FileTypes.S_IFMT)
+            && (status.Type == FileTypes.S_IFIFO || status.DeviceMajor == device.Major && status.DeviceMinor == device.Minor);
     }
 
     private static (uint Mode, ulong Number) Describe(DeviceSpec device)

@@ -30,12 +30,18 @@ internal sealed record MountOptions
         ["symfollow"] = (MountAttributes.MOUNT_ATTR_NOSYMFOLLOW, false, MountFlags.MS_NOSYMFOLLOW),
     };
 
-    // Settings of a file system rather than of a mount; fsconfig(2) takes the words, mount(2) the flags.
-    private static readonly Dictionary<string, MountFlags> FileSystemWords = new(StringComparer.Ordinal)
+    // Settings of a file system rather than of a mount; fsconfig(2) takes the words, mount(2) the flags. For a bind they belong to the source, which stays as it is.
+    private static readonly Dictionary<string, (MountFlags Flag, bool On)> FileSystemWords = new(StringComparer.Ordinal)
     {
-        ["sync"] = MountFlags.MS_SYNCHRONOUS, ["async"] = MountFlags.None, ["dirsync"] = MountFlags.MS_DIRSYNC, ["lazytime"] = MountFlags.MS_LAZYTIME,
-        ["nolazytime"] = MountFlags.None, ["mand"] = MountFlags.MS_MANDLOCK, ["nomand"] = MountFlags.None, ["silent"] = MountFlags.MS_SILENT, ["loud"] = MountFlags.None,
+        ["sync"] = (MountFlags.MS_SYNCHRONOUS, true), ["async"] = (MountFlags.MS_SYNCHRONOUS, false), ["dirsync"] = (MountFlags.MS_DIRSYNC, true),
+        ["lazytime"] = (MountFlags.MS_LAZYTIME, true), ["nolazytime"] = (MountFlags.MS_LAZYTIME, false),
+        ["mand"] = (MountFlags.MS_MANDLOCK, true), ["nomand"] = (MountFlags.MS_MANDLOCK, false),
+        ["silent"] = (MountFlags.MS_SILENT, true), ["loud"] = (MountFlags.MS_SILENT, false),
+        ["iversion"] = (MountFlags.MS_I_VERSION, true), ["noiversion"] = (MountFlags.MS_I_VERSION, false),
     };
+
+    // Those that only mount(2) has a form for.
+    private const MountFlags ClassicOnly = MountFlags.MS_I_VERSION | MountFlags.MS_SILENT;
 
     private static readonly Dictionary<string, MountFlags> PropagationWords = new(StringComparer.Ordinal)
     {
@@ -68,6 +74,23 @@ internal sealed record MountOptions
 
     /// <summary>What is left, for the file system.</summary>
     public List<string> Data { get; } = [];
+
+    /// <summary>Whether what is mounted already is to be changed.</summary>
+    public bool IsRemount { get; private set; }
+
+    /// <summary>Whether a new tmpfs begins with a copy of what it covers.</summary>
+    public bool CopiesUp { get; private set; }
+
+    /// <summary>Whether owners are to be mapped; and those of the mounts below, too.</summary>
+    public bool MapsIds { get; private set; }
+
+    public bool MapsIdsBelow { get; private set; }
+
+    /// <summary>Whether a new file system needs mount(2), as fsconfig(2) has no word for something, or no room (256 bytes a value).</summary>
+    public bool NeedsClassicMount => (Classic & MountFlags.MS_I_VERSION) != MountFlags.None || Data.Any(static word => word.Length > 255);
+
+    /// <summary>The data, one option each; several may have been given in one word.</summary>
+    public IEnumerable<string> SingleOptions => Data.SelectMany(Separate).Concat(FileSystemFlags);
 
     /// <summary>Words like <c>sync</c>, for a file system made with fsopen(2).</summary>
     public List<string> FileSystemFlags { get; } = [];
@@ -103,20 +126,54 @@ internal sealed record MountOptions
         else if (AttributeWords.TryGetValue(word, out var attribute))
         {
             (Set, Clear) = Apply(Set, Clear, attribute.Attribute, attribute.On);
-            Classic = attribute.On ? Classic | attribute.Classic : Classic & ~attribute.Classic;
+            Classic = attribute.On ? Classic & ~Exclusive(attribute.Classic) | attribute.Classic : Classic & ~attribute.Classic;
         }
         else if (word.StartsWith('r') && AttributeWords.TryGetValue(word[1..], out attribute))
         {
             (SetBelow, ClearBelow) = Apply(SetBelow, ClearBelow, attribute.Attribute, attribute.On);
         }
-        else if (FileSystemWords.TryGetValue(word, out MountFlags flag))
+        else if (FileSystemWords.TryGetValue(word, out var setting))
         {
-            Classic |= flag;
-            FileSystemFlags.Add(word);
+            Classic = setting.On ? Classic | setting.Flag : Classic & ~setting.Flag;
+            if ((setting.Flag & ClassicOnly) == MountFlags.None)
+                FileSystemFlags.Add(word);
+        }
+        else if (word is "remount")
+        {
+            IsRemount = true;
+        }
+        else if (word is "tmpcopyup")
+        {
+            CopiesUp = true;
+        }
+        else if (word is "idmap" or "ridmap")
+        {
+            MapsIds = true;
+            MapsIdsBelow = word == "ridmap";
         }
         else if (word is not ("defaults" or ""))
         {
             Data.Add(word);
+        }
+    }
+
+    private static MountFlags Exclusive(MountFlags flag)
+    {
+        const MountFlags AccessTime = MountFlags.MS_NOATIME | MountFlags.MS_STRICTATIME | MountFlags.MS_RELATIME;
+        return (flag & AccessTime) != MountFlags.None ? AccessTime : MountFlags.None;
+    }
+
+    // A comma behind a backslash is part of the value.
+    private static IEnumerable<string> Separate(string word)
+    {
+        int start = 0;
+        for (int i = 0; i <= word.Length; i++)
+        {
+            if (i < word.Length && (word[i] != ',' || i > 0 && word[i - 1] == '\\'))
+                continue;
+            if (i > start)
+                yield return word[start..i];
+            start = i + 1;
         }
     }
 

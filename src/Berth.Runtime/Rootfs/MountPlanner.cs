@@ -1,4 +1,3 @@
-using System.Text;
 using Berth.Linux;
 using Berth.Linux.Files;
 using Berth.Linux.Mounts;
@@ -10,36 +9,101 @@ using Berth.Runtime.Cgroups;
 namespace Berth.Runtime.Rootfs;
 
 /// <summary>
-/// Turns the configured mounts into steps, in order. What does not depend on the new namespaces (binds, tmpfs, devpts) is made by the calling process as
-/// detached mounts, which the new process only attaches; proc, sysfs and mqueue show the namespaces of whoever mounts them, so the new process does.
+/// Turns the configured mounts and devices into steps, in order. What does not depend on the new namespaces (binds, tmpfs, devpts) is made by the calling
+/// process as detached mounts, which the new process only attaches; proc, sysfs and mqueue show the namespaces of whoever mounts them, so the new process does.
+/// With a user namespace all new file systems are the new process's.
 /// </summary>
-internal sealed class MountPlanner(SyscallPlan plan, RootResolver resolver, ContainerCgroup? cgroup, string bundle)
+internal sealed class MountPlanner
 {
+    private const string ConsoleStep = "mounting the terminal at \"/dev/console\"";
+
     private static readonly string[] AllowedBelowProc =
     [
         "proc/cpuinfo", "proc/diskstats", "proc/meminfo", "proc/stat", "proc/swaps", "proc/uptime", "proc/loadavg", "proc/slabinfo", "proc/net/dev",
         "proc/sys/kernel/ns_last_pid", "proc/sys/crypto/fips_enabled",
     ];
 
+    private readonly SyscallPlan plan;
+    private readonly RootResolver resolver;
+    private readonly ContainerCgroup? cgroup;
+    private readonly string bundle;
+    private readonly FileDescriptor? root;
+    private readonly RootfsMode mode;
+    private readonly NewFileSystem maker;
+    private readonly PlanRegister madeDev;
+    private readonly PlanRegister madeTerminals;
+    private readonly List<(string Step, PlanArgument Mount)> readOnlyLater = [];
+    private readonly List<(string[] Destination, FileDescriptor? Tree)> done = [];
     private FileDescriptor? devpts;
+    private bool hasTerminals;
 
-    /// <summary>The fresh tmpfs at /dev, filled; null when the configuration puts something else there.</summary>
+    /// <param name="plan">Steps are added here.</param>
+    /// <param name="resolver">Of the root.</param>
+    /// <param name="cgroup">The container's; null: its caller's.</param>
+    /// <param name="bundle">Where relative sources start.</param>
+    /// <param name="root">The root, for what this process copies out of it (tmpcopyup).</param>
+    /// <param name="mode">Who makes the mounts.</param>
+    public MountPlanner(
+        SyscallPlan plan, RootResolver resolver, ContainerCgroup? cgroup, string bundle, FileDescriptor? root = null, RootfsMode? mode = null)
+    {
+        this.plan = plan;
+        this.resolver = resolver;
+        this.cgroup = cgroup;
+        this.bundle = bundle;
+        this.root = root;
+        this.mode = mode ?? RootfsMode.Host;
+        maker = new NewFileSystem(plan);
+        madeDev = plan.NewRegister();
+        madeTerminals = plan.NewRegister();
+    }
+
+    private static SyscallNumbers Calls => SyscallNumbers.Current;
+
+    /// <summary>The fresh tmpfs at /dev, filled; null when the configuration puts something else there, or the new process makes it.</summary>
     public FileDescriptor? Dev { get; private set; }
 
-    /// <summary>Adds the steps for all mounts of <paramref name="spec"/>.</summary>
+    /// <summary>Adds the steps for all mounts and devices of <paramref name="spec"/>.</summary>
     /// <exception cref="LinuxException">A mount could not be prepared.</exception>
     /// <exception cref="ArgumentException">A mount makes no sense.</exception>
     public void AddMounts(RuntimeSpec spec, bool terminal)
     {
-        foreach (MountSpec mount in spec.Mounts ?? [])
+        MountSpec[] mounts = [.. spec.Mounts ?? []];
+        string[][] destinations = [.. mounts.Select(static m => RootResolver.Split(m.Destination))];
+        int dev = Array.FindLastIndex(destinations, static d => d is ["dev"]);
+        var devices = new DeviceTree(plan, resolver, maker, mode, spec.Linux?.Devices ?? [], terminal);
+        var cgroups = new CgroupMounts(plan, resolver, maker, cgroup, spec, mode);
+        using var binds = new BindMounts(plan, resolver, maker, spec, mode, bundle);
+        bool isBind = false;
+        for (int i = 0; i < mounts.Length; i++)
         {
-            string[] destination = RootResolver.Split(mount.Destination);
-            if (destination.Length == 0)
+            MountSpec mount = mounts[i];
+            if (destinations[i].Length == 0)
                 throw new ArgumentException($"mount destination \"{mount.Destination}\" is the root itself");
-            RefuseInsideProc(mount, destination);
-            Add(spec, mount, destination, MountOptions.Parse(mount.Type, mount.Options ?? []), terminal);
+            MountOptions options = MountOptions.Parse(mount.Type, mount.Options ?? []);
+            bool mayCoverProc = MayCoverProc(mount, destinations[i], options);
+            string step = $"error mounting \"{mount.Source ?? mount.Type}\" to rootfs at \"{mount.Destination}\"";
+            FileDescriptor? tree = null;
+            if (options.IsRemount)
+                AddRemount(step, mount, options);
+            else if (options.IsBind)
+                tree = binds.Add(step, mount, options, mayCoverProc);
+            else if (mount.Type == "cgroup")
+                cgroups.Add(step, mount, options);
+            else
+                tree = AddFileSystem(step, spec, mount, options, i == dev && mount.Type == "tmpfs" ? devices : null, NeedsWriting(destinations, i), mayCoverProc);
+            if (!options.IsRemount)
+                done.Add((destinations[i], tree));
+            isBind |= i == dev && options.IsBind;
         }
+
+        // A bind is the host's folder: no node is made there, as runc has it.
+        if (dev < 0 || mounts[dev].Type != "tmpfs" && !isBind)
+            devices.AddToImage(replace: dev < 0);
+        devices.AddOutside();
     }
+
+    /// <summary>Whether <see cref="OpenTerminal"/> can be called; otherwise the new process opens the terminal, see <see cref="AddTerminal"/>.</summary>
+    public bool CanOpenTerminal => devpts is not null;
 
     /// <summary>Opens a pseudo terminal of the container's own devpts.</summary>
     /// <exception cref="ArgumentException">The configuration has no devpts at /dev/pts.</exception>
@@ -49,152 +113,246 @@ internal sealed class MountPlanner(SyscallPlan plan, RootResolver resolver, Cont
         return PseudoTerminal.Open(Paths.Open(instance, "ptmx"u8, OpenFlags.O_RDWR | OpenFlags.O_NOCTTY));
     }
 
-    /// <summary>Adds the steps that show terminal <paramref name="index"/> at /dev/console too.</summary>
+    /// <summary>Adds the steps by which the new process opens a pseudo terminal at /dev/pts, which must be a devpts, and shows it at /dev/console.</summary>
+    /// <returns>Registers that hold both ends afterwards.</returns>
+    public (PlanRegister Master, PlanRegister Slave) AddTerminal()
+    {
+        const string Step = "opening a terminal at \"/dev/pts\"";
+        const nint TIOCSPTLCK = 0x40045431, TIOCGPTPEER = 0x5441;
+        const nint Flags = (nint)(OpenFlags.O_RDWR | OpenFlags.O_NOCTTY | OpenFlags.O_CLOEXEC);
+        PlanRegister master = plan.NewRegister(), slave = plan.NewRegister(), copy = plan.NewRegister();
+        PlanArgument folder = madeTerminals;
+        if (!hasTerminals)
+        {
+            resolver.Open(Step, "/dev/pts", folder: true);
+            resolver.Require(Step + ": not a devpts", FileSystemKind.DEVPTS_SUPER_MAGIC);
+            folder = resolver.Target;
+        }
+
+        plan.Call(Step, Calls.Openat, folder, plan.Text("ptmx"), Flags).SaveTo(master);
+        if (!hasTerminals)
+            resolver.CloseTarget();
+        plan.Call(Step, Calls.Ioctl, master, TIOCSPTLCK, plan.Words(0));
+        plan.Call(Step, Calls.Ioctl, master, TIOCGPTPEER, Flags).SaveTo(slave);
+        plan.Call(
+            ConsoleStep, Calls.OpenTree, slave, plan.Text(""),
+            MountCalls.OPEN_TREE_CLONE | MountCalls.OPEN_TREE_CLOEXEC | MountCalls.AT_EMPTY_PATH).SaveTo(copy);
+        AttachConsole(copy);
+        return (master, slave);
+    }
+
+    /// <summary>Adds the steps that show terminal <paramref name="index"/>, opened with <see cref="OpenTerminal"/>, at /dev/console too.</summary>
     public void AddConsole(int index)
     {
-        const string Step = "mounting the terminal at \"/dev/console\"";
         if (devpts is null)
             return;
         PlanRegister slave = plan.NewRegister();
         plan.Call(
-            Step, SyscallNumbers.Current.OpenTree, devpts.Number, plan.Text(index.ToString()),
+            ConsoleStep, Calls.OpenTree, devpts.Number, plan.Text(index.ToString()),
             MountCalls.OPEN_TREE_CLONE | MountCalls.OPEN_TREE_CLOEXEC | MountCalls.AT_SYMLINK_NOFOLLOW).SaveTo(slave);
-        resolver.Ensure(Step, "/dev/console", folder: false);
-        resolver.Attach(Step, slave);
+        AttachConsole(slave);
+    }
+
+    /// <summary>Adds the last steps, when nothing will be made inside mounts any more.</summary>
+    public void AddEnd()
+    {
+        foreach ((string step, PlanArgument mount) in readOnlyLater)
+            maker.AddAttributes(step, mount, MountAttributes.MOUNT_ATTR_RDONLY, MountAttributes.None, MountFlags.None, recursive: false);
+    }
+
+    private void AttachConsole(PlanRegister tree)
+    {
+        resolver.Ensure(ConsoleStep, "/dev/console", folder: false);
+        resolver.Attach(ConsoleStep, tree);
         resolver.CloseTarget();
-        plan.Call("close", SyscallNumbers.Current.Close, slave);
+        plan.Call("close", Calls.Close, tree);
     }
 
-    private void Add(RuntimeSpec spec, MountSpec mount, string[] destination, MountOptions options, bool terminal)
+    // Whether something will still be made in a file system: then it becomes read-only later.
+    private static bool NeedsWriting(string[][] destinations, int index) =>
+        destinations[index] is ["dev", ..] || destinations.Skip(index + 1).Any(d => d.AsSpan().StartsWith(destinations[index]));
+
+    private FileDescriptor? AddFileSystem(
+        string step, RuntimeSpec spec, MountSpec mount, MountOptions options, DeviceTree? devices, bool needsWriting, bool mayCoverProc)
     {
-        string step = $"error mounting \"{mount.Source ?? mount.Type}\" to rootfs at \"{mount.Destination}\"";
-        if (options.IsBind)
-            AddBind(step, mount, options);
-        else if (mount.Type == "cgroup")
-            AddCgroup(step, mount, options);
-        else if (mount.Type is "tmpfs" or "devpts")
-            AddPrepared(step, spec, mount, destination, options, terminal);
+        string type = Validate(mount, options);
+        if (options.NeedsClassicMount)
+        {
+            AddClassic(step, mount, type, options);
+            return null;
+        }
+
+        string source = mount.Source ?? type;
+        string[] destination = RootResolver.Split(mount.Destination);
+        IEnumerable<string> data = options.SingleOptions;
+        if (type is "tmpfs" or "devpts" or "mqueue" && MountLabel.Option(spec.Linux?.MountLabel) is { } label)
+            data = data.Append(label);
+        bool readOnlyLast = type == "tmpfs" && options.Set.HasFlag(MountAttributes.MOUNT_ATTR_RDONLY) && (needsWriting || options.CopiesUp);
+        MountAttributes attributes = readOnlyLast ? options.Set & ~MountAttributes.MOUNT_ATTR_RDONLY : options.Set;
+        FileDescriptor? made = null;
+        PlanRegister register = maker.Mount;
+        if (type is "tmpfs" or "devpts" && !mode.FileSystemsInChild || options.CopiesUp)
+        {
+            made = Prepare(type, source, data, attributes, destination, options, devices);
+        }
         else
-            AddInChild(step, mount, options);
-    }
-
-    private void AddBind(string step, MountSpec mount, MountOptions options)
-    {
-        if (options.Data.Count > 0)
-            throw new ArgumentException($"bind mount at \"{mount.Destination}\" has unknown options: {string.Join(',', options.Data)}");
-        string source = Path.Combine(bundle, mount.Source ?? throw new ArgumentException($"bind mount at \"{mount.Destination}\" has no source"));
-        FileDescriptor tree;
-        try
         {
-            tree = MountCalls.Clone(Paths.WorkingFolder, source, options.IsRecursive);
-        }
-        catch (LinuxException e)
-        {
-            throw new LinuxException(e.Errno, step, $"(bind source {source})");
+            register = RegisterFor(type, destination, devices is not null, readOnlyLast);
+            AddMake(step, type, source, data, attributes, register);
         }
 
-        int fd = plan.Own(tree);
-        SetBindAttributes(tree, options);
-        AttachPrepared(step, mount.Destination, fd, FileStatusCalls.Stat(tree).IsFolder);
+        PlanArgument fd = made is null ? register : made.Number;
+        AddAttach(step, mount, type, fd, mayCoverProc);
+        maker.AddAttributes(step, fd, options.SetBelow, options.ClearBelow, options.Propagation, recursive: false);
+        if (devices is not null && made is null)
+            devices.AddFill(fd);
+        else if (made is not null)
+            devices?.AddRest(made);
+        if (readOnlyLast)
+            readOnlyLater.Add((step, fd));
+        if (made is null && register == maker.Mount)
+            maker.Close();
+        return made;
     }
 
-    private static void SetBindAttributes(FileDescriptor tree, MountOptions options)
+    private string Validate(MountSpec mount, MountOptions options)
     {
-        // Without a word about it nothing that happens below the copy may reach the host, or come from it.
-        MountFlags propagation = options.Propagation == MountFlags.None ? MountFlags.MS_PRIVATE : options.Propagation;
-        MountCalls.SetAttributes(tree, options.SetBelow, options.ClearBelow, propagation, recursive: options.Propagation == MountFlags.None || options.PropagationBelow);
-        if ((options.Set | options.Clear) != MountAttributes.None)
-            MountCalls.SetAttributes(tree, options.Set, options.Clear, MountFlags.None, recursive: false);
+        string type = mount.Type ?? throw new ArgumentException($"mount at \"{mount.Destination}\" has no type");
+        if (options.MapsIds || mount.UidMappings is { Count: > 0 } || mount.GidMappings is { Count: > 0 })
+            throw new ArgumentException($"mount at \"{mount.Destination}\" of type {type} cannot be id-mapped; binds can");
+        if (options.CopiesUp && type != "tmpfs")
+            throw new ArgumentException($"mount at \"{mount.Destination}\": tmpcopyup is for tmpfs, not for {type}");
+        return options.CopiesUp && mode.BindsInChild
+            ? throw new ArgumentException($"mount at \"{mount.Destination}\": tmpcopyup needs a privileged caller")
+            : type;
     }
 
-    private void AddPrepared(string step, RuntimeSpec spec, MountSpec mount, string[] destination, MountOptions options, bool terminal)
+    private void AddAttach(string step, MountSpec mount, string type, PlanArgument fd, bool mayCoverProc)
     {
-        bool isDev = destination is ["dev"] && mount.Type == "tmpfs";
-        FileDescriptor made = MountCalls.Create(
-            mount.Type ?? "", mount.Source ?? mount.Type ?? "", options.Data.Concat(options.FileSystemFlags), options.Set);
-        int fd = plan.Own(made);
-        if (isDev)
+        if (type is "proc" or "sysfs")
+            resolver.EnsureWithoutLinks($"{step}: a {type} must be mounted on an ordinary folder", mount.Destination);
+        else
+            resolver.Ensure(step, mount.Destination, folder: true);
+        if (!mayCoverProc)
+            resolver.RefuseProc(step);
+        resolver.Attach(step, fd);
+        resolver.CloseTarget();
+    }
+
+    // What later steps need has a register of its own.
+    private PlanRegister RegisterFor(string type, string[] destination, bool isDev, bool isNeeded)
+    {
+        bool isTerminals = type == "devpts" && destination is ["dev", "pts"];
+        hasTerminals |= isTerminals;
+        return isTerminals ? madeTerminals : isDev ? madeDev : isNeeded ? plan.NewRegister() : maker.Mount;
+    }
+
+    private FileDescriptor Prepare(
+        string type, string source, IEnumerable<string> data, MountAttributes attributes, string[] destination, MountOptions options, DeviceTree? devices)
+    {
+        FileDescriptor made = MountCalls.Create(type, source, data, attributes);
+        plan.Own(made);
+        if (options.CopiesUp)
+            CopyUp(destination, made);
+        if (devices is not null)
         {
-            DeviceTree.Fill(made, spec.Linux?.Devices ?? [], terminal);
+            devices.Fill(made);
             Dev = made;
         }
 
-        if (destination is ["dev", "pts"] && mount.Type == "devpts")
+        if (type == "devpts" && destination is ["dev", "pts"])
             devpts = made;
-        AttachPrepared(step, mount.Destination, fd, folder: true);
-        AddPropagation(step, options, fd);
+        return made;
     }
 
-    private void AddPropagation(string step, MountOptions options, PlanArgument mount)
+    // sysfs needs rights on the network namespace, proc on the pid namespace and a host's proc that is visible as a whole; a copy of the host's shows no more
+    // than the process could see before.
+    private void AddMake(string step, string type, string source, IEnumerable<string> data, MountAttributes attributes, PlanRegister into)
     {
-        if (options.Propagation == MountFlags.None)
+        if (type is not ("sysfs" or "proc") || !mode.FileSystemsInChild)
+        {
+            maker.Add(step, type, source, data, attributes, into: into);
             return;
-        nint attributes = plan.Words((ulong)options.SetBelow, (ulong)options.ClearBelow, (ulong)options.Propagation, 0);
-        plan.Call(step, SyscallNumbers.Current.MountSetattr, mount, plan.Text(""), MountCalls.AT_EMPTY_PATH, attributes, 32);
+        }
+
+        PlanLabel made = plan.NewLabel(), refused = plan.NewLabel();
+        maker.Add(step, type, source, data, attributes, made, refused);
+        plan.Mark(refused);
+        maker.AddClone(step, type == "sysfs" ? "/sys" : "/proc", recursive: true);
+        maker.AddAttributes(step, maker.Mount, attributes & ~MountAttributes.MOUNT_ATTR__ATIME, MountAttributes.None, MountFlags.MS_SLAVE, recursive: true);
+        plan.Mark(made);
     }
 
-    private void AddInChild(string step, MountSpec mount, MountOptions options)
+    private void AddClassic(string step, MountSpec mount, string type, MountOptions options)
     {
-        string type = mount.Type ?? throw new ArgumentException($"mount at \"{mount.Destination}\" has no type");
         resolver.Ensure(step, mount.Destination, folder: true);
-        resolver.Mount(step, mount.Source ?? type, type, options.Classic, string.Join(',', options.Data));
-        if (options.Propagation != MountFlags.None)
+        resolver.RefuseProc(step);
+        resolver.Mount($"{step}: file system \"{type}\"", mount.Source ?? type, type, options.Classic, string.Join(',', options.Data));
+        resolver.CloseTarget();
+        if (options.Propagation == MountFlags.None && (options.SetBelow | options.ClearBelow) == MountAttributes.None)
+            return;
+        resolver.Open(step, mount.Destination, folder: true);
+        maker.AddAttributes(step, resolver.Target, options.SetBelow, options.ClearBelow, options.Propagation, recursive: false);
+        resolver.CloseTarget();
+    }
+
+    // Only what is named changes. With "bind" it is the mount's own settings, without, those of the file system, too.
+    private void AddRemount(string step, MountSpec mount, MountOptions options)
+    {
+        resolver.Open(step, mount.Destination, folder: false);
+        if (options.IsBind)
         {
-            resolver.CloseTarget();
-            resolver.Open(step, mount.Destination, folder: true);
-            AddPropagation(step, options, resolver.Target);
+            maker.AddAttributes(step, resolver.Target, options.SetBelow, options.ClearBelow, MountFlags.None, recursive: true);
+            maker.AddAttributes(step, resolver.Target, options.Set, options.Clear, options.Propagation, recursive: false);
+        }
+        else
+        {
+            resolver.Mount(step, mount.Source ?? "none", type: null, options.Classic | MountFlags.MS_REMOUNT, string.Join(',', options.Data));
         }
 
         resolver.CloseTarget();
     }
 
-    // The container sees its own cgroup only: a tmpfs with one folder per hierarchy, each a bind of the host's folder.
-    private void AddCgroup(string step, MountSpec mount, MountOptions options)
+    // From the mount that covers the place, as far as this process has it, or from the root.
+    private void CopyUp(string[] destination, FileDescriptor tmpfs)
     {
-        ContainerCgroup own = cgroup ?? throw new ArgumentException($"mount \"{mount.Destination}\" of type cgroup needs a cgroupsPath");
-        (string Name, string HostFolder)[] view = [.. own.ContainerView];
-        if (view is [{ Name: "" } unified])
+        (string[] above, FileDescriptor? tree) = done.LastOrDefault(d => destination.AsSpan().StartsWith(d.Destination), ([], root));
+        if (tree is null)
+            return; // a file system of the new process's own: new, so there is nothing to copy
+        string path = above.Length == destination.Length ? "." : string.Join('/', destination[above.Length..]);
+        FileDescriptor from;
+        try
         {
-            AttachPrepared(step, mount.Destination, plan.Own(BindCgroup(unified.HostFolder, options)), folder: true);
+            from = Paths.Open(
+                tree, System.Text.Encoding.UTF8.GetBytes(path), OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY,
+                resolve: ResolveFlags.RESOLVE_IN_ROOT | ResolveFlags.RESOLVE_NO_MAGICLINKS);
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        {
             return;
         }
 
-        FileDescriptor tmpfs = MountCalls.Create("tmpfs", "tmpfs", ["mode=755"], options.Set & ~MountAttributes.MOUNT_ATTR_RDONLY);
-        int fd = plan.Own(tmpfs);
-        foreach ((string link, string target) in own.ContainerLinks)
-            Paths.MakeSymlink(Encoding.UTF8.GetBytes(target), tmpfs, Encoding.UTF8.GetBytes(link));
-        AttachPrepared(step, mount.Destination, fd, folder: true);
-        foreach ((string name, string hostFolder) in view)
+        using (from)
+            FolderCopy.Copy(from, tmpfs);
+    }
+
+    // A volume over the container's own proc would deceive everything that trusts it, this runtime's next exec included. The host's proc itself is none.
+    private bool MayCoverProc(MountSpec mount, string[] destination, MountOptions options)
+    {
+        const ulong RootInode = 1;
+        if (destination[0] != "proc")
+            return false;
+        if (destination.Length == 1 && (options.IsRemount || mount.Type == "proc"))
+            return true;
+        if (destination.Length == 1 && options.IsBind && mount.Source is { Length: > 0 } source && Path.Exists(Path.Combine(bundle, source)))
         {
-            byte[] at = Encoding.UTF8.GetBytes(name);
-            Paths.MakeFolder(tmpfs, at, 0x1ED);
-            int folder = plan.Own(Paths.Open(tmpfs, at, OpenFlags.O_PATH));
-            plan.Call(
-                step, SyscallNumbers.Current.MoveMount, plan.Own(BindCgroup(hostFolder, options)), plan.Text(""), folder, plan.Text(""),
-                MountCalls.MOVE_MOUNT_F_EMPTY_PATH | MountCalls.MOVE_MOUNT_T_EMPTY_PATH);
+            using FileDescriptor proc = Paths.Open(Path.Combine(bundle, source), OpenFlags.O_PATH);
+            if (FileSystemKind.Of(proc) == FileSystemKind.PROC_SUPER_MAGIC && FileStatusCalls.Stat(proc).Inode == RootInode)
+                return true;
         }
-    }
 
-    private static FileDescriptor BindCgroup(string hostFolder, MountOptions options)
-    {
-        FileDescriptor bind = MountCalls.Clone(Paths.WorkingFolder, hostFolder, recursive: false);
-        MountCalls.SetAttributes(bind, options.Set, options.Clear, MountFlags.MS_PRIVATE, recursive: false);
-        return bind;
-    }
-
-    private void AttachPrepared(string step, string destination, int mount, bool folder)
-    {
-        resolver.Ensure(step, destination, folder);
-        resolver.Attach(step, mount);
-        resolver.CloseTarget();
-    }
-
-    // A volume over the container's own proc would deceive everything that trusts it, this runtime's next exec included.
-    private static void RefuseInsideProc(MountSpec mount, string[] destination)
-    {
-        if (destination[0] != "proc" || destination.Length == 1 && mount.Type == "proc")
-            return;
-        if (!AllowedBelowProc.Contains(string.Join('/', destination)))
-            throw new ArgumentException($"\"{mount.Destination}\" cannot be mounted because it is inside /proc");
+        return options.IsRemount || AllowedBelowProc.Contains(string.Join('/', destination))
+            ? true
+            : throw new ArgumentException($"\"{mount.Destination}\" cannot be mounted because it is inside /proc");
     }
 }

@@ -2,6 +2,7 @@ using Berth.Linux;
 using Berth.Linux.Files;
 using Berth.Linux.Mounts;
 using Berth.Linux.Namespaces;
+using Berth.Linux.Processes;
 using Berth.Model;
 
 namespace Berth.Runtime.Rootfs;
@@ -15,9 +16,13 @@ internal static class RootFileSystem
     /// <param name="mounts">None or one.</param>
     /// <param name="rootPath">The specification's root, absolute.</param>
     /// <exception cref="LinuxException">The kernel refuses; names layer or option.</exception>
-    /// <exception cref="NotSupportedException">More than one mount.</exception>
-    public static FileDescriptor Open(IReadOnlyList<Mount> mounts, string rootPath)
+    /// <param name="mode">Who makes mounts; when it is the new process, the result is the folder itself, to look things up in.</param>
+    /// <exception cref="NotSupportedException">More than one mount, or one that an unprivileged caller would have to make.</exception>
+    public static FileDescriptor Open(IReadOnlyList<Mount> mounts, string rootPath, RootfsMode? mode = null)
     {
+        if (mode is { BindsInChild: true })
+            return mounts.Count == 0 ? Paths.Open(rootPath, OpenFlags.O_PATH | OpenFlags.O_DIRECTORY)
+                : throw new NotSupportedException("an unprivileged caller cannot mount a root file system; it needs a folder");
         if (mounts.Count > 1)
             throw new NotSupportedException($"a root file system is made of one mount, not of {mounts.Count}");
         if (mounts.Count == 0)
@@ -35,6 +40,37 @@ internal static class RootFileSystem
             // "lowerdir+" came with Linux 6.7. Before, it is refused: since 6.5 by its name, up to 6.4 (all options are parsed at the end there) without one.
             return MountClassic(mount, options, rootPath);
         }
+    }
+
+    /// <summary>
+    /// Adds the steps that attach the root in the new mount namespace, in which nothing is shared with the host any more: at its path, where hooks look for it,
+    /// or, if the user namespace's root may not go there, on the namespace's root, which pivot_root(2) takes as well.
+    /// </summary>
+    /// <returns>The root's mount.</returns>
+    public static PlanArgument AddAttach(SyscallPlan plan, FileDescriptor root, string rootPath, RootfsMode mode)
+    {
+        SyscallNumbers calls = SyscallNumbers.Current;
+        string step = $"attaching the root file system at {rootPath}";
+        nint empty = plan.Text(""), path = plan.Text(rootPath);
+        PlanArgument mount = root.Number;
+        if (mode.BindsInChild)
+        {
+            PlanRegister copy = plan.NewRegister();
+            plan.Call(
+                step, calls.OpenTree, MountCalls.AT_FDCWD, path,
+                MountCalls.OPEN_TREE_CLONE | MountCalls.OPEN_TREE_CLOEXEC | MountCalls.AT_RECURSIVE).SaveTo(copy);
+            plan.Call(
+                step, calls.MountSetattr, copy, empty, MountCalls.AT_EMPTY_PATH | MountCalls.AT_RECURSIVE,
+                plan.Words(0, 0, (ulong)MountFlags.MS_PRIVATE, 0), 32);
+            mount = copy;
+        }
+
+        PlanLabel attached = plan.NewLabel();
+        plan.Call(step, calls.MoveMount, mount, empty, MountCalls.AT_FDCWD, path, MountCalls.MOVE_MOUNT_F_EMPTY_PATH)
+            .Tolerating(Errno.EACCES).OnSuccess(attached);
+        plan.Call(step, calls.MoveMount, mount, empty, MountCalls.AT_FDCWD, plan.Text("/"), MountCalls.MOVE_MOUNT_F_EMPTY_PATH);
+        plan.Mark(attached);
+        return mount;
     }
 
     private static FileDescriptor Bind(string source, MountOptions options)
