@@ -17,6 +17,7 @@ public enum MountFlags : uint
     MS_NOATIME = 1024,
     MS_NODIRATIME = 2048,
     MS_BIND = 4096,
+    MS_MOVE = 8192,
     MS_REC = 16384,
     MS_SILENT = 32768,
     MS_UNBINDABLE = 1 << 17,
