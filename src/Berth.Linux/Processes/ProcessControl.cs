@@ -19,6 +19,9 @@ public static unsafe partial class ProcessControl
             throw LinuxException.Last("prctl", "PR_SET_DUMPABLE");
     }
 
+    /// <summary>The effective group id of this process.</summary>
+    public static uint OwnGid => getegid();
+
     /// <summary>From now on, descendants whose parent ends become this process's children instead of init's.</summary>
     /// <exception cref="LinuxException">prctl failed.</exception>
     public static void BecomeSubreaper()
@@ -63,6 +66,9 @@ public static unsafe partial class ProcessControl
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int prctl(int option, nint a, nint b, nint c, nint d);
+
+    [LibraryImport("libc")]
+    private static partial uint getegid();
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint syscall(nint number, nint a, nint b);

@@ -15,7 +15,56 @@ public static partial class SealedExecutable
     /// <exception cref="LinuxException">The file cannot be read, or the kernel has no memory files.</exception>
     public static FileDescriptor Copy(string path)
     {
-        byte[] content = Pipes.PlainFile.ReadAll(path, 256 << 20);
+        return Make(Pipes.PlainFile.ReadAll(path, 256 << 20));
+    }
+
+    /// <summary>A sealed file of no bytes; executing it is ENOEXEC.</summary>
+    /// <exception cref="LinuxException">The kernel has no memory files.</exception>
+    public static FileDescriptor Empty() => Make([]);
+
+    /// <summary>
+    /// Executes a sealed copy of this program in its place, with the same arguments, environment and inherited descriptors. Returns only by the exception.
+    /// </summary>
+    /// <exception cref="LinuxException">It cannot be copied or executed.</exception>
+    public static unsafe LinuxException RestartFrom(string path)
+    {
+        using FileDescriptor copy = Copy(path);
+        byte[] arguments = ProcFile("/proc/self/cmdline"), environment = ProcFile("/proc/self/environ");
+        fixed (byte* words = arguments, variables = environment)
+        {
+            byte*[] argv = Split(words, arguments.Length), envp = Split(variables, environment.Length);
+            fixed (byte** first = argv, second = envp)
+                _ = fexecve(copy.Number, first, second);
+        }
+
+        return LinuxException.Last("fexecve", path);
+    }
+
+    private static byte[] ProcFile(string path)
+    {
+        using var memory = new MemoryStream();
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 0);
+        file.CopyTo(memory);
+        return memory.ToArray();
+    }
+
+    // Zero-ended strings behind one another; the table ends with a null.
+    private static unsafe byte*[] Split(byte* text, int length)
+    {
+        int count = new ReadOnlySpan<byte>(text, length).Count((byte)0);
+        var table = new byte*[count + 1];
+        byte* next = text;
+        for (int i = 0; i < count; i++)
+        {
+            table[i] = next;
+            next += new ReadOnlySpan<byte>(next, (int)(text + length - next)).IndexOf((byte)0) + 1;
+        }
+
+        return table;
+    }
+
+    private static FileDescriptor Make(ReadOnlySpan<byte> content)
+    {
         int fd = memfd_create("berth-runtime", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
         if (fd < 0 && Marshal.GetLastPInvokeError() == (int)Errno.EINVAL)
             fd = memfd_create("berth-runtime", MFD_CLOEXEC | MFD_ALLOW_SEALING); // MFD_EXEC came with Linux 6.3
@@ -37,6 +86,9 @@ public static partial class SealedExecutable
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int memfd_create(string name, uint flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static unsafe partial int fexecve(int fd, byte** arguments, byte** environment);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int fcntl(int fd, int command, nint argument);

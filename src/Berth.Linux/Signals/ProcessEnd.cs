@@ -26,6 +26,21 @@ public static unsafe partial class ChildProcess
     /// <exception cref="LinuxException">ECHILD: no child of ours, or reaped before.</exception>
     public static ProcessEnd? TryReap(int pid) => TryReap(P_PID, pid);
 
+    /// <summary>The id of some child that has ended and was not reaped yet; 0 when there is none. It is left for the reaping.</summary>
+    public static int PeekEnded()
+    {
+        const int P_ALL = 0, WNOWAIT = 0x1000000;
+        int* info = stackalloc int[32];
+        new Span<int>(info, 32).Clear();
+        while (waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) < 0)
+        {
+            if (Marshal.GetLastPInvokeError() != (int)Errno.EINTR)
+                return 0; // ECHILD: no children at all
+        }
+
+        return info[4];
+    }
+
     /// <summary>Sends a signal to exactly the process behind the pidfd; false when it has ended.</summary>
     /// <exception cref="LinuxException">EINVAL: no such signal; EPERM.</exception>
     public static bool Signal(FileDescriptor pidFd, int signal)
