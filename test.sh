@@ -69,6 +69,25 @@ run_tests() {
     fi
 }
 
+# Adds the counts of the tests in the virtual machine: pure cgroup v2 and systemd, which this machine may not have. Where the virtual machine cannot
+# be made or does not come up, that is a failure.
+run_vm() {
+    local start=$SECONDS log=$results/vm.log status p f
+    say "virtual machine"
+    eng/vm/prepare >"$log" 2>&1 && note "prepared ($((SECONDS - start)) s)" && eng/vm/run --small >>"$log" 2>&1
+    status=$?
+    read -r p f < <(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log"; echo)
+    if [ "$status" != 0 ]; then cat "$log"; fi
+    if [ -z "$p" ] || { [ "$status" != 0 ] && [ "$f" = 0 ]; }; then
+        failed=$((failed + 1)) failures+=("the virtual machine's tests did not finish (exit status $status)")
+    fi
+    if [ -n "$p" ]; then
+        passed=$((passed + p)) failed=$((failed + f))
+        note "$p passed, $f failed ($((SECONDS - start)) s)"
+        mapfile -t -O ${#failures[@]} failures < <(sed -n 's/^not ok /virtual machine: /p' "$log")
+    fi
+}
+
 if ! eng/prepare --tests; then
     failed=1 failures+=("eng/prepare")
     verdict
@@ -86,6 +105,7 @@ eng/longest
 for folder in tests/*.Tests; do
     [ "$(basename "$folder")" = Berth.EndToEnd.Tests ] || run_tests "$(basename "$folder")"
 done
+run_vm
 # Last and alone: it measures times and memory.
 run_tests Berth.EndToEnd.Tests
 verdict

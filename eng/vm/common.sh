@@ -5,8 +5,8 @@ vm=$root/out/vm
 disk=$vm/root.img
 kernel=$vm/vmlinuz
 
-# Of Debian's packages, in the guest beside the minimal system.
-guest_packages=(systemd systemd-sysv dbus kmod procps uidmap busybox-static libstdc++6)
+# Of Debian's packages, in the guest beside the minimal system; crun and runc to compare with.
+guest_packages=(systemd systemd-sysv dbus kmod procps uidmap busybox-static crun runc libstdc++6)
 
 # The machine's disk is made anew when one of these changes.
 vm_fingerprint() {

@@ -49,13 +49,10 @@ finished() {
 
 # A root file system of busybox in a folder.
 busybox_root() {
-    local folder=$1 applet
-    mkdir -p "$folder"/{bin,dev,etc,proc,sys,tmp,root}
-    cp /bin/busybox "$folder/bin/busybox"
-    for applet in $(/bin/busybox --list); do
-        [ "$applet" = busybox ] || ln -s busybox "$folder/bin/$applet"
-    done
-    chmod 1777 "$folder/tmp"
-    printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' >"$folder/etc/passwd"
-    printf 'root:x:0:\nnobody:x:65534:\n' >"$folder/etc/group"
+    mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,root}
+    cp /bin/busybox "$1/bin/busybox"
+    chroot "$1" /bin/busybox --install -s /bin
+    chmod 1777 "$1/tmp"
+    printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' >"$1/etc/passwd"
+    printf 'root:x:0:\nnobody:x:65534:\n' >"$1/etc/group"
 }

@@ -1,0 +1,67 @@
+# berth-runtime starts bundles under cgroup v2: limits, device rules, the container's view of its cgroup; nothing stays.
+bundle=$home/bundle
+busybox_root "$bundle/rootfs"
+cgroup=/sys/fs/cgroup/berth-vm/runtime
+
+# run RESOURCES SCRIPT: runs the script in a container with these resources (JSON); sets output and status.
+run() {
+    config "$1" "$2"
+    output=$(timeout 60 berth-runtime run --bundle "$bundle" vm 2>&1 </dev/null)
+    status=$?
+}
+
+config() {
+    cat >"$bundle/config.json" <<JSON
+{
+  "ociVersion": "1.2.0",
+  "process": { "args": ["/bin/sh", "-c", $(json "$2")], "cwd": "/", "env": ["PATH=/bin"], "user": { "uid": 0, "gid": 0 },
+    "capabilities": { "bounding": ["CAP_MKNOD", "CAP_KILL"], "effective": ["CAP_MKNOD", "CAP_KILL"], "permitted": ["CAP_MKNOD", "CAP_KILL"] } },
+  "root": { "path": "rootfs" },
+  "mounts": [
+    { "destination": "/proc", "type": "proc", "source": "proc" },
+    { "destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"] },
+    { "destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"] },
+    { "destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["nosuid", "noexec", "nodev", "ro"] }
+  ],
+  "linux": {
+    "cgroupsPath": "/berth-vm/runtime",
+    "namespaces": [{ "type": "mount" }, { "type": "pid" }, { "type": "ipc" }, { "type": "uts" }, { "type": "network" }, { "type": "cgroup" }],
+    "resources": $1
+  }
+}
+JSON
+}
+
+# A string of JSON; scripts here have no control characters but newlines.
+json() { local text=${1//\\/\\\\}; text=${text//\"/\\\"}; printf '"%s"' "${text//$'\n'/\\n}"; }
+
+run '{}' 'echo pid $$; exit 7'
+equal "a container runs and its exit status comes back" "pid 1, 7" "$output, $status"
+
+run '{}' 'cat /proc/self/cgroup; test -e /sys/fs/cgroup/cgroup.procs && echo seen; : 2>&1 >/sys/fs/cgroup/cgroup.procs'
+matches "it sees its own cgroup as the root" "0::/"$'\n'"seen*" "$output"
+matches "which is read-only" "*Read-only file system*" "$output"
+ok "its cgroup is gone afterwards" test ! -e "$cgroup"
+
+run '{ "pids": { "limit": 5 } }' 'cat /sys/fs/cgroup/pids.max; for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; exit 0'
+matches "the limit of processes is set" "5"$'\n'"*" "$output"
+matches "and holds" "*fork*Resource temporarily unavailable*" "$output"
+
+# /dev/fuse may be opened by everyone, so that only the rules decide; writing kmsg asks for no capability either.
+modprobe fuse
+ok "fuse can be opened outside" sh -c ': <>/dev/fuse'
+mknodes='mknod /dev/kmsg c 1 11; mknod /dev/zero2 c 1 5; mknod /dev/fuse c 10 229'
+tries='for d in kmsg zero2 fuse; do (: >/dev/$d) 2>&1 | sed "s/.*: //" | grep . || echo $d written; done'
+refused="Operation not permitted"
+run '{ "devices": [{ "allow": false, "access": "rwm" }] }' "$mknodes; $tries; head -c 3 /dev/zero | wc -c; echo x >/dev/null && echo null written"
+equal "nodes of refused devices cannot be opened, the default devices work" \
+    "$refused,zero2 written,$refused,3,null written" "$(paste -sd, <<<"$output")"
+run '{ "devices": [{ "allow": false, "access": "rwm" }, { "allow": true, "type": "c", "major": 10, "minor": 229, "access": "rm" }] }' \
+    'mknod /dev/fuse c 10 229; (: </dev/fuse) 2>&1 && echo read; (: >/dev/fuse) 2>&1'
+matches "a rule allows reading one and nothing more" "read"$'\n'"*$refused" "$output"
+run '{ "devices": [{ "allow": true, "access": "rwm" }] }' "$mknodes; $tries"
+equal "a rule allows everything" "kmsg written,zero2 written,fuse written" "$(paste -sd, <<<"$output")"
+
+ok "no cgroup is left" test ! -e "$cgroup"
+ok "no mount is left" test -z "$(grep -F "$bundle" /proc/self/mountinfo)"
+cleanups+=('rmdir /sys/fs/cgroup/berth-vm')
