@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Berth.Linux;
 using Berth.Linux.Namespaces;
 using Berth.Linux.Processes;
@@ -8,7 +7,6 @@ using Berth.Model.Oci.Runtime;
 using Berth.Runtime.Cgroups;
 using Berth.Runtime.Init;
 using Berth.Runtime.Rootfs;
-using Berth.Runtime.Seccomp;
 using Berth.Runtime.Users;
 
 namespace Berth.Runtime.Host;
@@ -45,9 +43,7 @@ public static class ContainerLauncher
         }
     }
 
-    internal static SeccompFilter? Compile(SeccompSpec? spec) =>
-        spec is null ? null : new SeccompFilter(
-            SeccompCompiler.Compile(spec, RuntimeInformation.ProcessArchitecture), (uint)SeccompFlagNames.Parse(spec.Flags));
+    internal static SeccompFilter? Compile(SeccompSpec? spec) => SeccompFilter.Compile(spec);
 
     /// <summary>What callers are to see for a failure below; the exception itself when it is one already, or a programming error.</summary>
     internal static Exception ToStartException(Exception e, bool isExec) => e switch

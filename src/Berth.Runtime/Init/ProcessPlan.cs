@@ -25,6 +25,11 @@ internal static class ProcessPlan
             throw new ArgumentException("no command specified");
         if (!process.Cwd.StartsWith('/'))
             throw new ArgumentException($"cwd \"{process.Cwd}\" must be an absolute path");
+
+        // setresuid(2) takes the largest number for "as it is", which is root.
+        UserSpec user = process.User;
+        if (user.Uid == uint.MaxValue || user.Gid == uint.MaxValue || (user.AdditionalGids ?? []).Contains(uint.MaxValue))
+            throw new ArgumentException($"process.user: {uint.MaxValue} is no user or group");
         if (process.Terminal != stdio.IsTerminal)
             throw new ArgumentException($"process.terminal is {(process.Terminal ? "set" : "not set")}, but the streams given {(stdio.IsTerminal ? "ask for" : "are not")} a terminal");
     }

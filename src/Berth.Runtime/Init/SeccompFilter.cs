@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using Berth.Linux.Processes;
+using Berth.Model.Oci.Runtime;
 using Berth.Runtime.Seccomp;
 
 namespace Berth.Runtime.Init;
@@ -10,6 +12,11 @@ internal sealed record SeccompFilter(byte[] Program, uint Flags)
 
     /// <summary>Whether the step leaves a descriptor, of which a supervisor reads the calls it has to decide on (seccomp_unotify(2)).</summary>
     public bool HasListener => (Flags & (uint)SeccompFlags.NewListener) != 0;
+
+    /// <summary>The filter of a configuration; null for none.</summary>
+    /// <exception cref="Model.EngineException">InvalidArgument: the profile makes no sense.</exception>
+    public static SeccompFilter? Compile(SeccompSpec? spec) =>
+        spec is null ? null : new SeccompFilter(SeccompCompiler.Compile(spec, RuntimeInformation.ProcessArchitecture), (uint)SeccompFlagNames.Parse(spec));
 
     /// <summary>Adds the step that installs it.</summary>
     /// <param name="plan">The step is added here.</param>

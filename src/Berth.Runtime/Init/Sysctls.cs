@@ -19,7 +19,9 @@ internal static class Sysctls
             ? ownNamespaces.HasFlag(NamespaceFlags.CLONE_NEWIPC)
             : dotted.StartsWith("net.", StringComparison.Ordinal)
                 ? ownNamespaces.HasFlag(NamespaceFlags.CLONE_NEWNET)
-                : dotted is "kernel.domainname" or "kernel.hostname" && ownNamespaces.HasFlag(NamespaceFlags.CLONE_NEWUTS);
+                : dotted is "kernel.domainname" && ownNamespaces.HasFlag(NamespaceFlags.CLONE_NEWUTS);
+        if (dotted is "kernel.hostname")
+            throw new ArgumentException($"sysctl \"{key}\" is not allowed, as it conflicts with the \"hostname\" field");
         string path = Swap(dotted);
         if (!own || path.Split('/').Any(static part => part is "" or "." or ".."))
             throw new ArgumentException($"sysctl \"{key}\" is not in a separate kernel namespace");

@@ -29,14 +29,14 @@ public static class DockerProfile
         DockerSeccomp profile = Read(json);
         if (profile.DefaultAction is not { Length: > 0 } defaultAction)
             throw SeccompAction.Invalid("it has no defaultAction");
-        if (profile.ListenerPath is { Length: > 0 })
-            throw new EngineException(ErrorKind.NotImplemented, "seccomp profile: listenerPath (SCMP_ACT_NOTIFY agents) is not supported");
         return new SeccompSpec
         {
             DefaultAction = defaultAction,
             DefaultErrnoRet = profile.DefaultErrnoRet,
             Architectures = Architectures(profile, host),
             Flags = profile.Flags,
+            ListenerPath = profile.ListenerPath,
+            ListenerMetadata = profile.ListenerMetadata,
             Syscalls = Rules(profile.Syscalls ?? [], new Facts(capabilities, GoArchitecture(host), kernel)),
         };
     }
@@ -133,6 +133,7 @@ internal sealed record DockerSeccomp
     public IReadOnlyList<DockerArchitecture>? ArchMap { get; init; }
     public IReadOnlyList<string>? Flags { get; init; }
     public string? ListenerPath { get; init; }
+    public string? ListenerMetadata { get; init; }
     public IReadOnlyList<DockerRule>? Syscalls { get; init; }
 }
 

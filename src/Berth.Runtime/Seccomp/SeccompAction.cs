@@ -20,6 +20,9 @@ internal static class SeccompAction
     /// <summary>The call does not exist, as far as the program can see: the C library then falls back to an older one.</summary>
     public const uint NoSuchCall = Errno | 38;
 
+    /// <summary>The one action that needs a listener.</summary>
+    public const string NotifyName = "SCMP_ACT_NOTIFY";
+
     private const uint Eperm = 1;
     private const uint MaxErrno = 4095;
 
@@ -42,7 +45,7 @@ internal static class SeccompAction
             "SCMP_ACT_TRAP" => Trap,
             "SCMP_ACT_TRACE" => Trace,
             "SCMP_ACT_LOG" => Log,
-            "SCMP_ACT_NOTIFY" => UserNotify,
+            NotifyName => UserNotify,
             _ => throw Invalid(
                 $"{where}: unknown action \"{name}\"; known are SCMP_ACT_ ALLOW, ERRNO, KILL, KILL_THREAD, KILL_PROCESS, TRAP, TRACE, LOG, NOTIFY"),
         };

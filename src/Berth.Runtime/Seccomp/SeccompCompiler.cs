@@ -16,8 +16,8 @@ public static class SeccompCompiler
     /// <remarks>
     /// The host's own numbering is always filtered; a call by any other that <see cref="SeccompSpec.Architectures"/> does not list
     /// kills the thread. Calls are found in a number of steps logarithmic in the number of rules.
-    /// Names that a numbering lacks are skipped in it; names that no numbering has are skipped altogether, because profiles name calls
-    /// newer than the engine. Rules whose action is the default action say nothing. When several rules of one call match, the most
+    /// Names that a numbering lacks are skipped in it; names that no numbering has are skipped altogether (<see cref="UnknownCalls"/>), because
+    /// profiles name calls newer than the engine. Rules whose action is the default action say nothing. When several rules of one call match, the most
     /// severe action wins. A rule that compares the same argument twice counts as one rule for each comparison.
     /// With a default action that refuses, calls newer than the newest that the profile names fail with ENOSYS instead, so that the C
     /// library falls back to older ones. These are the results that Docker's users get from runc with libseccomp.
@@ -25,7 +25,7 @@ public static class SeccompCompiler
     /// has an unconditional rule for those two themselves.
     /// Safe from several threads; the same input gives the same bytes.
     /// </remarks>
-    /// <param name="spec">The filter wanted; its <see cref="SeccompSpec.Flags"/> are not part of the program (see <see cref="SeccompFlags"/>).</param>
+    /// <param name="spec">The filter wanted; its <see cref="SeccompSpec.Flags"/> are not part of the program (see <see cref="SeccompFlagNames"/>).</param>
     /// <param name="host">The kernel's architecture, x86-64 or arm64.</param>
     /// <exception cref="EngineException">
     /// <see cref="ErrorKind.InvalidArgument"/>: unknown action, comparison or architecture, an argument or errno out of range, a
@@ -58,6 +58,10 @@ public static class SeccompCompiler
         code.Load(ArchitectureOffset);
         return code.ToArray();
     }
+
+    /// <summary>The names in a profile that no numbering has: typing errors, or calls newer than the engine. Each once, in the profile's order; for a warning.</summary>
+    public static IReadOnlyList<string> UnknownCalls(SeccompSpec spec) =>
+        [.. (spec.Syscalls ?? []).SelectMany(static rule => rule?.Names ?? []).Where(static name => SyscallTable.Find(name ?? "") < 0).Distinct()];
 
     private static void AddX32(CallPlan plan, bool listed, uint defaultAction)
     {

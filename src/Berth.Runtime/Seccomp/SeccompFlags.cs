@@ -1,4 +1,5 @@
 using Berth.Model;
+using Berth.Model.Oci.Runtime;
 
 namespace Berth.Runtime.Seccomp;
 
@@ -17,6 +18,9 @@ public enum SeccompFlags : uint
     /// <summary>Speculative store bypass stays on: no slowdown for the filter's sake.</summary>
     SpecAllow = 4,
 
+    /// <summary>With <see cref="ThreadSync"/> and <see cref="NewListener"/>: a thread that cannot follow is an error, as the result is the descriptor.</summary>
+    ThreadSyncError = 16,
+
     /// <summary>A signal that is not fatal does not interrupt a call waiting for its supervisor; needs <see cref="NewListener"/>.</summary>
     WaitKillable = 32,
 
@@ -28,10 +32,27 @@ public enum SeccompFlags : uint
 public static class SeccompFlagNames
 {
     /// <summary>
-    /// The value for seccomp(2). No list at all means SPEC_ALLOW, as runc has it; an empty list means none.
+    /// The value for seccomp(2). No list at all means SPEC_ALLOW, as runc has it; an empty list means none. A filter with a rule that notifies gets
+    /// a listener. WAIT_KILLABLE_RECV is about waiting for one, and says nothing without.
     /// </summary>
-    /// <exception cref="EngineException"><see cref="ErrorKind.InvalidArgument"/>: an unknown flag.</exception>
-    public static SeccompFlags Parse(IReadOnlyList<string>? names)
+    /// <exception cref="EngineException">
+    /// <see cref="ErrorKind.InvalidArgument"/>: an unknown flag, or a listener's path, metadata and rules that do not go together.
+    /// </exception>
+    public static SeccompFlags Parse(SeccompSpec spec)
+    {
+        SeccompFlags flags = Parse(spec.Flags);
+        bool hasPath = spec.ListenerPath is { Length: > 0 };
+        if (spec.ListenerMetadata is { Length: > 0 } && !hasPath)
+            throw SeccompAction.Invalid("listenerMetadata is set without listenerPath");
+        if (!(spec.Syscalls ?? []).Any(static rule => rule?.Action == SeccompAction.NotifyName))
+            return flags & ~SeccompFlags.WaitKillable;
+        if (!hasPath)
+            throw SeccompAction.Invalid($"a rule has {SeccompAction.NotifyName}, but listenerPath is not set");
+        flags |= SeccompFlags.NewListener;
+        return flags.HasFlag(SeccompFlags.ThreadSync) ? flags | SeccompFlags.ThreadSyncError : flags;
+    }
+
+    private static SeccompFlags Parse(IReadOnlyList<string>? names)
     {
         if (names is null)
             return SeccompFlags.SpecAllow;

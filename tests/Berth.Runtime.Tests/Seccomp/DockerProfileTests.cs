@@ -68,9 +68,11 @@ public sealed class DockerProfileTests
     }
 
     [Fact]
-    public void AnAgentIsNotSilentlyLeftOut() => Assert.Equal(
-        ErrorKind.NotImplemented,
-        Assert.Throws<EngineException>(() => Resolve("""{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/run/agent.sock"}""")).Kind);
+    public void AnAgentIsKept()
+    {
+        SeccompSpec spec = Resolve("""{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/run/agent.sock","listenerMetadata":"m"}""");
+        Assert.Equal(("/run/agent.sock", "m"), (spec.ListenerPath, spec.ListenerMetadata));
+    }
 
     private static SeccompSpec Resolve(string json) =>
         DockerProfile.Resolve(System.Text.Encoding.UTF8.GetBytes(json), new HashSet<string>(), Architecture.X64, new Version(6, 18));

@@ -214,7 +214,7 @@ public sealed class SeccompCompilerTests
         Assert.Contains("SCMP_ARCH_VAX", Refused(Deny([]) with { Architectures = ["SCMP_ARCH_VAX"] }), StringComparison.Ordinal);
         Assert.Contains("write", Refused(Deny([Rule("SCMP_ACT_NOTIFY", ["write"])])), StringComparison.Ordinal);
         Assert.Contains("NOTIFY", Refused(Deny([]) with { DefaultAction = "SCMP_ACT_NOTIFY", DefaultErrnoRet = null }), StringComparison.Ordinal);
-        Assert.Contains("SCMP_FILTER_FLAG_X", Assert.Throws<EngineException>(() => SeccompFlagNames.Parse(["SCMP_FILTER_FLAG_X"])).Message, StringComparison.Ordinal);
+        Assert.Contains("SCMP_FILTER_FLAG_X", Assert.Throws<EngineException>(() => Flags(["SCMP_FILTER_FLAG_X"])).Message, StringComparison.Ordinal);
         Assert.Equal(
             ErrorKind.NotImplemented, Assert.Throws<EngineException>(() => SeccompCompiler.Compile(Deny([]), Architecture.S390x)).Kind);
     }
@@ -222,9 +222,63 @@ public sealed class SeccompCompilerTests
     [Fact]
     public void FlagsHaveTheKernelsValues()
     {
-        Assert.Equal(4u, (uint)SeccompFlagNames.Parse(null));
-        Assert.Equal(0u, (uint)SeccompFlagNames.Parse([]));
-        Assert.Equal(7u, (uint)SeccompFlagNames.Parse(["SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW"]));
+        Assert.Equal(4u, (uint)Flags(null));
+        Assert.Equal(0u, (uint)Flags([]));
+        Assert.Equal(7u, (uint)Flags(["SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW"]));
+        Assert.Equal(0u, (uint)Flags(["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]));
+    }
+
+    [Fact]
+    public void ANotifyingRuleAsksForAListener()
+    {
+        SeccompSpec spec = Deny([Rule("SCMP_ACT_NOTIFY", ["mkdir"])]) with { Flags = [], ListenerPath = "/run/agent.sock", ListenerMetadata = "x" };
+        Assert.Equal(8u, (uint)SeccompFlagNames.Parse(spec));
+        Assert.Equal(40u, (uint)SeccompFlagNames.Parse(spec with { Flags = ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"] }));
+        Assert.Equal(25u, (uint)SeccompFlagNames.Parse(spec with { Flags = ["SECCOMP_FILTER_FLAG_TSYNC"] }));
+        Assert.Equal(0u, (uint)SeccompFlagNames.Parse(spec with { Syscalls = [] }));
+        Assert.Contains("listenerPath is not set", Assert.Throws<EngineException>(() => SeccompFlagNames.Parse(spec with { ListenerPath = null, ListenerMetadata = null })).Message, StringComparison.Ordinal);
+        Assert.Contains("listenerMetadata", Assert.Throws<EngineException>(() => SeccompFlagNames.Parse(spec with { ListenerPath = null })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void UnknownCallsAreToldOnce()
+    {
+        SeccompRule[] rules = [Rule("SCMP_ACT_ALLOW", ["read", "raed", "not_yet"]), Rule("SCMP_ACT_LOG", ["raed", "socketcall"])];
+        Assert.Equal(["raed", "not_yet"], SeccompCompiler.UnknownCalls(Deny(rules)));
+    }
+
+    [Fact]
+    public void ArchitecturesThatCannotRunHereChangeNothing()
+    {
+        SeccompSpec spec = Deny([Rule("SCMP_ACT_ALLOW", ["read"])]);
+        SeccompSpec more = spec with { Architectures = [.. AllX86, "SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", "SCMP_ARCH_S390X", "SCMP_ARCH_RISCV64"] };
+        Assert.Equal(SeccompCompiler.Compile(spec, Architecture.X64), SeccompCompiler.Compile(more, Architecture.X64));
+        Assert.Equal(KillThread, Filter(more).Run(BpfInterpreter.Arm64, 63));
+    }
+
+    [Theory]
+    [InlineData(Architecture.X64)]
+    [InlineData(Architecture.Arm64)]
+    public void AnyCallIsFoundInLogarithmicTime(Architecture host)
+    {
+        // Every second call has an action of its own, so that no two neighbours share a range.
+        uint[] numbers = [.. Enumerable.Range(0, 480).Select(i => (uint)i)];
+        for (int rows = 8; rows <= SyscallTable.Count; rows *= 2)
+        {
+            var rules = Enumerable.Range(0, rows)
+                .Select(i => Rule("SCMP_ACT_ERRNO", [SyscallTable.Name(i * (SyscallTable.Count / rows))]) with { ErrnoRet = (uint)i + 2 }).ToArray();
+            var spec = new SeccompSpec { DefaultAction = "SCMP_ACT_ALLOW", Architectures = [.. AllX86, "SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"], Syscalls = rules };
+            foreach (SyscallAbi abi in SyscallAbis.Of(host))
+            {
+                var filter = new BpfInterpreter(SeccompCompiler.Compile(spec, host));
+                foreach (uint number in numbers.Where(n => abi != SyscallAbi.I386 || n is not (102 or 117))) // socketcall and ipc try what they select in turn
+                    filter.Run(abi.AuditArch(), abi == SyscallAbi.X32 ? BpfInterpreter.X32Bit | number : number);
+
+                // At most two ranges a call; a comparison and a long jump at each level; before that up to three tests of the architecture, and the return.
+                int levels = (int)Math.Ceiling(Math.Log2((4 * rows) + 2));
+                Assert.True(filter.MaxSteps <= (2 * levels) + 7, $"{rows} calls, {abi}: {filter.MaxSteps} steps");
+            }
+        }
     }
 
     private static BpfInterpreter Filter(SeccompSpec spec) => new(SeccompCompiler.Compile(spec, Architecture.X64));
@@ -235,6 +289,8 @@ public sealed class SeccompCompilerTests
         new() { Names = names, Action = action, Args = tests.Length == 0 ? null : tests };
 
     private static SeccompArgument Is(uint index, ulong value) => new() { Index = index, Value = value, Op = "SCMP_CMP_EQ" };
+
+    private static SeccompFlags Flags(string[]? names) => SeccompFlagNames.Parse(Deny([]) with { Flags = names });
 
     private static string Refused(SeccompSpec spec)
     {
