@@ -5,6 +5,15 @@ namespace Berth.Linux.Namespaces;
 /// <summary>setns(2) and unshare(2): they change the calling thread alone.</summary>
 public static partial class NamespaceCalls
 {
+    private static readonly (NamespaceFlags Type, string Name)[] Names =
+    [
+        (NamespaceFlags.CLONE_NEWUSER, "user"), (NamespaceFlags.CLONE_NEWNS, "mnt"), (NamespaceFlags.CLONE_NEWPID, "pid"),
+        (NamespaceFlags.CLONE_NEWNET, "net"), (NamespaceFlags.CLONE_NEWIPC, "ipc"), (NamespaceFlags.CLONE_NEWUTS, "uts"),
+        (NamespaceFlags.CLONE_NEWCGROUP, "cgroup"), (NamespaceFlags.CLONE_NEWTIME, "time"),
+    ];
+
+    private static readonly Lazy<byte[]?[]> Own = new(ReadOwn);
+
     /// <summary>
     /// Runs <paramref name="action"/> on this thread while its children are born into the pid namespace of <paramref name="process"/>. The thread
     /// itself stays where it is; meanwhile it cannot start threads.
@@ -20,6 +29,46 @@ public static partial class NamespaceCalls
         if (unshare((int)NamespaceFlags.CLONE_NEWNS) != 0)
             throw LinuxException.Last("unshare", "CLONE_NEWNS");
     }
+
+    /// <summary>Which kind of namespace an open file is (ioctl_ns(2), NS_GET_NSTYPE).</summary>
+    /// <returns>One flag; null when the file is no namespace.</returns>
+    /// <exception cref="LinuxException">The kernel does not tell.</exception>
+    public static NamespaceFlags? TypeOf(FileDescriptor file)
+    {
+        const nuint NS_GET_NSTYPE = 0xB703;
+        int type = ioctl(file, NS_GET_NSTYPE, 0);
+        if (type >= 0)
+            return (NamespaceFlags)type;
+        return (Errno)Marshal.GetLastPInvokeError() is Errno.ENOTTY or Errno.EINVAL or Errno.EBADF ? null : throw LinuxException.Last("ioctl", "NS_GET_NSTYPE");
+    }
+
+    /// <summary>The namespaces of a process that are not this process's.</summary>
+    /// <exception cref="LinuxException">ENOENT: there is no such process; EACCES: it may not be looked at.</exception>
+    public static NamespaceFlags Differing(int pid)
+    {
+        var differing = NamespaceFlags.None;
+        for (int i = 0; i < Names.Length; i++)
+        {
+            if (Own.Value[i] is { } own && !own.AsSpan().SequenceEqual(Read($"/proc/{pid}/ns/{Names[i].Name}")))
+                differing |= Names[i].Type;
+        }
+
+        return differing;
+    }
+
+    /// <summary>Whether an open namespace of a kind is the calling process's.</summary>
+    /// <exception cref="LinuxException">It cannot be looked at.</exception>
+    public static bool IsOwn(FileDescriptor file, NamespaceFlags type)
+    {
+        using FileDescriptor own = Files.Paths.Open("/proc/self/ns/" + Array.Find(Names, n => n.Type == type).Name, Files.OpenFlags.O_PATH);
+        return Files.FileStatusCalls.Stat(own).Inode == Files.FileStatusCalls.Stat(file).Inode;
+    }
+
+    // Kind and number, "net:[4026531840]".
+    private static byte[] Read(string path) => Files.Paths.ReadLink(Files.Paths.WorkingFolder, System.Text.Encoding.ASCII.GetBytes(path));
+
+    // null: the kernel has no such kind.
+    private static byte[]?[] ReadOwn() => [.. Names.Select(static n => System.IO.Path.Exists("/proc/self/ns/" + n.Name) ? Read("/proc/self/ns/" + n.Name) : null)];
 
     private static T With<T>(FileDescriptor target, FileDescriptor own, Func<T> action)
     {
@@ -42,6 +91,9 @@ public static partial class NamespaceCalls
         if (setns(fd, (int)type) != 0)
             throw LinuxException.Last("setns", type.ToString());
     }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int ioctl(FileDescriptor file, nuint request, nint argument);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int setns(int fd, int type);

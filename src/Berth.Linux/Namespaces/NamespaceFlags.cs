@@ -5,6 +5,10 @@ namespace Berth.Linux;
 public enum NamespaceFlags : uint
 {
     None = 0,
+
+    /// <summary>For unshare(2) and setns(2) only: clone(2) has no room for it.</summary>
+    CLONE_NEWTIME = 0x80,
+
     CLONE_NEWNS = 0x20000,
     CLONE_NEWCGROUP = 0x02000000,
     CLONE_NEWUTS = 0x04000000,

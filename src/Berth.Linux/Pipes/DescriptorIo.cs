@@ -45,6 +45,14 @@ public static unsafe partial class DescriptorIo
             throw LinuxException.Last("fcntl", $"descriptor {fd}");
     }
 
+    /// <summary>Whether a descriptor survives execve(2); null when it is not open.</summary>
+    public static bool? IsInheritable(int fd)
+    {
+        const int F_GETFD = 1;
+        int flags = fcntl(fd, F_GETFD, 0);
+        return flags < 0 ? null : (flags & FD_CLOEXEC) == 0;
+    }
+
     /// <summary>Makes an inherited descriptor close-on-exec.</summary>
     /// <exception cref="LinuxException">fcntl failed.</exception>
     public static void SetCloseOnExec(int fd)

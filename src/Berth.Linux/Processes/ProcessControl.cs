@@ -64,6 +64,15 @@ public static unsafe partial class ProcessControl
         return (limit[0], limit[1]);
     }
 
+    /// <summary>Sets a resource limit of another process (prlimit(2)).</summary>
+    /// <exception cref="LinuxException">EPERM: above the hard limit without CAP_SYS_RESOURCE.</exception>
+    public static void SetLimit(int pid, int resource, ulong soft, ulong hard)
+    {
+        ulong* limit = stackalloc ulong[2] { soft, hard };
+        if (prlimit64(pid, resource, limit, null) != 0)
+            throw LinuxException.Last("prlimit64", $"resource {resource} of process {pid}");
+    }
+
     [LibraryImport("libc", SetLastError = true)]
     private static partial int prctl(int option, nint a, nint b, nint c, nint d);
 

@@ -1,13 +1,9 @@
 using Berth.Linux;
-using Berth.Linux.Namespaces;
 using Berth.Linux.Processes;
-using Berth.Linux.Terminal;
 using Berth.Model;
 using Berth.Model.Oci.Runtime;
 using Berth.Runtime.Cgroups;
 using Berth.Runtime.Init;
-using Berth.Runtime.Rootfs;
-using Berth.Runtime.Users;
 
 namespace Berth.Runtime.Host;
 
@@ -22,17 +18,35 @@ public static class ContainerLauncher
     /// <param name="stdio">Its streams.</param>
     /// <returns>The container; its process is a child that the caller reaps.</returns>
     /// <exception cref="ContainerStartException">It did not start; no cgroup, mount or process of it is left.</exception>
-    public static RunningContainer Start(ContainerStart start, ProcessStdio stdio)
+    public static RunningContainer Start(ContainerStart start, ProcessStdio stdio) => Launch(
+        start, stdio, create: null,
+        static (start, started, cgroup, filter) =>
+            new RunningContainer(start, started.Pid, started.PidFd, started.TerminalMaster, cgroup, filter, started.MissingCapabilities));
+
+    /// <summary>
+    /// Makes a container whose process waits for its start: everything that can fail for the user's reasons has been done by then, but execve(2) itself.
+    /// The process outlives the caller, and dies with it only up to the end of <see cref="CreateOptions.OnReady"/>. The calling process becomes
+    /// non-dumpable; other threads of it should not allocate meanwhile.
+    /// </summary>
+    /// <param name="start">What to make.</param>
+    /// <param name="stdio">Its process's streams.</param>
+    /// <param name="options">How it waits.</param>
+    /// <returns>The container, as <see cref="CreateOptions.OnReady"/> was given it; its process is a child of the caller.</returns>
+    /// <exception cref="ContainerStartException">It was not made; no cgroup, mount or process of it is left.</exception>
+    public static CreatedContainer Create(ContainerStart start, ProcessStdio stdio, CreateOptions options) =>
+        Launch(start, stdio, options, static (_, started, _, _) => started);
+
+    private static T Launch<T>(
+        ContainerStart start, ProcessStdio stdio, CreateOptions? create, Func<ContainerStart, CreatedContainer, ContainerCgroup?, SeccompFilter?, T> result)
     {
         ContainerCgroup? cgroup = null;
         try
         {
             ProcessSpec process = start.Spec.Process ?? throw new ArgumentException("the configuration has no process");
             ProcessPlan.Validate(process, stdio);
-            if (start.Spec.Linux?.CgroupsPath is { Length: > 0 } path)
-                cgroup = ContainerCgroup.Create(path, start.Spec.Linux.Resources);
-            SeccompFilter? filter = Compile(start.Spec.Linux?.Seccomp);
-            return Start(start, process, stdio, cgroup, filter);
+            cgroup = MakeCgroup(start);
+            using var launch = new ContainerLaunch(start, process, stdio, cgroup, create);
+            return result(start, launch.Run(), cgroup, launch.Filter);
         }
         catch (Exception e)
         {
@@ -43,50 +57,25 @@ public static class ContainerLauncher
         }
     }
 
+    private static ContainerCgroup? MakeCgroup(ContainerStart start)
+    {
+        ResourcesSpec? resources = start.Spec.Linux?.Resources;
+        if (start.Cgroup is { } request)
+            return ContainerCgroup.Create(request, ContainerCgroup.Locate(request), resources);
+        return start.Spec.Linux?.CgroupsPath is { Length: > 0 } path ? ContainerCgroup.Create(path, resources) : null;
+    }
+
     internal static SeccompFilter? Compile(SeccompSpec? spec) => SeccompFilter.Compile(spec);
 
     /// <summary>What callers are to see for a failure below; the exception itself when it is one already, or a programming error.</summary>
     internal static Exception ToStartException(Exception e, bool isExec) => e switch
     {
         PlanFailedException failed => StartSteps.ToException(failed, isExec),
-        LinuxException => StartSteps.Create(StartFailure.Host, e.Message, isExec, e),
+        LinuxException or PlanInterruptedException => StartSteps.Create(StartFailure.Host, e.Message, isExec, e),
         ArgumentException or NotSupportedException or InvalidDataException => StartSteps.Create(StartFailure.InvalidConfig, e.Message, isExec, e),
         EngineException => StartSteps.Create(StartFailure.InvalidConfig, e.Message, isExec, e),
         _ => e,
     };
-
-    private static RunningContainer Start(
-        ContainerStart start, ProcessSpec process, ProcessStdio stdio, ContainerCgroup? cgroup, SeccompFilter? filter)
-    {
-        RootSpec rootSpec = start.Spec.Root ?? throw new ArgumentException("the configuration has no root");
-        string rootPath = Path.GetFullPath(rootSpec.Path, start.BundlePath);
-        using FileDescriptor root = RootFileSystem.Open(start.RootfsMounts, rootPath);
-        (Identity identity, IReadOnlyList<string> environment) = ProcessPlan.Resolve(root, process, start.User);
-        using NamespacePlan namespaces = NamespacePlan.Parse(start.Spec.Linux?.Namespaces ?? []);
-        using var plan = new SyscallPlan();
-        PseudoTerminal? terminal = new ContainerPlan(plan, start, cgroup, namespaces).Add(root, rootPath, process);
-        try
-        {
-            ProcessPlan.AddEnd(plan, new FinalSteps
-            {
-                Process = process, Identity = identity, Environment = environment, Stdio = stdio, Terminal = terminal, Filter = filter,
-                Personality = start.Spec.Linux?.Personality, IsNamedUser = start.User is not null, Keyring = "_ses." + start.Id,
-            });
-            if (terminal is not null && process.ConsoleSize is { } size)
-                new WindowSize((ushort)size.Height, (ushort)size.Width).ApplyTo(terminal.Master.Number);
-            ProcessControl.ForbidInspection();
-            (int pid, FileDescriptor pidFd) = namespaces.JoinedPid is { } pidNamespace
-                ? NamespaceCalls.WithPidNamespaceOf(pidNamespace, () => ProcessSpawner.Spawn(plan, namespaces.New))
-                : ProcessSpawner.Spawn(plan, namespaces.New);
-            terminal?.Slave.Dispose();
-            return new RunningContainer(start.Id, pid, pidFd, terminal?.Master, cgroup, filter, Credentials.Missing(process.Capabilities));
-        }
-        catch
-        {
-            terminal?.Dispose();
-            throw;
-        }
-    }
 
     private static void RemoveAfterFailure(ContainerCgroup? cgroup, Exception cause)
     {

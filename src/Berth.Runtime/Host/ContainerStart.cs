@@ -1,5 +1,6 @@
 using Berth.Model;
 using Berth.Model.Oci.Runtime;
+using Berth.Runtime.Cgroups;
 
 namespace Berth.Runtime.Host;
 
@@ -9,7 +10,17 @@ namespace Berth.Runtime.Host;
 /// <param name="Spec">The OCI configuration.</param>
 /// <param name="RootfsMounts">The mount that makes the root file system (overlay or bind); empty: <c>Spec.Root.Path</c> is used as it is.</param>
 /// <param name="User">docker's <c>user[:group]</c>, names looked up inside the root file system; null: <c>Spec.Process.User</c> as given.</param>
-public sealed record ContainerStart(string Id, string BundlePath, RuntimeSpec Spec, IReadOnlyList<Mount> RootfsMounts, string? User);
+public sealed record ContainerStart(string Id, string BundlePath, RuntimeSpec Spec, IReadOnlyList<Mount> RootfsMounts, string? User)
+{
+    /// <summary>Which cgroup to make; null: the absolute path that the specification's cgroupsPath is, or none.</summary>
+    public CgroupRequest? Cgroup { get; init; }
+
+    /// <summary>The state that hooks and seccomp agents are told.</summary>
+    internal ContainerState State(string status, int pid) => new()
+    {
+        OciVersion = Spec.OciVersion, Id = Id, Status = status, Pid = pid, Bundle = BundlePath, Annotations = Spec.Annotations,
+    };
+}
 
 /// <summary>
 /// Where a process's standard streams go: three descriptors that the caller keeps owning, or <see cref="Terminal"/> for a pseudo terminal

@@ -10,6 +10,9 @@ public sealed record ExecTarget
     /// <summary>The container's id.</summary>
     public required string Id { get; init; }
 
+    /// <summary>Its bundle, which seccomp agents are told.</summary>
+    public string Bundle { get; init; } = "";
+
     /// <summary>Its first process, as the caller sees it.</summary>
     public required int Pid { get; init; }
 

@@ -24,6 +24,12 @@ internal sealed record FinalSteps
     /// <summary>Its terminal.</summary>
     public PseudoTerminal? Terminal { get; init; }
 
+    /// <summary>Instead of <see cref="Terminal"/>: the slave of a terminal that the new process has opened itself.</summary>
+    public PlanRegister? TerminalSlave { get; init; }
+
+    /// <summary>Whether the process is in a user namespace, to which its streams may not belong: they are then left as they are.</summary>
+    public bool HasUserNamespace { get; init; }
+
     /// <summary>The compiled seccomp filter; null: none.</summary>
     public SeccompFilter? Filter { get; init; }
 

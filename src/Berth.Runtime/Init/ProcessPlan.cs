@@ -138,22 +138,36 @@ internal static class ProcessPlan
     private static void AddStdio(SyscallPlan plan, FinalSteps end)
     {
         SyscallNumbers calls = SyscallNumbers.Current;
-        (ProcessStdio stdio, PseudoTerminal? terminal) = (end.Stdio, end.Terminal);
-        int[] sources = terminal is null ? [stdio.Stdin, stdio.Stdout, stdio.Stderr] : [terminal.Slave.Number, terminal.Slave.Number, terminal.Slave.Number];
-        nint empty = plan.Text("");
-        for (int i = 0; i < sources.Length; i++)
+        if (end.TerminalSlave is { } slave)
         {
-            // Numbers below 3 could be overwritten before their turn; copies cannot.
-            int source = plan.Own(DescriptorIo.Duplicate(sources[i], 3));
-            if (end.Identity.Uid != 0 && IsOwn(sources[i]))
-                plan.Call(
-                    "giving the streams to the user", calls.Fchownat, source, empty, (nint)end.Identity.Uid, -1, Linux.Mounts.MountCalls.AT_EMPTY_PATH);
-            plan.Call("connecting the streams", calls.Dup3, source, i);
+            for (int i = 0; i < 3; i++)
+                AddStream(plan, end, slave, isOwn: true, i);
+        }
+        else
+        {
+            ProcessStdio stdio = end.Terminal is { Slave.Number: var number } ? new ProcessStdio(number, number, number) : end.Stdio;
+            int[] sources = [stdio.Stdin, stdio.Stdout, stdio.Stderr];
+            for (int i = 0; i < sources.Length; i++)
+                AddStream(plan, end, plan.Own(DescriptorIo.Duplicate(sources[i], 3)), IsOwn(sources[i]), i); // numbers below 3 could be overwritten before their turn; copies cannot
         }
 
-        if (terminal is not null)
+        if (end.Terminal is not null || end.TerminalSlave is not null)
             plan.Call("taking the terminal", calls.Ioctl, 0, TIOCSCTTY, 0);
         AddClosing(plan, end);
+    }
+
+    private static void AddStream(SyscallPlan plan, FinalSteps end, PlanArgument source, bool isOwn, int number)
+    {
+        SyscallNumbers calls = SyscallNumbers.Current;
+        if (isOwn && (end.Identity.Uid != 0 || end.TerminalSlave is not null))
+        {
+            PlanStep step = plan.Call(
+                "giving the streams to the user", calls.Fchownat, source, plan.Text(""), (nint)end.Identity.Uid, -1, Linux.Mounts.MountCalls.AT_EMPTY_PATH);
+            if (end.HasUserNamespace)
+                step.ToleratingAll();
+        }
+
+        plan.Call("connecting the streams", calls.Dup3, source, number);
     }
 
     // The gaps between the descriptors that stay.

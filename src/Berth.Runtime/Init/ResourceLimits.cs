@@ -37,4 +37,17 @@ internal static class ResourceLimits
             plan.Call(step, SyscallNumbers.Current.Prlimit64, 0, number, plan.Words(limit.Soft, limit.Hard), 0);
         }
     }
+
+    /// <summary>Raises hard limits of another process to those given, where they are higher: inside a user namespace that is not allowed.</summary>
+    /// <exception cref="ArgumentException">No such resource.</exception>
+    /// <exception cref="Linux.LinuxException">EPERM: without CAP_SYS_RESOURCE.</exception>
+    public static void RaiseHard(int pid, IReadOnlyList<RlimitSpec> limits)
+    {
+        foreach (RlimitSpec limit in limits)
+        {
+            (ulong soft, ulong hard) = ProcessControl.GetLimit(Number(limit.Type));
+            if (limit.Hard > hard)
+                ProcessControl.SetLimit(pid, Number(limit.Type), soft, limit.Hard);
+        }
+    }
 }
