@@ -12,6 +12,9 @@ public enum PollEvents : uint
     /// <summary>Reading would not block (also at end of file).</summary>
     In = 0x1,
 
+    /// <summary>Something out of the ordinary: of a kernel file such as cgroup.events, that it has changed.</summary>
+    Priority = 0x2,
+
     /// <summary>Writing would not block.</summary>
     Out = 0x4,
 

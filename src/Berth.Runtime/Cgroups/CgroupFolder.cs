@@ -9,25 +9,55 @@ namespace Berth.Runtime.Cgroups;
 /// <summary>What v1 and v2 have in common: a cgroup is a folder, its members are listed in <c>cgroup.procs</c>, and rmdir(2) ends it.</summary>
 internal static class CgroupFolder
 {
-    /// <summary>Makes the last folder of <paramref name="cgroupsPath"/>, and missing ones above it.</summary>
-    /// <param name="hierarchy">Where.</param>
-    /// <param name="cgroupsPath">From the root of the hierarchy.</param>
-    /// <param name="made">Called for each folder made, top down.</param>
-    /// <exception cref="LinuxException">EEXIST: it is there already; others by the kernel. Names the folder.</exception>
-    public static void Make(CgroupHierarchy hierarchy, string cgroupsPath, Action<string>? made)
+    /// <summary>Makes a cgroup, and missing ones above it.</summary>
+    /// <param name="folder">The cgroup's folder.</param>
+    /// <param name="mountPoint">The hierarchy's, where looking upwards ends.</param>
+    /// <param name="mode">Whether it may be there already, and with processes in it or below.</param>
+    /// <param name="prepare">Called for each folder made, top down; null for nothing.</param>
+    /// <param name="made">Gets each folder made, top down, also when the call fails.</param>
+    /// <exception cref="LinuxException">EEXIST: it is there already; EBUSY: there are processes in it; others by the kernel. Names the folder.</exception>
+    public static void Make(string folder, string mountPoint, CreateMode mode, Action<string>? prepare, ICollection<string> made)
     {
-        string folder = hierarchy.Folder(cgroupsPath);
-        if (!TryMake(folder, made))
+        // More than one round: another container's end may take an empty parent away that was just seen.
+        for (int round = 0; round < 100; round++)
         {
-            for (int slash = cgroupsPath.IndexOf('/', 1); slash > 0; slash = cgroupsPath.IndexOf('/', slash + 1))
+            try
             {
-                string above = hierarchy.Folder(cgroupsPath[..slash]);
-                if (!Directory.Exists(above))
-                    MakeAbove(above, made);
+                if (TryMake(folder, prepare, made))
+                    return;
+            }
+            catch (LinuxException e) when (e.Errno == Errno.EEXIST && mode.AllowExisting)
+            {
+                if (!mode.AllowProcesses && Members(folder, recursive: true).Count > 0)
+                    throw new LinuxException(Errno.EBUSY, "cgroup", $"{folder} has processes that are not this container's; choose another linux.cgroupsPath");
+                prepare?.Invoke(folder);
+                return;
             }
 
-            if (!TryMake(folder, made))
-                throw new LinuxException(Errno.ENOENT, "mkdir", folder);
+            for (int slash = folder.IndexOf('/', mountPoint.Length + 1); slash > 0; slash = folder.IndexOf('/', slash + 1))
+            {
+                string above = folder[..slash];
+                if (!Directory.Exists(above))
+                    MakeAbove(above, prepare, made);
+            }
+        }
+
+        throw new LinuxException(Errno.ENOENT, "mkdir", folder);
+    }
+
+    /// <summary>Takes back what <see cref="Make"/> made: each folder that nobody else has begun to use.</summary>
+    /// <exception cref="LinuxException">Anything but it being in use.</exception>
+    public static void Unmake(IEnumerable<string> made)
+    {
+        foreach (string folder in made.Reverse())
+        {
+            try
+            {
+                Paths.TryRemoveFolder(Paths.WorkingFolder, Encoding.UTF8.GetBytes(folder));
+            }
+            catch (LinuxException e) when (e.Errno is Errno.EBUSY or Errno.ENOENT)
+            {
+            }
         }
     }
 
@@ -76,10 +106,33 @@ internal static class CgroupFolder
         throw new LinuxException(Errno.ETIMEDOUT, "kill", $"processes in {folder} do not end");
     }
 
+    /// <summary>Kills all members and those below in one step, where the kernel can (v2 since Linux 5.14).</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static void KillAtOnce(string folder)
+    {
+        try
+        {
+            CgroupFile.Write(folder + "/cgroup.kill", "1");
+        }
+        catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENODEV or Errno.EOPNOTSUPP)
+        {
+            // The caller kills one by one.
+        }
+    }
+
+    /// <summary>Sends SIGKILL to every member of the cgroup and of those below it, once.</summary>
+    /// <exception cref="LinuxException">A member could not be signalled.</exception>
+    public static void SignalMembers(string folder)
+    {
+        foreach (string child in Children(folder))
+            SignalMembers(child);
+        KillOnce(folder);
+    }
+
     // A process is pinned first and seen in the list again afterwards, so a number that was given to a stranger meanwhile is never signalled.
     private static int KillOnce(string folder)
     {
-        HashSet<int> members = Members(folder);
+        HashSet<int> members = Members(folder, recursive: false);
         if (members.Count == 0)
             return 0;
         var pinned = new List<(int Pid, FileDescriptor Process)>();
@@ -91,7 +144,7 @@ internal static class CgroupFolder
                     pinned.Add((pid, process));
             }
 
-            HashSet<int> still = Members(folder);
+            HashSet<int> still = Members(folder, recursive: false);
             foreach ((int pid, FileDescriptor process) in pinned)
             {
                 if (still.Contains(pid))
@@ -107,11 +160,20 @@ internal static class CgroupFolder
         }
     }
 
-    private static HashSet<int> Members(string folder)
+    /// <summary>The processes in the cgroup, and in those below if so asked; none if it is absent.</summary>
+    /// <exception cref="LinuxException">EOPNOTSUPP: a threaded cgroup of v2, which has threads only.</exception>
+    public static HashSet<int> Members(string folder, bool recursive)
     {
         // 0 stands for a process that this pid namespace cannot see.
         string text = CgroupFile.TryRead(folder + "/cgroup.procs") ?? "";
-        return [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse).Where(static pid => pid > 0)];
+        HashSet<int> members = [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse).Where(static pid => pid > 0)];
+        if (recursive)
+        {
+            foreach (string child in Children(folder))
+                members.UnionWith(Members(child, recursive));
+        }
+
+        return members;
     }
 
     private static string[] Children(string folder)
@@ -126,7 +188,7 @@ internal static class CgroupFolder
         }
     }
 
-    private static bool TryMake(string folder, Action<string>? made)
+    private static bool TryMake(string folder, Action<string>? prepare, ICollection<string> made)
     {
         try
         {
@@ -137,19 +199,20 @@ internal static class CgroupFolder
             return false;
         }
 
-        made?.Invoke(folder);
+        made.Add(folder);
+        prepare?.Invoke(folder);
         return true;
     }
 
-    private static void MakeAbove(string folder, Action<string>? made)
+    private static void MakeAbove(string folder, Action<string>? prepare, ICollection<string> made)
     {
         try
         {
-            TryMake(folder, made);
+            TryMake(folder, prepare, made);
         }
         catch (LinuxException e) when (e.Errno == Errno.EEXIST)
         {
-            // Another container was faster; its maker also completes it (cpuset).
+            // Another container was faster.
         }
     }
 }

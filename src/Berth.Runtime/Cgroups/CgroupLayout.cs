@@ -1,18 +1,35 @@
-using System.Text;
 using Berth.Linux;
-using Berth.Linux.Files;
-using Berth.Linux.Pipes;
 
 namespace Berth.Runtime.Cgroups;
 
 /// <summary>One mounted cgroup hierarchy.</summary>
 /// <param name="MountPoint">Where it is mounted on the host.</param>
+/// <param name="Root">Which cgroup of it is seen there: <c>/</c>, or in a container without a cgroup namespace its own.</param>
 /// <param name="Controllers">v1: its controllers or <c>name=...</c>; v2: none.</param>
 /// <param name="IsUnified">Whether it is the v2 one.</param>
-internal sealed record CgroupHierarchy(string MountPoint, IReadOnlyList<string> Controllers, bool IsUnified)
+internal sealed record CgroupHierarchy(string MountPoint, string Root, IReadOnlyList<string> Controllers, bool IsUnified)
 {
-    /// <summary>The folder of a cgroup, given as a path from the hierarchy's root.</summary>
+    /// <summary>By which name it stands in <see cref="CgroupLocation.Folders"/>: its first controller, or nothing for v2.</summary>
+    public string Key => IsUnified ? "" : Controllers[0];
+
+    /// <summary>The folder of a cgroup, given as a path from what is mounted.</summary>
     public string Folder(string cgroupsPath) => MountPoint + cgroupsPath;
+
+    /// <summary>The calling process's cgroup as a path from what is mounted: empty for the mounted one itself.</summary>
+    /// <param name="processCgroups">The text of /proc/self/cgroup: lines <c>ID:CONTROLLERS:PATH</c> (cgroups(7)).</param>
+    /// <exception cref="LinuxException">The process is in none of this hierarchy.</exception>
+    public string OwnPath(string processCgroups)
+    {
+        foreach (string line in processCgroups.Split('\n'))
+        {
+            if (line.Split(':', 3) is not [var id, var controllers, var path] || (IsUnified ? id != "0" : !controllers.Split(',').Contains(Controllers[0])))
+                continue;
+            string own = Root != "/" && path.StartsWith(Root, StringComparison.Ordinal) ? path[Root.Length..] : path;
+            return own == "/" ? "" : own;
+        }
+
+        throw new LinuxException(Errno.ENOENT, "cgroup", $"this process is in no cgroup of the hierarchy at {MountPoint}");
+    }
 }
 
 /// <summary>
@@ -28,14 +45,25 @@ internal sealed record CgroupLayout(IReadOnlyList<CgroupHierarchy> Hierarchies)
     /// <summary>Read once: hierarchies are not mounted and unmounted while containers run.</summary>
     public static CgroupLayout Current { get; } = Parse(CgroupFile.Read("/proc/self/mountinfo"));
 
+    /// <summary>Those that containers are put into; of a hybrid setup all but the unified one.</summary>
+    public IEnumerable<CgroupHierarchy> Used => IsV2 ? Hierarchies : Hierarchies.Where(static h => !h.IsUnified);
+
     /// <summary>Whether containers live in the unified hierarchy alone.</summary>
     public bool IsV2 => Hierarchies.All(static h => h.IsUnified);
 
-    /// <summary>Finds the hierarchies in the text of mountinfo (proc_pid_mountinfo(5)); of several mounts of one the first counts.</summary>
+    /// <summary>Links for controllers that are mounted together: link name and target.</summary>
+    public IEnumerable<(string Link, string Target)> Links =>
+        from hierarchy in Hierarchies
+        where hierarchy.Controllers.Count > 1
+        from controller in hierarchy.Controllers
+        let name = Path.GetFileName(hierarchy.MountPoint)
+        where controller != name
+        select (controller, name);
+
+    /// <summary>Finds the hierarchies in the text of mountinfo (proc_pid_mountinfo(5)); of several mounts of one the first counts that shows its root.</summary>
     public static CgroupLayout Parse(string mountInfo)
     {
-        var found = new List<CgroupHierarchy>();
-        var devices = new HashSet<string>(StringComparer.Ordinal);
+        var found = new Dictionary<string, CgroupHierarchy>(StringComparer.Ordinal);
         foreach (string line in mountInfo.Split('\n'))
         {
             int separator = line.IndexOf(" - cgroup", StringComparison.Ordinal);
@@ -43,16 +71,18 @@ internal sealed record CgroupLayout(IReadOnlyList<CgroupHierarchy> Hierarchies)
                 continue;
             string[] left = line[..separator].Split(' ');
             string[] right = line[(separator + 3)..].Split(' ');
-            if (left.Length < 6 || right.Length < 3 || left[3] != "/" || !devices.Add(left[2]))
+            if (left.Length < 6 || right.Length < 3 || (found.TryGetValue(left[2], out CgroupHierarchy? seen) && (seen.Root == "/" || left[3] != "/")))
                 continue;
             bool unified = right[0] == "cgroup2";
             string[] controllers = unified
                 ? []
                 : [.. right[2].Split(',').Where(static w => !OptionWords.Contains(w) && !w.StartsWith("release_agent=", StringComparison.Ordinal))];
-            found.Add(new CgroupHierarchy(Unescape(left[4]), controllers, unified));
+            if (!unified && controllers.Length == 0)
+                continue;
+            found[left[2]] = new CgroupHierarchy(Unescape(left[4]), Unescape(left[3]), controllers, unified);
         }
 
-        return new CgroupLayout(found);
+        return new CgroupLayout([.. found.Values]);
     }
 
     // mountinfo writes space, tab, newline and backslash as octal.
@@ -60,57 +90,4 @@ internal sealed record CgroupLayout(IReadOnlyList<CgroupHierarchy> Hierarchies)
         ? path.Replace("\\040", " ", StringComparison.Ordinal).Replace("\\011", "\t", StringComparison.Ordinal)
             .Replace("\\012", "\n", StringComparison.Ordinal).Replace("\\134", "\\", StringComparison.Ordinal)
         : path;
-}
-
-/// <summary>Reading and writing the kernel's small text files; failures name the file.</summary>
-internal static class CgroupFile
-{
-    /// <summary>The whole text.</summary>
-    /// <exception cref="LinuxException">ENOENT and others.</exception>
-    public static string Read(string path)
-    {
-        using FileDescriptor file = Paths.Open(path, OpenFlags.O_RDONLY);
-        byte[] buffer = new byte[4096];
-        int length = 0;
-        while (true)
-        {
-            Errno errno = DescriptorIo.TryRead(file.Number, buffer.AsSpan(length), out int count);
-            if (errno != Errno.None)
-                throw new LinuxException(errno, "read", path);
-            if (count == 0)
-                return Encoding.UTF8.GetString(buffer, 0, length);
-            length += count;
-            if (length == buffer.Length)
-                Array.Resize(ref buffer, length * 2);
-        }
-    }
-
-    /// <summary>The text, or null when there is no such file.</summary>
-    /// <exception cref="LinuxException">Anything but ENOENT and ENODEV (the cgroup is being removed).</exception>
-    public static string? TryRead(string path)
-    {
-        try
-        {
-            return Read(path);
-        }
-        catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENODEV)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>Writes each value with one write(2).</summary>
-    /// <exception cref="LinuxException">Names file and value.</exception>
-    public static void Write(string path, params ReadOnlySpan<string> values)
-    {
-        using FileDescriptor file = Paths.Open(path, OpenFlags.O_WRONLY);
-        Span<byte> buffer = stackalloc byte[256];
-        foreach (string value in values)
-        {
-            int length = Encoding.UTF8.GetBytes(value, buffer);
-            Errno errno = DescriptorIo.TryWrite(file.Number, buffer[..length], out _);
-            if (errno != Errno.None)
-                throw new LinuxException(errno, "write", $"'{value}' to {path}");
-        }
-    }
 }

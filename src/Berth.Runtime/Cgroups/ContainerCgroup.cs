@@ -2,31 +2,70 @@ using Berth.Linux;
 using Berth.Linux.Files;
 using Berth.Linux.Processes;
 using Berth.Model.Oci.Runtime;
+using Berth.Runtime.Cgroups.Systemd;
 
 namespace Berth.Runtime.Cgroups;
 
 /// <summary>One container's cgroup, in all hierarchies that the host has. Every operation may be repeated.</summary>
 public sealed class ContainerCgroup
 {
-    private readonly string path;
     private readonly ICgroupDriver driver;
+    private readonly CgroupLayout layout;
+    private readonly CgroupLocation location;
+    private ConcurrentProcess? holder;
 
-    private ContainerCgroup(string path, ICgroupDriver driver)
+    internal ContainerCgroup(CgroupLayout layout, CgroupLocation location)
     {
-        this.path = path;
-        this.driver = driver;
+        this.layout = layout;
+        this.location = location;
+        driver = layout.IsV2 ? new V2.CgroupDriver(layout, location) : new V1.CgroupDriver(layout, location);
     }
 
-    /// <summary>Makes the cgroup and sets its limits; on failure nothing of it stays.</summary>
+    /// <summary>
+    /// Where it is, to be kept and given to <see cref="Open(CgroupLocation)"/> later. After a rootless start it may name fewer folders than were located.
+    /// </summary>
+    public CgroupLocation Location => location with
+    {
+        Folders = location.Folders.Where(f => driver.Folders.Contains(f.Value)).ToDictionary(StringComparer.Ordinal),
+    };
+
+    /// <summary>Whether members are stopped; false when the cgroup is absent.</summary>
+    public bool IsFrozen => driver.IsFrozen;
+
+    /// <summary>Where the cgroup of a request will be. Nothing is made; a state can be written before anything is.</summary>
+    /// <exception cref="ArgumentException">The path has not the form that the driver needs.</exception>
+    /// <exception cref="LinuxException">The caller's own cgroup, or the user's systemd, could not be asked.</exception>
+    public static CgroupLocation Locate(CgroupRequest request) =>
+        CgroupLocator.Locate(request, CgroupLayout.Current, static () => CgroupFile.Read("/proc/self/cgroup"));
+
+    /// <summary>Makes the cgroup and sets its limits; on failure nothing of it stays, folders above that were made for it included.</summary>
     /// <param name="cgroupsPath">From the root of the hierarchies, such as <c>/berth/ID</c>.</param>
     /// <param name="resources">The limits; null: none.</param>
-    /// <exception cref="LinuxException">EEXIST: there already; others by the kernel. Names the folder.</exception>
-    /// <exception cref="ArgumentException">The path is not of that form.</exception>
+    /// <exception cref="LinuxException">EEXIST: there already; others by the kernel. Names file and value.</exception>
+    /// <exception cref="ArgumentException">The path is not of that form, or values contradict each other.</exception>
     /// <exception cref="NotSupportedException">The host's kind of cgroup cannot do what is asked.</exception>
     public static ContainerCgroup Create(string cgroupsPath, ResourcesSpec? resources)
     {
         ContainerCgroup cgroup = Open(cgroupsPath);
-        cgroup.driver.Create(cgroup.path, resources);
+        cgroup.driver.Create(resources, default);
+        return cgroup;
+    }
+
+    /// <summary>As the other, with all choices.</summary>
+    /// <param name="request">Which cgroup.</param>
+    /// <param name="location">What <see cref="Locate"/> said of the request.</param>
+    /// <param name="resources">The limits; null: none.</param>
+    /// <exception cref="LinuxException">EEXIST, or EBUSY with <see cref="CgroupRequest.AllowExisting"/>: not empty; others by the kernel.</exception>
+    /// <exception cref="ArgumentException">Values contradict each other.</exception>
+    /// <exception cref="NotSupportedException">The host's kind of cgroup cannot do what is asked.</exception>
+    /// <exception cref="SystemdException">systemd refused.</exception>
+    public static ContainerCgroup Create(CgroupRequest request, CgroupLocation location, ResourcesSpec? resources)
+    {
+        var cgroup = new ContainerCgroup(CgroupLayout.Current, location);
+        if (location.Systemd is null)
+            cgroup.driver.Create(resources, new CreateMode(request.AllowExisting, request.Rootless));
+        else
+            cgroup.holder = SystemdScope.Start(location.Systemd, request.ContainerId, resources, cgroup.layout.IsV2, () => cgroup.driver.Create(resources, new CreateMode(AllowExisting: true, request.Rootless, AllowProcesses: true)));
         return cgroup;
     }
 
@@ -34,41 +73,176 @@ public sealed class ContainerCgroup
     /// <exception cref="ArgumentException">The path is not absolute, is the root, or has empty, <c>.</c> or <c>..</c> parts.</exception>
     public static ContainerCgroup Open(string cgroupsPath)
     {
-        if (!cgroupsPath.StartsWith('/') || cgroupsPath.Contains('\0', StringComparison.Ordinal)
-            || cgroupsPath[1..].Split('/').Any(static part => part is "" or "." or ".."))
-            throw new ArgumentException($"cgroupsPath '{cgroupsPath}' must be an absolute path like /berth/NAME", nameof(cgroupsPath));
-        CgroupLayout layout = CgroupLayout.Current;
-        return new ContainerCgroup(cgroupsPath, layout.IsV2 ? new V2.CgroupDriver(layout) : new V1.CgroupDriver(layout));
+        CgroupLocator.CheckAbsolute(cgroupsPath);
+        return new ContainerCgroup(CgroupLayout.Current, CgroupLocator.At(CgroupLayout.Current, _ => cgroupsPath));
     }
+
+    /// <summary>The cgroup at that place, which may or may not exist.</summary>
+    public static ContainerCgroup Open(CgroupLocation location) => new(CgroupLayout.Current, location);
 
     /// <summary>Ends whatever lives in the cgroup and removes it; for what a killed supervisor left. Absent is fine.</summary>
     /// <exception cref="LinuxException">A process does not end.</exception>
-    /// <exception cref="ArgumentException">As <see cref="Open"/>.</exception>
-    public static void KillAndRemove(string cgroupsPath)
+    /// <exception cref="ArgumentException">As <see cref="Open(string)"/>.</exception>
+    public static void KillAndRemove(string cgroupsPath) => Open(cgroupsPath).Remove();
+
+    /// <summary>Changes the limits that are not null; the others stay. What is refused halfway leaves what was written before.</summary>
+    /// <exception cref="LinuxException">The kernel refused; names field, value and file.</exception>
+    /// <exception cref="ArgumentException">Values contradict each other.</exception>
+    /// <exception cref="NotSupportedException">The host's kind of cgroup cannot do what is asked.</exception>
+    /// <exception cref="SystemdException">systemd refused.</exception>
+    public void Update(ResourcesSpec resources)
     {
-        Open(cgroupsPath).Remove();
+        if (location.Systemd is { } unit)
+            SystemdScope.Update(unit, resources, layout.IsV2, driver.Folders is [var folder, ..] ? folder : null);
+        driver.Update(resources);
     }
 
-    /// <summary>Sends SIGKILL to every member and to those of cgroups below, until there is none.</summary>
+    /// <summary>Stops all members and those below; returns when they stand still.</summary>
+    /// <exception cref="LinuxException">ETIMEDOUT: one does not within ten seconds, and all go on.</exception>
+    public void Freeze() => driver.SetFrozen(frozen: true);
+
+    /// <summary>Lets all members go on.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public void Thaw() => driver.SetFrozen(frozen: false);
+
+    /// <summary>What the kernel has counted.</summary>
+    /// <exception cref="LinuxException">A file could not be read.</exception>
+    public CgroupStats ReadStats() => driver.ReadStats();
+
+    /// <summary>The processes in the cgroup, ascending.</summary>
+    /// <param name="recursive">Whether those in cgroups below count.</param>
+    /// <exception cref="LinuxException">A file could not be read.</exception>
+    public IReadOnlyList<int> Members(bool recursive)
+    {
+        // A process that left one hierarchy for another cgroup still belongs to the container.
+        var members = new SortedSet<int>();
+        foreach (string folder in driver.Folders)
+            members.UnionWith(CgroupFolder.Members(folder, recursive));
+        return [.. members];
+    }
+
+    /// <summary>Sends SIGKILL to every member and to those of cgroups below, until there is none; stopped ones too.</summary>
     /// <exception cref="LinuxException">A process does not end.</exception>
-    public void KillAll() => driver.KillAll(path);
+    public void KillAll()
+    {
+        if (!layout.IsV2)
+            KillFrozen();
+        foreach (string folder in driver.Folders)
+        {
+            if (layout.IsV2)
+                CgroupFolder.KillAtOnce(folder);
+            CgroupFolder.KillMembers(folder);
+        }
+    }
 
     /// <summary>Whether the kernel ever killed a member for want of memory.</summary>
-    public bool WasOomKilled() => driver.WasOomKilled(path);
+    public bool WasOomKilled() => driver.OomKills > 0;
 
-    /// <summary>Kills members that are left and removes the cgroup and those below it; EBUSY is retried for two seconds.</summary>
+    /// <summary>Tells whenever the kernel kills a member for want of memory (v1: whenever memory runs out).</summary>
+    /// <exception cref="LinuxException">The host has no memory controller, or the cgroup is gone.</exception>
+    public CgroupWatch WatchOom() => driver.WatchOom();
+
+    /// <summary>Tells whenever memory gets scarce.</summary>
+    /// <exception cref="LinuxException">The host has no memory controller or keeps no pressure figures, or the cgroup is gone.</exception>
+    public CgroupWatch WatchPressure(MemoryPressureLevel level) => driver.WatchPressure(level);
+
+    /// <summary>
+    /// Kills members that are left and removes the cgroup and those below it; EBUSY is retried for two seconds. Cgroups above stay, as others may be
+    /// about to use them.
+    /// </summary>
     /// <exception cref="LinuxException">A process does not end.</exception>
-    public void Remove() => driver.Remove(path);
+    /// <exception cref="SystemdException">systemd could not be asked to forget the scope.</exception>
+    public void Remove()
+    {
+        if (!layout.IsV2)
+            KillFrozen();
+        if (location.Systemd is { } unit)
+        {
+            Joined();
+            KillAll();
+            SystemdScope.Stop(unit);
+        }
 
-    internal IEnumerable<(string Name, string HostFolder)> ContainerView => driver.ContainerView(path);
+        foreach (string folder in driver.Folders)
+            CgroupFolder.Remove(folder);
+    }
 
-    internal IEnumerable<(string Link, string Target)> ContainerLinks => driver.ContainerLinks();
+    /// <summary>Whether the container's process cannot join by itself, as a user may not move processes between systemd's cgroups: <see cref="Attach"/> it.</summary>
+    internal bool NeedsAttach => location.Systemd?.IsUser == true;
+
+    /// <summary>Has systemd move a process into the cgroup.</summary>
+    /// <exception cref="SystemdException">systemd refused.</exception>
+    internal void Attach(int pid)
+    {
+        if (location.Systemd is { } unit)
+            SystemdScope.Attach(unit, pid);
+    }
+
+    /// <summary>To be called when the container's first process has joined: a scope of systemd holds by itself from now on.</summary>
+    internal void Joined()
+    {
+        holder?.Kill();
+        holder?.Dispose();
+        holder = null;
+    }
+
+    /// <summary>What a container sees at /sys/fs/cgroup: a name there (empty: the place itself) and the host folder bound to it.</summary>
+    internal IEnumerable<(string Name, string HostFolder)> ContainerView => layout.IsV2
+        ? driver.Folders.Select(static f => ("", f))
+        : from hierarchy in layout.Used
+          where location.Folders.ContainsKey(hierarchy.Key) && driver.Folders.Contains(location.Folders[hierarchy.Key])
+          select (Path.GetFileName(hierarchy.MountPoint), location.Folders[hierarchy.Key]);
+
+    /// <summary>Links at /sys/fs/cgroup for controllers that are mounted together: link name and target.</summary>
+    internal IEnumerable<(string Link, string Target)> ContainerLinks => layout.IsV2 ? [] : layout.Links;
 
     /// <summary>Adds the steps by which the new process moves itself into the cgroup.</summary>
-    internal void AddJoin(SyscallPlan plan)
+    internal void AddJoin(SyscallPlan plan) => AddJoin(plan, subCgroup: null, initPid: 0);
+
+    /// <summary>As the other, into a cgroup below the container's.</summary>
+    /// <param name="plan">To this.</param>
+    /// <param name="subCgroup">As <c>exec --cgroup</c> has it: <c>PATH</c>, or on v1 <c>CONTROLLER[,CONTROLLER]:PATH</c>; null or empty: none.</param>
+    /// <param name="initPid">The container's first process: on v2 an exec goes where it is, if the container has moved it below its own cgroup; 0: it has not.</param>
+    /// <exception cref="ArgumentException">The text has not that form, or there is no such cgroup.</exception>
+    internal void AddJoin(SyscallPlan plan, string? subCgroup, int initPid)
     {
+        if (NeedsAttach)
+            return;
         nint self = plan.Text("0");
-        foreach (string file in driver.JoinFiles(path))
+        foreach (string file in JoinFiles(SubCgroup.Parse(subCgroup), initPid))
             plan.Call($"joining cgroup {file}", SyscallNumbers.Current.Write, plan.Own(Paths.Open(file, OpenFlags.O_WRONLY)), self, 1);
+    }
+
+    /// <summary>The files into which a process of its own writes "0" to join.</summary>
+    internal IReadOnlyList<string> JoinFiles(SubCgroup below, int initPid)
+    {
+        if (layout.IsV2)
+            return [.. driver.Folders.Select(f => $"{below.InUnified(f, fallback: () => OfProcess(f, initPid))}/{driver.JoinFile}")];
+        below.CheckControllers(layout.Used.SelectMany(static h => h.Controllers));
+        return [.. from hierarchy in layout.Used
+            where location.Folders.ContainsKey(hierarchy.Key)
+            let folder = location.Folders[hierarchy.Key]
+            where driver.Folders.Contains(folder)
+            select $"{below.In(folder, hierarchy.Controllers, fallback: () => folder)}/{driver.JoinFile}"];
+    }
+
+    // A cgroup of v2 that hands controllers down takes no processes: a container that has made cgroups of its own has moved its first process into one.
+    private string OfProcess(string folder, int initPid)
+    {
+        if (initPid <= 0 || V2.Controllers.Words(folder + "/cgroup.subtree_control").Count == 0)
+            return folder;
+        CgroupHierarchy unified = layout.Used.First();
+        string own = unified.Folder(unified.OwnPath(CgroupFile.Read($"/proc/{initPid}/cgroup")));
+        return own.StartsWith(folder + "/", StringComparison.Ordinal) ? own : folder;
+    }
+
+    // In v1 a stopped process ends only when it goes on; the signal waits for it, so it runs nothing of its own any more.
+    private void KillFrozen()
+    {
+        if (!driver.IsFrozen)
+            return;
+        foreach (string folder in driver.Folders)
+            CgroupFolder.SignalMembers(folder);
+        driver.SetFrozen(frozen: false);
     }
 }

@@ -1,28 +1,45 @@
+using System.Runtime.InteropServices;
 using Berth.Model.Oci.Runtime;
 
 namespace Berth.Runtime.Cgroups;
 
-/// <summary>How a kind of cgroup setup does things; paths start at the root of the hierarchies.</summary>
+/// <summary>How the hierarchies of one version, v1 or v2, do things with one cgroup.</summary>
 internal interface ICgroupDriver
 {
+    /// <summary>The cgroup's folder in each hierarchy that it is in; empty when there is none. Several controllers may share one.</summary>
+    IReadOnlyList<string> Folders { get; }
+
     /// <summary>Makes the cgroup with its limits; on failure nothing of it stays.</summary>
-    void Create(string cgroupsPath, ResourcesSpec? resources);
+    void Create(ResourcesSpec? resources, CreateMode mode);
 
-    /// <summary>The files into which a process writes "0" to join; each write moves it in one hierarchy.</summary>
-    IEnumerable<string> JoinFiles(string cgroupsPath);
+    /// <summary>Changes what is not null.</summary>
+    void Update(ResourcesSpec resources);
 
-    /// <summary>Kills every member and those below.</summary>
-    void KillAll(string cgroupsPath);
+    /// <summary>The file into which a process of its own writes "0" to join; one for each folder.</summary>
+    string JoinFile { get; }
 
-    /// <summary>Whether the kernel ever killed a member for want of memory.</summary>
-    bool WasOomKilled(string cgroupsPath);
+    /// <summary>Stops all members and those below, or lets them go on; returns when that has happened.</summary>
+    void SetFrozen(bool frozen);
 
-    /// <summary>Removes the cgroup; members that are left are killed.</summary>
-    void Remove(string cgroupsPath);
+    /// <summary>Whether members are stopped.</summary>
+    bool IsFrozen { get; }
 
-    /// <summary>What a container sees at /sys/fs/cgroup: a name there (empty: the place itself) and the host folder bound to it.</summary>
-    IEnumerable<(string Name, string HostFolder)> ContainerView(string cgroupsPath);
+    /// <summary>What the kernel has counted.</summary>
+    CgroupStats ReadStats();
 
-    /// <summary>Links at /sys/fs/cgroup for controllers that are mounted together: link name and target.</summary>
-    IEnumerable<(string Link, string Target)> ContainerLinks();
+    /// <summary>How many members the kernel killed for want of memory.</summary>
+    long OomKills { get; }
+
+    /// <summary>Starts watching for that.</summary>
+    CgroupWatch WatchOom();
+
+    /// <summary>Starts watching for memory getting scarce.</summary>
+    CgroupWatch WatchPressure(MemoryPressureLevel level);
 }
+
+/// <summary>What is bearable when a cgroup is made.</summary>
+/// <param name="AllowExisting">It being there, empty.</param>
+/// <param name="Rootless">Not being allowed to make it, where nothing was asked of it.</param>
+/// <param name="AllowProcesses">There being processes in it, as systemd has put one there for us.</param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct CreateMode(bool AllowExisting, bool Rootless, bool AllowProcesses = false);

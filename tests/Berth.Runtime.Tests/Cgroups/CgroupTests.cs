@@ -23,7 +23,9 @@ public sealed class CgroupTests
         Assert.False(layout.IsV2);
         Assert.Equal(["cpu,cpuacct", "memory", "name=systemd", ""], layout.Hierarchies.Select(h => string.Join(',', h.Controllers)));
         Assert.Equal(
-            [("cpu", "cpu,cpuacct"), ("cpuacct", "cpu,cpuacct")], new Runtime.Cgroups.V1.CgroupDriver(layout).ContainerLinks());
+            [("cpu", "cpu,cpuacct"), ("cpuacct", "cpu,cpuacct")], layout.Links);
+        Assert.Equal("/process/x", layout.Hierarchies[1].OwnPath("3:cpu,cpuacct:/\n2:memory:/process/x\n0::/y\n"));
+        Assert.Equal("", layout.Hierarchies[0].OwnPath("3:cpu,cpuacct:/\n"));
         Assert.True(CgroupLayout.Parse("41 31 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw").IsV2);
     }
 
@@ -61,12 +63,15 @@ public sealed class CgroupTests
         CgroupHierarchy? unified = CgroupLayout.Current.Hierarchies.FirstOrDefault(h => h.IsUnified);
         if (unified is null)
             return;
-        var driver = new Runtime.Cgroups.V2.CgroupDriver(new CgroupLayout([unified]));
         string path = "/berth-test/" + Path.GetRandomFileName();
-        driver.Create(path, new ResourcesSpec { Devices = [new DeviceRuleSpec { Allow = false }, new DeviceRuleSpec { Allow = true, Type = "c", Major = 10, Minor = 229, Access = "r" }] });
+        var layout = new CgroupLayout([unified]);
+        CgroupLocation location = CgroupLocator.At(layout, _ => path);
+        var driver = new Runtime.Cgroups.V2.CgroupDriver(layout, location);
+        var cgroup = new ContainerCgroup(layout, location);
+        driver.Create(new ResourcesSpec { Devices = [new DeviceRuleSpec { Allow = false }, new DeviceRuleSpec { Allow = true, Type = "c", Major = 10, Minor = 229, Access = "r" }] }, default);
         string probe = Path.GetTempFileName();
         using Process sleep = Process.Start("sh",
-            ["-c", $"echo $$ > {driver.JoinFiles(path).Single()}; (head -c 1 /dev/zero | wc -c; (: < /dev/kmsg) 2>&1; mknod {probe}.n c 10 99; (: < {probe}.n) 2>&1) > {probe} 2>&1; exec sleep 1000"]);
+            ["-c", $"echo $$ > {cgroup.JoinFiles(SubCgroup.None, 0).Single()}; (head -c 1 /dev/zero | wc -c; (: < /dev/kmsg) 2>&1; mknod {probe}.n c 10 99; (: < {probe}.n) 2>&1) > {probe} 2>&1; exec sleep 1000"]);
         while (File.ReadAllText(unified.Folder(path) + "/cgroup.procs").Length == 0)
             Thread.Sleep(5);
         while (File.ReadAllLines(probe).Length < 3)
@@ -77,26 +82,18 @@ public sealed class CgroupTests
         Assert.Contains(".n: Operation not permitted", lines[2]); // the node could be made, not opened
         File.Delete(probe);
         File.Delete(probe + ".n");
-        Assert.False(driver.WasOomKilled(path));
-        driver.KillAll(path);
-        driver.Remove(path);
+        Assert.False(cgroup.WasOomKilled());
+        Assert.Equal([sleep.Id], cgroup.Members(recursive: true));
+
+        // New rules replace the old ones; everything allowed leaves none.
+        Assert.Equal(1, Berth.Linux.Bpf.CgroupDeviceProgram.Count(unified.Folder(path)));
+        cgroup.Update(new ResourcesSpec { Devices = [new DeviceRuleSpec { Allow = false }] });
+        Assert.Equal(1, Berth.Linux.Bpf.CgroupDeviceProgram.Count(unified.Folder(path)));
+        cgroup.Update(new ResourcesSpec { Devices = [new DeviceRuleSpec { Allow = true }] });
+        Assert.Equal(0, Berth.Linux.Bpf.CgroupDeviceProgram.Count(unified.Folder(path)));
+        cgroup.KillAll();
+        cgroup.Remove();
         Assert.True(sleep.WaitForExit(5000));
         Assert.False(Directory.Exists(unified.Folder(path)));
-    }
-
-    [Theory]
-    [InlineData(null, null, null, null, "a")]
-    [InlineData("c", 1L, 3L, "rw", "c 1:3 rw")]
-    [InlineData("b", 8L, null, null, "b 8:* rwm")]
-    [InlineData("c", -1L, -1L, "m", "c *:* m")]
-    public void DeviceRulesInTheKernelsSyntax(string? type, long? major, long? minor, string? access, string expected) =>
-        Assert.Equal(expected, Runtime.Cgroups.V1.DeviceRules.Format(new DeviceRuleSpec { Allow = true, Type = type, Major = major, Minor = minor, Access = access }));
-
-    [Fact]
-    public void CountsOutOfMemoryKills()
-    {
-        Assert.Equal(3, Runtime.Cgroups.V1.CgroupEvents.OomKills("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"));
-        Assert.Equal(2, Runtime.Cgroups.V2.CgroupEvents.OomKills("low 0\noom 1\noom_kill 2\noom_group_kill 0\n"));
-        Assert.Equal(0, Runtime.Cgroups.V2.CgroupEvents.OomKills(null));
     }
 }

@@ -1,4 +1,6 @@
 using Berth.Linux;
+using Berth.Linux.Events;
+using Berth.Linux.Files;
 using Berth.Model.Oci.Runtime;
 
 namespace Berth.Runtime.Cgroups.V1;
@@ -7,86 +9,120 @@ namespace Berth.Runtime.Cgroups.V1;
 /// One folder per hierarchy (cgroups(7), "version 1"). In a hybrid setup the unified hierarchy is left alone: it has no controllers, and moving a
 /// process there takes the kernel 10 ms (cgroup.procs waits for an RCU grace period; there is no tasks file).
 /// </summary>
-internal sealed class CgroupDriver(CgroupLayout layout) : ICgroupDriver
+internal sealed class CgroupDriver(CgroupLayout layout, CgroupLocation location) : ICgroupDriver
 {
-    private readonly IReadOnlyList<CgroupHierarchy> hierarchies = [.. layout.Hierarchies.Where(static h => !h.IsUnified)];
+    private readonly List<(CgroupHierarchy Hierarchy, string Folder)> places =
+        [.. from h in layout.Hierarchies where !h.IsUnified && location.Folders.ContainsKey(h.Key) select (h, location.Folders[h.Key])];
 
-    public void Create(string cgroupsPath, ResourcesSpec? resources)
+    public IReadOnlyList<string> Folders => [.. places.Select(static p => p.Folder)];
+
+    // Into "tasks" the child moves its one thread; "cgroup.procs" takes a lock over all of its thread group and is measurably slower.
+    public string JoinFile => "tasks";
+
+    public bool IsFrozen => Find("freezer") is { } folder && Freezer.IsFrozen(folder);
+
+    public long OomKills => Find("memory") is { } folder ? KeyedFile.Value(CgroupFile.TryRead(folder + "/memory.oom_control"), "oom_kill") : 0;
+
+    public void Create(ResourcesSpec? resources, CreateMode mode)
     {
-        int made = 0;
+        var made = new List<string>();
         try
         {
-            foreach (CgroupHierarchy hierarchy in hierarchies)
+            foreach ((CgroupHierarchy hierarchy, string folder) in places.ToArray())
             {
-                CgroupFolder.Make(hierarchy, cgroupsPath, hierarchy.Controllers.Contains("cpuset") ? CopyCpuset : null);
-                made++;
+                try
+                {
+                    CgroupFolder.Make(folder, hierarchy.MountPoint, mode, hierarchy.Controllers.Contains("cpuset") ? Cpuset.Fill : null, made);
+                }
+                catch (LinuxException e) when (mode.Rootless && e.Errno is Errno.EACCES or Errno.EPERM or Errno.EROFS)
+                {
+                    places.Remove((hierarchy, folder));
+                }
             }
 
-            SetLimits(cgroupsPath, resources);
+            if (resources is not null)
+                SetLimits(resources, isUpdate: false, mode.Rootless);
         }
         catch
         {
-            for (int i = 0; i < made; i++)
-                CgroupFolder.Remove(hierarchies[i].Folder(cgroupsPath));
+            CgroupFolder.Unmake(made);
             throw;
         }
     }
 
-    // Into "tasks" the child moves its one thread; "cgroup.procs" takes a lock over all of its thread group and is measurably slower.
-    public IEnumerable<string> JoinFiles(string cgroupsPath) =>
-        hierarchies.Select(h => h.Folder(cgroupsPath) + "/tasks");
+    public void Update(ResourcesSpec resources) => SetLimits(resources, isUpdate: true, isRootless: false);
 
-    public void KillAll(string cgroupsPath)
+    public void SetFrozen(bool frozen) => Freezer.Set(Need("freezer", "pausing a container"), frozen);
+
+    public CgroupStats ReadStats() => StatsReader.Read(Find);
+
+    public CgroupWatch WatchOom() => Watch("memory.oom_control", "");
+
+    public CgroupWatch WatchPressure(MemoryPressureLevel level) => Watch("memory.pressure_level", level switch
     {
-        foreach (CgroupHierarchy hierarchy in hierarchies)
-            CgroupFolder.KillMembers(hierarchy.Folder(cgroupsPath));
-    }
+        MemoryPressureLevel.Low => "low",
+        MemoryPressureLevel.Medium => "medium",
+        _ => "critical",
+    });
 
-    public bool WasOomKilled(string cgroupsPath) =>
-        Find("memory") is { } memory && CgroupEvents.OomKills(CgroupFile.TryRead(memory.Folder(cgroupsPath) + "/memory.oom_control")) > 0;
-
-    public void Remove(string cgroupsPath)
+    private void SetLimits(ResourcesSpec resources, bool isUpdate, bool isRootless)
     {
-        foreach (CgroupHierarchy hierarchy in hierarchies)
-            CgroupFolder.Remove(hierarchy.Folder(cgroupsPath));
-    }
-
-    public IEnumerable<(string Name, string HostFolder)> ContainerView(string cgroupsPath) =>
-        hierarchies.Select(h => (Path.GetFileName(h.MountPoint), h.Folder(cgroupsPath)));
-
-    public IEnumerable<(string Link, string Target)> ContainerLinks() =>
-        from hierarchy in hierarchies
-        where hierarchy.Controllers.Count > 1
-        from controller in hierarchy.Controllers
-        let name = Path.GetFileName(hierarchy.MountPoint)
-        where controller != name
-        select (controller, name);
-
-    private void SetLimits(string cgroupsPath, ResourcesSpec? resources)
-    {
-        if (resources?.Pids is { Limit: > 0 } pids)
+        IEnumerable<CgroupSetting> settings = Limits.Of(resources, isUpdate, (controller, file) => File.Exists($"{Find(controller)}/{file}"));
+        if (resources.Memory is { CheckBeforeUpdate: true } memory)
+            MemoryCheck.Refuse(memory, CgroupFile.Read(Need("memory", "memory.checkBeforeUpdate") + "/memory.usage_in_bytes"));
+        foreach (IGrouping<string, CgroupSetting> group in settings.GroupBy(static s => s.Controller))
         {
-            CgroupHierarchy hierarchy = Find("pids") ?? throw Missing("pids", "a limit of processes");
-            CgroupFile.Write(hierarchy.Folder(cgroupsPath) + "/pids.max", pids.Limit.ToString());
+            string folder = Need(group.Key, "linux.resources." + group.First().Field);
+            CgroupSettings.Write(folder, group);
+            if (group.FirstOrDefault(static s => s.File == "cpu.shares") is { } shares)
+                CheckShares(folder, shares.Value);
         }
 
-        if (resources?.Devices is { Count: > 0 } rules)
+        // Only root may set them: without it, all are as the cgroup above has them.
+        if (resources.Devices is { Count: > 0 } rules && !isRootless)
+            DeviceRules.Apply(Need("devices", "linux.resources.devices"), rules, isUpdate);
+    }
+
+    // The kernel brings shares that are out of its range into it without a word.
+    private static void CheckShares(string folder, string asked)
+    {
+        string got = CgroupFile.Read(folder + "/cpu.shares").Trim();
+        if (got != asked)
+            throw new LinuxException(Errno.EINVAL, "write", $"'{asked}' to {folder}/cpu.shares (linux.resources.cpu.shares): the kernel takes 2 to 262144 and made it {got}");
+    }
+
+    // cgroup-v1/memory.rst, "memory.oom_control" and "memory.pressure_level": an eventfd is tied to the open file.
+    private CgroupWatch Watch(string name, string argument)
+    {
+        string folder = Need("memory", "watching memory");
+        FileDescriptor counter = EventCounter.Create();
+        try
         {
-            CgroupHierarchy hierarchy = Find("devices") ?? throw Missing("devices", "device rules");
-            DeviceRules.Apply(hierarchy.Folder(cgroupsPath), rules);
+            using FileDescriptor file = Paths.Open($"{folder}/{name}", OpenFlags.O_RDONLY);
+            CgroupFile.Write(folder + "/cgroup.event_control", $"{counter.Number} {file.Number} {argument}".TrimEnd());
+            // The end of the cgroup counts as an event too.
+            return new CgroupWatch(counter, PollEvents.In, () => (long)EventCounter.Take(counter) is var count and > 0 && Directory.Exists(folder) ? count : 0);
+        }
+        catch
+        {
+            counter.Dispose();
+            throw;
         }
     }
 
-    private CgroupHierarchy? Find(string controller) => hierarchies.FirstOrDefault(h => h.Controllers.Contains(controller));
-
-    private static LinuxException Missing(string controller, string what) =>
-        new(Errno.ENOENT, "cgroup", $"controller '{controller}' is not mounted on this host, but {what} need it");
-
-    // A new cpuset has neither CPUs nor memory nodes, and nothing may join it until it has.
-    private static void CopyCpuset(string folder)
+    private string? Find(string controller)
     {
-        string parent = folder[..folder.LastIndexOf('/')];
-        foreach (string file in (ReadOnlySpan<string>)["/cpuset.cpus", "/cpuset.mems"])
-            CgroupFile.Write(folder + file, CgroupFile.Read(parent + file).Trim());
+        foreach ((CgroupHierarchy hierarchy, string folder) in places)
+        {
+            if (hierarchy.Controllers.Contains(controller))
+                return folder;
+        }
+
+        return null;
     }
+
+    private string Need(string controller, string what) => Find(controller) ?? throw new LinuxException(
+        Errno.ENOENT, "cgroup", layout.Hierarchies.Any(h => h.Controllers.Contains(controller))
+            ? $"{what} needs the cgroup controller '{controller}', in which this container has no cgroup"
+            : $"{what} needs the cgroup controller '{controller}', which is not mounted on this host");
 }

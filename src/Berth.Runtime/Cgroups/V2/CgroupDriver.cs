@@ -1,64 +1,112 @@
+using System.Text;
 using Berth.Linux;
+using Berth.Linux.Events;
+using Berth.Linux.Files;
+using Berth.Linux.Pipes;
 using Berth.Model.Oci.Runtime;
 
 namespace Berth.Runtime.Cgroups.V2;
 
 /// <summary>One folder in the unified hierarchy (kernel: admin-guide/cgroup-v2.rst).</summary>
-internal sealed class CgroupDriver(CgroupLayout layout) : ICgroupDriver
+internal sealed class CgroupDriver : ICgroupDriver
 {
-    private CgroupHierarchy Hierarchy => layout.Hierarchies.FirstOrDefault(static h => h.IsUnified)
-        ?? throw new LinuxException(Errno.ENOENT, "cgroup", "no cgroup hierarchy is mounted on this host; mount cgroup2 at /sys/fs/cgroup");
+    private readonly string mountPoint;
+    private string? folder;
 
-    public void Create(string cgroupsPath, ResourcesSpec? resources)
+    /// <param name="layout">The host's hierarchies.</param>
+    /// <param name="location">The cgroup's folder.</param>
+    /// <exception cref="LinuxException">ENOENT: the host has no cgroup hierarchy at all.</exception>
+    public CgroupDriver(CgroupLayout layout, CgroupLocation location)
     {
-        CgroupHierarchy hierarchy = Hierarchy;
-        string folder = hierarchy.Folder(cgroupsPath);
-        CgroupFolder.Make(hierarchy, cgroupsPath, made: null);
+        folder = location.Folders.GetValueOrDefault("");
+        mountPoint = layout.Hierarchies.FirstOrDefault(static h => h.IsUnified)?.MountPoint
+            ?? throw new LinuxException(Errno.ENOENT, "cgroup", "no cgroup hierarchy is mounted on this host; mount cgroup2 at /sys/fs/cgroup");
+    }
+
+    public IReadOnlyList<string> Folders => folder is null ? [] : [folder];
+
+    public string JoinFile => "cgroup.procs";
+
+    public bool IsFrozen => folder is not null && Freezer.IsFrozen(folder);
+
+    public long OomKills => folder is null ? 0 : KeyedFile.Value(CgroupFile.TryRead(folder + "/memory.events"), "oom_kill");
+
+    private string Folder => folder ?? throw new LinuxException(Errno.ENOENT, "cgroup", "this container has no cgroup");
+
+    public void Create(ResourcesSpec? resources, CreateMode mode)
+    {
+        string own = Folder;
+        var made = new List<string>();
         try
         {
-            DeviceRules.Apply(folder, resources?.Devices ?? []);
-            if (resources?.Pids is { Limit: > 0 } pids)
-            {
-                EnableController(hierarchy, cgroupsPath, "pids");
-                CgroupFile.Write(folder + "/pids.max", pids.Limit.ToString());
-            }
+            CgroupFolder.Make(own, mountPoint, mode, prepare: null, made);
+            Dictionary<string, LinuxException> failures = Controllers.HandDown(own, mountPoint);
+            Controllers.CheckType(own);
+            if (resources is not null)
+                SetLimits(resources, failures, isUpdate: false, mode.Rootless);
+        }
+        catch (LinuxException e) when (mode.Rootless && made.Count == 0 && e.Errno is Errno.EACCES or Errno.EPERM or Errno.EROFS && IsNothingAsked(resources))
+        {
+            folder = null;
         }
         catch
         {
-            CgroupFolder.Remove(folder);
+            CgroupFolder.Unmake(made);
             throw;
         }
     }
 
-    public IEnumerable<string> JoinFiles(string cgroupsPath) => [Hierarchy.Folder(cgroupsPath) + "/cgroup.procs"];
+    public void Update(ResourcesSpec resources) => SetLimits(resources, new Dictionary<string, LinuxException>(0), isUpdate: true, isRootless: false);
 
-    public void KillAll(string cgroupsPath)
+    public void SetFrozen(bool frozen) => Freezer.Set(Folder, frozen);
+
+    public CgroupStats ReadStats() => folder is null ? new CgroupStats() : StatsReader.Read(folder);
+
+    public CgroupWatch WatchOom()
     {
-        string folder = Hierarchy.Folder(cgroupsPath);
-        try
+        string file = Folder + "/memory.events";
+        FileDescriptor changes = FileChanges.Watch(file);
+        long seen = OomKills;
+        return new CgroupWatch(changes, PollEvents.In, () =>
         {
-            CgroupFile.Write(folder + "/cgroup.kill", "1"); // since Linux 5.14
-        }
-        catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENODEV)
-        {
-        }
-
-        CgroupFolder.KillMembers(folder);
+            FileChanges.Clear(changes);
+            long now = Math.Max(seen, KeyedFile.Value(CgroupFile.TryRead(file), "oom_kill"));
+            (long news, seen) = (now - seen, now);
+            return news;
+        });
     }
 
-    public bool WasOomKilled(string cgroupsPath) =>
-        CgroupEvents.OomKills(CgroupFile.TryRead(Hierarchy.Folder(cgroupsPath) + "/memory.events")) > 0;
-
-    public void Remove(string cgroupsPath) => CgroupFolder.Remove(Hierarchy.Folder(cgroupsPath));
-
-    public IEnumerable<(string Name, string HostFolder)> ContainerView(string cgroupsPath) => [("", Hierarchy.Folder(cgroupsPath))];
-
-    public IEnumerable<(string Link, string Target)> ContainerLinks() => [];
-
-    // A controller reaches a cgroup only when each one above it hands it down.
-    private static void EnableController(CgroupHierarchy hierarchy, string cgroupsPath, string controller)
+    // kernel: accounting/psi.rst, "Monitoring for pressure thresholds": microseconds of waiting within a window of microseconds.
+    public CgroupWatch WatchPressure(MemoryPressureLevel level)
     {
-        for (int slash = 0; slash >= 0; slash = cgroupsPath.IndexOf('/', slash + 1))
-            CgroupFile.Write(hierarchy.Folder(cgroupsPath[..slash]) + "/cgroup.subtree_control", "+" + controller);
+        string path = Folder + "/memory.pressure";
+        string trigger = level switch
+        {
+            MemoryPressureLevel.Low => "some 50000 1000000",
+            MemoryPressureLevel.Medium => "some 150000 1000000",
+            _ => "full 150000 1000000",
+        };
+        FileDescriptor file = Paths.Open(path, OpenFlags.O_RDWR | OpenFlags.O_NONBLOCK);
+        Errno errno = DescriptorIo.TryWrite(file.Number, Encoding.ASCII.GetBytes(trigger + "\0"), out _);
+        if (errno == Errno.None)
+            return new CgroupWatch(file, PollEvents.Priority, () => File.Exists(path) ? 1 : 0);
+        file.Dispose();
+        throw new LinuxException(errno, "write", $"'{trigger}' to {path}{(errno == Errno.EOPNOTSUPP ? " (this kernel keeps no pressure figures: boot it with psi=1)" : "")}");
+    }
+
+    private static bool IsNothingAsked(ResourcesSpec? resources) => resources is null || Limits.Of(resources, static _ => null).Count == 0;
+
+    private void SetLimits(ResourcesSpec resources, IReadOnlyDictionary<string, LinuxException> failures, bool isUpdate, bool isRootless)
+    {
+        string own = Folder;
+        IReadOnlyList<CgroupSetting> settings = Limits.Of(resources, file => CgroupFile.TryRead($"{own}/{file}"));
+        Controllers.Check(own, mountPoint, settings, failures);
+        if (resources.Memory is { CheckBeforeUpdate: true } memory)
+            MemoryCheck.Refuse(memory, CgroupFile.Read(own + "/memory.current"));
+        foreach (IGrouping<string, CgroupSetting> group in settings.GroupBy(static s => s.Controller))
+            CgroupSettings.Write(own, group);
+        // Without root no program can be loaded; what the cgroups above refuse stays refused.
+        if (resources.Devices is { Count: > 0 } rules && !isRootless)
+            DeviceRules.Apply(own, rules, isUpdate);
     }
 }

@@ -6,22 +6,28 @@ namespace Berth.Runtime.Cgroups.V2;
 
 /// <summary>
 /// Device access in the unified hierarchy, which has no files for it: the rules become an eBPF program (kernel: admin-guide/cgroup-v2.rst, "Device
-/// controller"). The program looks at the rules from last to first; the first that fits decides, and none is a refusal.
+/// controller"). Each kind of access (read, write, mknod) is decided by the last rule that fits, and all that is asked must be allowed; where no rule
+/// fits, it is refused. The program looks at the rules from last to first and takes what is allowed out of what is asked, until nothing is left.
 /// </summary>
 internal static class DeviceRules
 {
     // Of struct bpf_cgroup_dev_ctx: the access in the upper half of access_type, the kind of device in the lower.
-    private const int Mknod = 1, Read = 2, Write = 4, Block = 1, Character = 2;
-    private const byte LoadWord = 0x61, AndImmediate = 0x54, ShiftRight = 0x74, Move = 0xBC, MoveImmediate = 0xB7, JumpNotEqual = 0x55, JumpNotEqualRegister = 0x5D;
-    private const byte JumpEqual = 0x15, Exit = 0x95;
+    private const int Block = 1, Character = 2;
+    private const byte LoadWord = 0x61, AndImmediate = 0x54, ShiftRight = 0x74, Move = 0xBC, MoveImmediate = 0xB7, JumpNotEqual = 0x56;
+    private const byte JumpEqual = 0x16, Exit = 0x95;
     private const int Result = 0, Context = 1, Kind = 2, Access = 3, Major = 4, Minor = 5, Scratch = 6;
 
-    /// <summary>Restricts the members of a cgroup to what the rules, and after them <see cref="DefaultDevices"/>, allow.</summary>
+    /// <summary>
+    /// Restricts the members of a cgroup to what the rules, and after them <see cref="DefaultDevices"/>, allow; instead of what an earlier call said.
+    /// </summary>
     /// <exception cref="Berth.Linux.LinuxException">The kernel took no program.</exception>
-    public static void Apply(string folder, IReadOnlyList<DeviceRuleSpec> rules)
+    public static void Apply(string folder, IReadOnlyList<DeviceRuleSpec> rules, bool isUpdate)
     {
+        DefaultDevices.Check(rules);
         if (!DefaultDevices.AllowEverything(rules))
             CgroupDeviceProgram.Attach(folder, Compile([.. rules, .. DefaultDevices.Rules]));
+        else if (isUpdate)
+            CgroupDeviceProgram.Detach(folder);
     }
 
     /// <summary>The program of <paramref name="rules"/>.</summary>
@@ -43,46 +49,38 @@ internal static class DeviceRules
         for (int i = rules.Count - 1; i >= Math.Max(first, 0); i--)
             code.AddRange(Rule(rules[i]));
         if (first < 0)
-            code.AddRange([Instruction(MoveImmediate, Result), Instruction(Exit)]);
+            code.AddRange(Verdict(allow: false));
         byte[] bytes = new byte[code.Count * sizeof(ulong)];
         for (int i = 0; i < code.Count; i++)
             BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(i * sizeof(ulong)), code[i]);
         return bytes;
     }
 
-    // Tests that jump behind the block when the rule does not fit, then the verdict.
+    // Tests that jump behind the block when the rule does not fit, then what the rule says of the access.
     private static List<ulong> Rule(DeviceRuleSpec rule)
     {
-        int access = Bits(rule.Access);
-        var tests = new List<Func<short, ulong>>();
-        var code = new List<ulong>();
+        int access = DefaultDevices.AccessBits(rule.Access);
+        List<ulong> action = access == DefaultDevices.AllAccess ? Verdict(rule.Allow) : rule.Allow
+            ? [Instruction(AndImmediate, Access, immediate: DefaultDevices.AllAccess & ~access), Instruction(JumpNotEqual, Access, offset: 2), .. Verdict(allow: true)]
+            : [Instruction(Move, Scratch, Access), Instruction(AndImmediate, Scratch, immediate: access), Instruction(JumpEqual, Scratch, offset: 2), .. Verdict(allow: false)];
+        var tests = new List<(int Register, int Value)>();
         if (rule.Type is "c" or "b")
-            tests.Add(skip => Instruction(JumpNotEqual, Kind, offset: skip, immediate: rule.Type == "b" ? Block : Character));
+            tests.Add((Kind, rule.Type == "b" ? Block : Character));
         if (rule.Major is { } major and >= 0)
-            tests.Add(skip => Instruction(JumpNotEqual, Major, offset: skip, immediate: (int)major));
+            tests.Add((Major, (int)major));
         if (rule.Minor is { } minor and >= 0)
-            tests.Add(skip => Instruction(JumpNotEqual, Minor, offset: skip, immediate: (int)minor));
-        if (access != (Mknod | Read | Write))
-        {
-            // An allowance has to cover all that is asked; a refusal is met by any part of it.
-            tests.Add(_ => Instruction(Move, Scratch, Access));
-            tests.Add(_ => Instruction(AndImmediate, Scratch, immediate: access));
-            tests.Add(skip => rule.Allow ? Instruction(JumpNotEqualRegister, Scratch, Access, skip) : Instruction(JumpEqual, Scratch, offset: skip));
-        }
-
+            tests.Add((Minor, (int)minor));
+        var code = new List<ulong>(tests.Count + action.Count);
         for (int i = 0; i < tests.Count; i++)
-            code.Add(tests[i]((short)(tests.Count - i - 1 + 2)));
-        code.Add(Instruction(MoveImmediate, Result, immediate: rule.Allow ? 1 : 0));
-        code.Add(Instruction(Exit));
+            code.Add(Instruction(JumpNotEqual, tests[i].Register, offset: (short)(tests.Count - i - 1 + action.Count), immediate: tests[i].Value));
+        code.AddRange(action);
         return code;
     }
 
-    private static bool FitsEverything(DeviceRuleSpec rule) => DefaultDevices.IsEverything(rule) && Bits(rule.Access) == (Mknod | Read | Write);
+    private static List<ulong> Verdict(bool allow) => [Instruction(MoveImmediate, Result, immediate: allow ? 1 : 0), Instruction(Exit)];
 
-    private static int Bits(string? access) => string.IsNullOrEmpty(access)
-        ? Mknod | Read | Write
-        : (access.Contains('m', StringComparison.Ordinal) ? Mknod : 0) | (access.Contains('r', StringComparison.Ordinal) ? Read : 0)
-            | (access.Contains('w', StringComparison.Ordinal) ? Write : 0);
+    private static bool FitsEverything(DeviceRuleSpec rule) =>
+        DefaultDevices.IsEverything(rule) && DefaultDevices.AccessBits(rule.Access) == DefaultDevices.AllAccess;
 
     // struct bpf_insn: u8 code, u4 destination, u4 source, s16 offset, s32 immediate.
     private static ulong Instruction(byte code, int destination = 0, int source = 0, short offset = 0, int immediate = 0) =>
