@@ -5,35 +5,10 @@ cgroup=/sys/fs/cgroup/berth-vm/runtime
 
 # run RESOURCES SCRIPT: runs the script in a container with these resources (JSON); sets output and status.
 run() {
-    config "$1" "$2"
+    bundle_config "$bundle" /berth-vm/runtime "$1" "$2"
     output=$(timeout 60 berth-runtime run --bundle "$bundle" vm 2>&1 </dev/null)
     status=$?
 }
-
-config() {
-    cat >"$bundle/config.json" <<JSON
-{
-  "ociVersion": "1.2.0",
-  "process": { "args": ["/bin/sh", "-c", $(json "$2")], "cwd": "/", "env": ["PATH=/bin"], "user": { "uid": 0, "gid": 0 },
-    "capabilities": { "bounding": ["CAP_MKNOD", "CAP_KILL"], "effective": ["CAP_MKNOD", "CAP_KILL"], "permitted": ["CAP_MKNOD", "CAP_KILL"] } },
-  "root": { "path": "rootfs" },
-  "mounts": [
-    { "destination": "/proc", "type": "proc", "source": "proc" },
-    { "destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"] },
-    { "destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"] },
-    { "destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["nosuid", "noexec", "nodev", "ro"] }
-  ],
-  "linux": {
-    "cgroupsPath": "/berth-vm/runtime",
-    "namespaces": [{ "type": "mount" }, { "type": "pid" }, { "type": "ipc" }, { "type": "uts" }, { "type": "network" }, { "type": "cgroup" }],
-    "resources": $1
-  }
-}
-JSON
-}
-
-# A string of JSON; scripts here have no control characters but newlines.
-json() { local text=${1//\\/\\\\}; text=${text//\"/\\\"}; printf '"%s"' "${text//$'\n'/\\n}"; }
 
 run '{}' 'echo pid $$; exit 7'
 equal "a container runs and its exit status comes back" "pid 1, 7" "$output, $status"
