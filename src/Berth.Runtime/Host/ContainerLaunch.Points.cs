@@ -76,6 +76,8 @@ internal sealed partial class ContainerLaunch
 
     private void SetNamespaces(int pid)
     {
+        if (cgroup is { NeedsAttach: true })
+            cgroup.Attach(pid);
         if (namespaces.MakesUser && spec.Linux is { } linux)
             UserNamespaceMaps.Write(pid, linux, IsPrivileged);
         else if (namespaces.HasUser)

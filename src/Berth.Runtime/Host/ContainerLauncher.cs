@@ -3,6 +3,7 @@ using Berth.Linux.Processes;
 using Berth.Model;
 using Berth.Model.Oci.Runtime;
 using Berth.Runtime.Cgroups;
+using Berth.Runtime.Cgroups.Systemd;
 using Berth.Runtime.Init;
 
 namespace Berth.Runtime.Host;
@@ -46,7 +47,9 @@ public static class ContainerLauncher
             ProcessPlan.Validate(process, stdio);
             cgroup = MakeCgroup(start);
             using var launch = new ContainerLaunch(start, process, stdio, cgroup, create);
-            return result(start, launch.Run(), cgroup, launch.Filter);
+            CreatedContainer started = launch.Run();
+            cgroup?.Joined();
+            return result(start, started, cgroup, launch.Filter);
         }
         catch (Exception e)
         {
@@ -71,7 +74,7 @@ public static class ContainerLauncher
     internal static Exception ToStartException(Exception e, bool isExec) => e switch
     {
         PlanFailedException failed => StartSteps.ToException(failed, isExec),
-        LinuxException or PlanInterruptedException => StartSteps.Create(StartFailure.Host, e.Message, isExec, e),
+        LinuxException or PlanInterruptedException or SystemdException => StartSteps.Create(StartFailure.Host, e.Message, isExec, e),
         ArgumentException or NotSupportedException or InvalidDataException => StartSteps.Create(StartFailure.InvalidConfig, e.Message, isExec, e),
         EngineException => StartSteps.Create(StartFailure.InvalidConfig, e.Message, isExec, e),
         _ => e,
@@ -83,7 +86,7 @@ public static class ContainerLauncher
         {
             cgroup?.Remove();
         }
-        catch (LinuxException e)
+        catch (Exception e) when (e is LinuxException or SystemdException)
         {
             throw StartSteps.Create(StartFailure.Host, $"{cause.Message}; its cgroup could not be removed: {e.Message}", isExec: false, cause);
         }

@@ -49,8 +49,8 @@ public sealed class DBusTests
     {
         string folder = Directory.CreateTempSubdirectory("berth-bus").FullName;
         string socket = folder + "/bus";
-        using var daemon = Process.Start(new ProcessStartInfo(
-            "dbus-daemon", ["--session", "--nofork", "--nopidfile", "--print-address", $"--address=unix:path={socket}"]) { RedirectStandardOutput = true, UseShellExecute = false })!; // started, not shared
+        string[] arguments = ["--session", "--nofork", "--nopidfile", "--print-address", $"--address=unix:path={socket}"];
+        using Process daemon = Process.Start(new ProcessStartInfo("dbus-daemon", arguments) { RedirectStandardOutput = true, UseShellExecute = false })!; // started, not shared
         try
         {
             daemon.StandardOutput.ReadLine();
