@@ -1,9 +1,11 @@
+using Berth.Benchmarks.Runtimes;
 using Berth.Benchmarks.Spawn;
 
 return args switch
 {
     ["spawn", .. var rest] => Run(rest, SpawnSupervisor.Run),
     [SpawnWorker.Verb, var home, .. var rest] => Run(rest, options => SpawnWorker.Run(home, options)),
+    ["runtimes", .. var rest] => RuntimeComparison.Run(rest),
     _ => Usage("which benchmark?"),
 };
 
@@ -15,9 +17,12 @@ static int Usage(string error)
     Console.Error.WriteLine($"""
         berth-bench: {error}
         usage: berth-bench spawn [--count N] [--plain] [--gc-pressure]
-          --count N       how many starts, one after the other; 1000 without it
-          --plain         no container: clone and execve of busybox alone
-          --gc-pressure   a second thread allocates and collects garbage without pause meanwhile
+                 --count N       how many starts, one after the other; 1000 without it
+                 --plain         no container: clone and execve of busybox alone
+                 --gc-pressure   a second thread allocates and collects garbage without pause meanwhile
+               berth-bench runtimes [--count N] NAME=PATH...
+                 --count N       how often each runtime runs and execs 'true'; 100 without it
+                 NAME=PATH       an OCI runtime; ratios are against the first
         """);
     return 2;
 }

@@ -40,6 +40,7 @@ internal sealed class SpawnBundle(string home)
         File.Copy(busybox, Busybox);
         File.SetUnixFileMode(Busybox, Executable);
         File.CreateSymbolicLink(home + "/image/bin/true", "busybox");
+        File.CreateSymbolicLink(home + "/image/bin/sleep", "busybox");
     }
 
     /// <summary>A container that runs <c>true</c>, with an empty writable layer of its own.</summary>
@@ -55,6 +56,9 @@ internal sealed class SpawnBundle(string home)
 
     /// <summary>Deletes the writable layer of a container that has ended.</summary>
     public void RemoveLayer(int number) => Directory.Delete(LayerOf(number), recursive: true);
+
+    /// <summary>The configuration of a container whose cgroup has that name, without a writable layer.</summary>
+    public RuntimeSpec NewSpec(string name) => Spec($"{CgroupsPath}/{name}");
 
     private string LayerOf(int number) => $"{home}/layers/{number.ToString(CultureInfo.InvariantCulture)}";
 
