@@ -50,10 +50,12 @@ internal sealed class BindMounts(SyscallPlan plan, RootResolver resolver, NewFil
                 maps.Apply(tree, mount, options);
         }
 
-        resolver.Ensure(step, mount.Destination, folder);
+        resolver.Ensure(folder ? $"{step}: a folder can only be mounted over a folder" : step, mount.Destination, folder);
         if (!mayCoverProc)
             resolver.RefuseProc(step);
-        resolver.Attach($"{step}: attaching a {(folder ? "folder" : "file")} there", tree is null ? maker.Mount : tree.Number);
+        if (!folder)
+            resolver.RefuseFolder($"{step}: a file cannot be mounted over a folder");
+        resolver.Attach(step, tree is null ? maker.Mount : tree.Number);
         resolver.CloseTarget();
         if (tree is null)
             maker.Close();

@@ -22,14 +22,19 @@ internal sealed class FolderCopy
 
     private static ulong FolderFlags => OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY | OpenFlags.O_NOFOLLOW;
 
-    /// <summary>Copies the content of <paramref name="from"/>, and its own owner and mode, into <paramref name="to"/>.</summary>
+    /// <summary>Copies the content of <paramref name="from"/> into <paramref name="to"/>.</summary>
+    /// <param name="withOwner">Whether the folder itself takes the other's owner.</param>
+    /// <param name="withMode">And its mode.</param>
     /// <exception cref="LinuxException">ENOSPC: the target is too small; others as the kernel gives them.</exception>
-    public static void Copy(FileDescriptor from, FileDescriptor to)
+    public static void Copy(FileDescriptor from, FileDescriptor to, bool withOwner, bool withMode)
     {
-        new FolderCopy(to).CopyContent(from, to, "", 0);
+        using FileDescriptor target = Paths.Open(to, "."u8, FolderFlags);
+        new FolderCopy(target).CopyContent(from, target, "", 0);
         FileStatus status = FileStatusCalls.Stat(from);
-        FileAttributeCalls.SetOwner(to, status.Uid, status.Gid);
-        FileAttributeCalls.SetMode(to, status.Mode);
+        if (withOwner)
+            FileAttributeCalls.SetOwner(target, status.Uid, status.Gid);
+        if (withMode)
+            FileAttributeCalls.SetMode(target, status.Mode);
     }
 
     private void CopyContent(FileDescriptor from, FileDescriptor to, string path, int depth)

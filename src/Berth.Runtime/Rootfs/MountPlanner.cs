@@ -187,6 +187,8 @@ internal sealed class MountPlanner
         IEnumerable<string> data = options.SingleOptions;
         if (type is "tmpfs" or "devpts" or "mqueue" && MountLabel.Option(spec.Linux?.MountLabel) is { } label)
             data = data.Append(label);
+        if (type == "tmpfs" && !Names(data, "mode"))
+            data = data.Concat(ModeOfCovered(destination));
         bool readOnlyLast = type == "tmpfs" && options.Set.HasFlag(MountAttributes.MOUNT_ATTR_RDONLY) && (needsWriting || options.CopiesUp);
         MountAttributes attributes = readOnlyLast ? options.Set & ~MountAttributes.MOUNT_ATTR_RDONLY : options.Set;
         FileDescriptor? made = null;
@@ -252,8 +254,12 @@ internal sealed class MountPlanner
     {
         FileDescriptor made = MountCalls.Create(type, source, data, attributes);
         plan.Own(made);
-        if (options.CopiesUp)
-            CopyUp(destination, made);
+        if (options.CopiesUp && OpenCovered(destination) is { } covered)
+        {
+            using (covered)
+                FolderCopy.Copy(covered, made, withOwner: !Names(data, "uid") && !Names(data, "gid"), withMode: !Names(data, "mode"));
+        }
+
         if (devices is not null)
         {
             devices.Fill(made);
@@ -313,28 +319,33 @@ internal sealed class MountPlanner
         resolver.CloseTarget();
     }
 
-    // From the mount that covers the place, as far as this process has it, or from the root.
-    private void CopyUp(string[] destination, FileDescriptor tmpfs)
+    // The folder that a mount will cover, from the mount that covers the place now, as far as this process has it, or from the root.
+    private FileDescriptor? OpenCovered(string[] destination)
     {
         (string[] above, FileDescriptor? tree) = done.LastOrDefault(d => destination.AsSpan().StartsWith(d.Destination), ([], root));
         if (tree is null)
-            return; // a file system of the new process's own: new, so there is nothing to copy
+            return null; // a file system of the new process's own: new, so there is nothing in it
         string path = above.Length == destination.Length ? "." : string.Join('/', destination[above.Length..]);
-        FileDescriptor from;
         try
         {
-            from = Paths.Open(
+            return Paths.Open(
                 tree, System.Text.Encoding.UTF8.GetBytes(path), OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY,
                 resolve: ResolveFlags.RESOLVE_IN_ROOT | ResolveFlags.RESOLVE_NO_MAGICLINKS);
         }
-        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.EACCES)
         {
-            return;
+            return null;
         }
-
-        using (from)
-            FolderCopy.Copy(from, tmpfs);
     }
+
+    // As runc does: a tmpfs over a folder of the image has that folder's mode, unless it is told another.
+    private IEnumerable<string> ModeOfCovered(string[] destination)
+    {
+        using FileDescriptor? covered = OpenCovered(destination);
+        return covered is null ? [] : ["mode=" + Convert.ToString(FileStatusCalls.Stat(covered).Mode & 0xFFF, 8)];
+    }
+
+    private static bool Names(IEnumerable<string> data, string key) => data.Any(word => word.StartsWith(key + "=", StringComparison.Ordinal));
 
     // A volume over the container's own proc would deceive everything that trusts it, this runtime's next exec included. The host's proc itself is none.
     private bool MayCoverProc(MountSpec mount, string[] destination, MountOptions options)

@@ -74,7 +74,7 @@ internal sealed class RootResolver
     /// <summary>Opens a path into <see cref="Target"/>; a missing one is made: folders (0755), at the end an empty file if <paramref name="folder"/> is false.</summary>
     /// <param name="step">The steps' name.</param>
     /// <param name="path">Inside the container.</param>
-    /// <param name="folder">Whether a missing path becomes a folder. One that exists may be anything.</param>
+    /// <param name="folder">Whether it has to be a folder (else ENOTDIR). Without, one that exists may be anything.</param>
     public void Ensure(string step, string path, bool folder)
     {
         string[] parts = Split(path);
@@ -85,7 +85,7 @@ internal sealed class RootResolver
         }
 
         PlanLabel done = plan.NewLabel();
-        AddOpen(step, string.Join('/', parts), how).SaveTo(Target).Tolerating(Errno.ENOENT).OnSuccess(done);
+        AddOpen(step, string.Join('/', parts), folder ? howFolder : how).SaveTo(Target).Tolerating(Errno.ENOENT).OnSuccess(done);
         for (int i = 0; i < parts.Length; i++)
         {
             PlanArgument above = i == 0 ? root : parent;
@@ -127,6 +127,16 @@ internal sealed class RootResolver
         plan.Load(kind, fileSystem); // f_type comes first
         plan.Test(step, kind, (nint)FileSystemKind.PROC_SUPER_MAGIC, Errno.ENODATA).Tolerating(Errno.ENODATA).OnError(fine);
         plan.Fail(step + ": cannot be mounted because it leads inside /proc", Errno.EPERM);
+        plan.Mark(fine);
+    }
+
+    /// <summary>Ends with EISDIR if <see cref="Target"/> is a folder.</summary>
+    public void RefuseFolder(string step)
+    {
+        PlanLabel fine = plan.NewLabel();
+        plan.Call(step, Calls.Openat, Target, plan.Text("."), (nint)(OpenFlags.O_PATH | OpenFlags.O_DIRECTORY | OpenFlags.O_CLOEXEC))
+            .Tolerating(Errno.ENOTDIR).OnError(fine);
+        plan.Fail(step, Errno.EISDIR);
         plan.Mark(fine);
     }
 
