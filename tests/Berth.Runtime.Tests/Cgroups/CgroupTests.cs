@@ -43,9 +43,8 @@ public sealed class CgroupTests
         string path = "/berth-test/" + Path.GetRandomFileName();
         ContainerCgroup.Create(path, new ResourcesSpec { Pids = new PidsSpec(50) });
         Assert.Equal(Errno.EEXIST, Assert.Throws<LinuxException>(() => ContainerCgroup.Create(path, null)).Errno);
-        using Process shell = Process.Start("sh", ["-c", $"for f in /sys/fs/cgroup/*{path}/cgroup.procs; do echo $$ > $f; done; sleep 1000 & sleep 1000"]);
-        string[] folders = [.. Directory.GetDirectories("/sys/fs/cgroup").Select(h => h + path).Where(Directory.Exists)];
-        Assert.NotEmpty(folders);
+        string[] folders = [.. CgroupLocator.At(CgroupLayout.Current, _ => path).Folders.Values.Distinct(StringComparer.Ordinal)];
+        using Process shell = Process.Start("sh", ["-c", $"for f in {string.Join(' ', folders)}; do echo $$ > $f/cgroup.procs; done; sleep 1000 & sleep 1000"]);
         while (File.ReadAllLines(folders[^1] + "/cgroup.procs").Length < 3)
             Thread.Sleep(5);
 

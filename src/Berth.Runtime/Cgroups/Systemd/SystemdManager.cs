@@ -11,6 +11,7 @@ internal sealed class SystemdManager : IDisposable
 
     private readonly DBusConnection connection;
     private readonly string destination;
+    private bool isSubscribed;
 
     private SystemdManager(DBusConnection connection, bool isBus)
     {
@@ -142,10 +143,11 @@ internal sealed class SystemdManager : IDisposable
 
     private void Subscribe()
     {
-        if (destination.Length == 0)
+        if (isSubscribed || destination.Length == 0)
             return; // without a bus every signal comes
         connection.AddMatch($"type='signal',sender='{Name}',path='{ManagerPath}',interface='{ManagerInterface}',member='JobRemoved'");
         Call("Subscribe", "", static _ => { });
+        isSubscribed = true;
     }
 
     private string Job(string method, string signature, Action<DBusWriter> arguments)
