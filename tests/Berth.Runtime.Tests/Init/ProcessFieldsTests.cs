@@ -227,6 +227,28 @@ public sealed class ProcessFieldsTests : IDisposable
     }
 
     [Fact]
+    public void AllSixteenLimitsAreSet()
+    {
+        string[] names = ["CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME"];
+        RlimitSpec[] limits = [.. names.Select((name, i) =>
+        {
+            // Under the host's own, as these can only be lowered without CAP_SYS_RESOURCE; and enough to run a shell.
+            ulong hard = Math.Min(HostAbilities.HardLimit("RLIMIT_" + name), 1UL << 33);
+            return new RlimitSpec("RLIMIT_" + name, hard - (hard > 64 ? (ulong)i : 0), hard - (hard > 64 ? (ulong)i + 1 : 0));
+        })];
+        (_, string output) = bundle.Run(bundle.Spec(TestBundle.Shell("tail -n +2 /proc/self/limits | cut -c26-67") with { Rlimits = limits }));
+        string[] lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(16, lines.Length);
+        for (int i = 0; i < 16; i++)
+            Assert.Equal($"{limits[i].Soft} {limits[i].Hard}", string.Join(' ', lines[i].Split(' ', StringSplitOptions.RemoveEmptyEntries)));
+        Refused(With(new RlimitSpec("RLIMIT_CORE", 1, 1), new RlimitSpec("RLIMIT_CORE", 0, 0)), "RLIMIT_CORE is given twice");
+        Refused(With(new RlimitSpec("RLIMIT_FUN", 1, 1)), "unknown resource limit 'RLIMIT_FUN'");
+        Refused(With(new RlimitSpec("RLIMIT_CORE", 1, 2)), "soft 2 is above hard 1");
+
+        RuntimeSpec With(params RlimitSpec[] some) => bundle.Spec(TestBundle.Process("true") with { Rlimits = some });
+    }
+
+    [Fact]
     public void SysctlsOfTheHostnameAreRefused() => Refused(
         bundle.Spec(TestBundle.Process("true")) is var spec ? spec with { Linux = spec.Linux! with { Sysctl = new() { ["kernel.hostname"] = "x" } } } : spec,
         "conflicts with the \"hostname\" field");
