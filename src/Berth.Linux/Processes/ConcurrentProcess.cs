@@ -40,12 +40,11 @@ public sealed unsafe partial class ConcurrentProcess : IDisposable
     public FileDescriptor PidFd => pidFd;
 
     /// <summary>Waits for the next point.</summary>
-    /// <returns>Its number, or null: the last point has been passed, and execve(2) was reached or the process has closed its end otherwise.</returns>
+    /// <returns>Its number, or null: there is none any more, as execve(2) was reached or the process was killed (<see cref="ExpectReached"/>).</returns>
     /// <exception cref="PlanFailedException">A step failed; the process has ended and is reaped.</exception>
-    /// <exception cref="PlanInterruptedException">It was killed, and is reaped.</exception>
     public byte? WaitForPoint()
     {
-        (bool hasPoint, bool hasEnded) = DescriptorPoll.WaitReadable(handshake.ParentEnd.Number, pidFd.Number, -1);
+        (bool hasPoint, _) = DescriptorPoll.WaitReadable(handshake.ParentEnd.Number, pidFd.Number, -1);
         Span<byte> point = stackalloc byte[1];
         int count = 0;
         if (hasPoint)
@@ -58,7 +57,7 @@ public sealed unsafe partial class ConcurrentProcess : IDisposable
         if (count == 1)
             return point[0];
         ThrowIfFailed();
-        return hasEnded ? throw Interrupted() : null;
+        return null;
     }
 
     /// <summary>After <see cref="WaitForPoint"/> told of no further point: makes sure that the walk came to the step that set the register to 1.</summary>
@@ -71,7 +70,7 @@ public sealed unsafe partial class ConcurrentProcess : IDisposable
 
     /// <summary>Lets the process go on from its point.</summary>
     /// <exception cref="PlanFailedException">As <see cref="WaitForPoint"/>.</exception>
-    /// <exception cref="PlanInterruptedException">As <see cref="WaitForPoint"/>.</exception>
+    /// <exception cref="PlanInterruptedException">It was killed, and is reaped.</exception>
     public void Resume()
     {
         Errno errno = DescriptorIo.TryWrite(handshake.ParentEnd.Number, [1], out _);

@@ -202,7 +202,8 @@ internal sealed partial class ContainerLaunch(
 
     private CreatedContainer Describe(int pid, FileDescriptor pidFd, FileDescriptor? master, ulong startTime) => new()
     {
-        Pid = pid, PidFd = pidFd, StartTime = startTime, TerminalMaster = master, MissingCapabilities = Credentials.Missing(process.Capabilities),
+        Pid = pid, PidFd = pidFd, StartTime = startTime, TerminalMaster = master,
+        MissingCapabilities = namespaces.HasUser ? [] : Credentials.Missing(process.Capabilities),
     };
 
     private void ApplySize(FileDescriptor master)

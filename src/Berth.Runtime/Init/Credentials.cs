@@ -26,7 +26,9 @@ internal static class Credentials
     {
         SyscallNumbers calls = SyscallNumbers.Current;
         (CapabilitiesSpec? spec, Identity identity) = (end.Process.Capabilities, end.Identity);
-        CapabilitySet have = HostAbilities.BoundingSet;
+
+        // In a user namespace of its own a process begins with all there are, whatever the host lets the engine have.
+        CapabilitySet have = end.HasUserNamespace ? new CapabilitySet(ulong.MaxValue) : HostAbilities.BoundingSet;
         CapabilitySet bounding = Parse(spec?.Bounding) & have;
         CapabilitySet ambient = Parse(spec?.Ambient) & have;
         CapabilitySet inheritable = Parse(spec?.Inheritable) & have | ambient;
@@ -36,8 +38,8 @@ internal static class Credentials
         Check("effective", effective, permitted);
         Check("ambient", ambient, permitted);
 
-        foreach (int capability in Enumerable.Range(0, CapabilitySet.Count).Where(c => have.Contains(c) && !bounding.Contains(c)))
-            plan.Call("dropping bounding capabilities", calls.Prctl, ProcessControl.PR_CAPBSET_DROP, capability);
+        foreach (int capability in Enumerable.Range(0, 64).Where(c => have.Contains(c) && !bounding.Contains(c)))
+            plan.Call("dropping bounding capabilities", calls.Prctl, ProcessControl.PR_CAPBSET_DROP, capability).Tolerating(Errno.EINVAL); // not in this kernel
         plan.Call("keeping capabilities", calls.Prctl, ProcessControl.PR_SET_KEEPCAPS, 1);
         if (end.CanSetGroups)
         {
