@@ -1,0 +1,206 @@
+using System.Text;
+using System.Text.Json;
+using Berth.Linux;
+using Berth.Linux.Files;
+using Berth.Linux.Pipes;
+using Berth.Linux.Processes;
+using Berth.Linux.Signals;
+using Berth.Model.Oci.Runtime;
+
+namespace Berth.Runtime.State;
+
+/// <summary>One container's folder. Disposing gives the lock up, where it is held. Not safe for concurrent use.</summary>
+public sealed class StoredContainer : IDisposable
+{
+    internal const string LockFile = "lock";
+    private const string StateFile = "state.json", SpecFile = "config.json", FifoFile = "start.fifo", NewSuffix = ".new";
+    private const int MaxStateBytes = 16 << 20;
+
+    private readonly FileDescriptor? held;
+
+    internal StoredContainer(string id, string folder, FileDescriptor? held, StoredState? state)
+    {
+        Id = id;
+        Folder = folder;
+        this.held = held;
+        State = state;
+    }
+
+    /// <summary>The container's id.</summary>
+    public string Id { get; }
+
+    /// <summary>Absolute path of the folder.</summary>
+    public string Folder { get; }
+
+    /// <summary>Whose folder it is.</summary>
+    /// <exception cref="LinuxException">It is gone.</exception>
+    public uint OwnerUid => FileStatusCalls.Stat(Paths.WorkingFolder, Encoding.UTF8.GetBytes(Folder)).Uid;
+
+    /// <summary>What was last stored; null: nothing yet, or not any more.</summary>
+    public StoredState? State { get; private set; }
+
+    /// <summary>Replaces the state; durable when this returns.</summary>
+    /// <exception cref="LinuxException">The file system refuses; the state is as it was.</exception>
+    public void Save(StoredState state)
+    {
+        Replace(StateFile, JsonSerializer.SerializeToUtf8Bytes(state, StateJsonContext.Default.StoredState));
+        State = state;
+    }
+
+    /// <summary>Keeps the configuration that the container is made from: the bundle may change or go.</summary>
+    /// <exception cref="LinuxException">The file system refuses.</exception>
+    public void SaveSpec(ReadOnlySpan<byte> json) => Replace(SpecFile, json);
+
+    /// <summary>The configuration that the container was made from.</summary>
+    /// <exception cref="InvalidDataException">It cannot be read.</exception>
+    public RuntimeSpec LoadSpec()
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(PlainFile.ReadAll(Path.Combine(Folder, SpecFile), MaxStateBytes), RuntimeSpecJsonContext.Default.RuntimeSpec)
+                ?? throw new JsonException("it is null");
+        }
+        catch (Exception e) when (e is JsonException or LinuxException)
+        {
+            throw new InvalidDataException($"the stored configuration of container {Id} cannot be read: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Makes the FIFO that the created container waits at, opened for both directions.</summary>
+    /// <exception cref="LinuxException">The file system refuses.</exception>
+    public FileDescriptor MakeFifo()
+    {
+        string path = Path.Combine(Folder, FifoFile);
+        _ = PlainFile.Unlink(path);
+        Paths.MakeNode(Paths.WorkingFolder, Encoding.UTF8.GetBytes(path), FileTypes.S_IFIFO | 0x180, 0, 0);
+        return Paths.Open(path, OpenFlags.O_RDWR | OpenFlags.O_NOFOLLOW);
+    }
+
+    /// <summary>Lets a created container go on to its program. The FIFO goes after the byte, so that a killed start can be repeated.</summary>
+    /// <returns>False when nobody waits any more: it runs already, or has ended.</returns>
+    /// <exception cref="LinuxException">The FIFO cannot be written to.</exception>
+    public bool Release()
+    {
+        string path = Path.Combine(Folder, FifoFile);
+        bool released = false;
+        using (FileDescriptor? fifo = OpenFifo())
+        {
+            if (fifo is not null)
+            {
+                FileData.Write(fifo, "0"u8);
+                released = true;
+            }
+        }
+
+        _ = PlainFile.Unlink(path);
+        return released;
+    }
+
+    /// <summary>Where the container is in its life now.</summary>
+    /// <param name="isFrozen">Asked only when its process lives.</param>
+    public ContainerStatus GetStatus(Func<StoredState, bool> isFrozen)
+    {
+        if (State is not { Pid: > 0 } state)
+            return ContainerStatus.Creating;
+        if (ProcessStat.TryRead(state.Pid) is not { IsAlive: true } process || process.StartTime != state.StartTime)
+            return ContainerStatus.Stopped;
+        if (isFrozen(state))
+            return ContainerStatus.Paused;
+        return IsWaiting() ? ContainerStatus.Created : ContainerStatus.Running;
+    }
+
+    /// <summary>Whether the container's process waits for start; also while it is frozen.</summary>
+    public bool IsWaiting()
+    {
+        using FileDescriptor? fifo = OpenFifo();
+        return fifo is not null;
+    }
+
+    /// <summary>Pins the first process; null when it has ended (and perhaps not been reaped yet).</summary>
+    /// <exception cref="LinuxException">pidfd_open failed.</exception>
+    public FileDescriptor? OpenProcess()
+    {
+        if (State is not { Pid: > 0 } state || ProcessControl.OpenProcess(state.Pid) is not { } process)
+            return null;
+
+        // Pinned first, identified then: the number cannot change hands in between.
+        if (ProcessStat.TryRead(state.Pid) is { IsAlive: true } stat && stat.StartTime == state.StartTime && ChildProcess.Signal(process, 0))
+            return process;
+        process.Dispose();
+        return null;
+    }
+
+    /// <summary>Removes the folder; the container exists no more once its state is gone, which is first. Needs the lock.</summary>
+    /// <exception cref="LinuxException">The file system refuses.</exception>
+    public void Remove()
+    {
+        State = null;
+        foreach (string name in (ReadOnlySpan<string>)[StateFile, StateFile + NewSuffix, SpecFile, SpecFile + NewSuffix, FifoFile, LockFile])
+            _ = PlainFile.Unlink(Path.Combine(Folder, name));
+        try
+        {
+            Paths.RemoveFolder(Paths.WorkingFolder, Encoding.UTF8.GetBytes(Folder));
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        {
+            // Somebody else finished it.
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENOTEMPTY && File.Exists(Path.Combine(Folder, LockFile)))
+        {
+            // A create has taken the name over already: its lock file is new.
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (held is null || held.IsClosed)
+            return;
+        FileLock.Release(held); // explicitly: a process that was just forked may still have a copy of the descriptor
+        held.Dispose();
+    }
+
+    /// <summary>The state in a folder; null when there is none.</summary>
+    /// <exception cref="InvalidDataException">It cannot be read.</exception>
+    internal static StoredState? TryLoad(string folder)
+    {
+        string path = Path.Combine(folder, StateFile);
+        try
+        {
+            return JsonSerializer.Deserialize(PlainFile.ReadAll(path, MaxStateBytes), StateJsonContext.Default.StoredState);
+        }
+        catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR)
+        {
+            return null;
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{path} is damaged: {e.Message}", e);
+        }
+    }
+
+    // Writing alone, without waiting: ENXIO when no process has it open for reading, that is when nobody waits for the byte.
+    private FileDescriptor? OpenFifo()
+    {
+        try
+        {
+            return Paths.Open(Path.Combine(Folder, FifoFile), OpenFlags.O_WRONLY | OpenFlags.O_NONBLOCK | OpenFlags.O_NOFOLLOW);
+        }
+        catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENXIO)
+        {
+            return null;
+        }
+    }
+
+    private void Replace(string name, ReadOnlySpan<byte> content)
+    {
+        string path = Path.Combine(Folder, name);
+        using (FileDescriptor file = Paths.Open(path + NewSuffix, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_TRUNC | OpenFlags.O_NOFOLLOW, 0x180))
+        {
+            FileData.Write(file, content);
+            FileData.SyncData(file);
+        }
+
+        Paths.Rename(Paths.WorkingFolder, Encoding.UTF8.GetBytes(path + NewSuffix), Paths.WorkingFolder, Encoding.UTF8.GetBytes(path));
+    }
+}

@@ -1,0 +1,164 @@
+using System.Runtime.InteropServices;
+using Berth.Linux;
+using Berth.Linux.Events;
+using Berth.Linux.Pipes;
+using Berth.Linux.Signals;
+using Berth.Linux.Terminal;
+
+namespace Berth.RuntimeHost.Terminals;
+
+/// <summary>
+/// Stands before a process as if it were the process: signals that come here go on to it, its terminal is shown on ours, and its exit status becomes ours.
+/// </summary>
+internal sealed class Foreground : IDisposable
+{
+    // SIGKILL and SIGSTOP cannot be had, SIGCHLD and SIGWINCH mean something to us, SIGURG is noise, the rest is about faults of our own.
+    private static readonly int[] Forwarded = [1, 2, 3, 10, 12, 14, 15, 16, 18, 20, 21, 22, 24, 25, 26, 27, 29, 30];
+
+    private const ulong ProcessToken = 1, MasterToken = 2;
+
+    private readonly int pid;
+    private readonly FileDescriptor process;
+    private readonly FileDescriptor? master;
+    private readonly List<PosixSignalRegistration> registrations = [];
+    private LocalTerminal? terminal;
+
+    /// <param name="pid">A child of ours.</param>
+    /// <param name="process">Pins it; the caller keeps it.</param>
+    /// <param name="master">Of its terminal, where it has one; the caller keeps it.</param>
+    /// <param name="reapOthers">Whether orphans that become our children are reaped.</param>
+    public Foreground(int pid, FileDescriptor process, FileDescriptor? master, bool reapOthers)
+    {
+        this.pid = pid;
+        this.process = process;
+        this.master = master;
+        foreach (int signal in Forwarded)
+            On((PosixSignal)signal, () => ChildProcess.Signal(process, signal));
+        if (reapOthers)
+            On(PosixSignal.SIGCHLD, ReapOthers);
+        if (master is not null)
+            AdoptTerminal();
+    }
+
+    /// <summary>Waits for the process's end; its status as shells have it.</summary>
+    /// <exception cref="LinuxException">Waiting failed.</exception>
+    public int Wait()
+    {
+        using var poll = new EventPoll(4);
+        poll.Add(process.Number, PollEvents.In, ProcessToken);
+        if (master is not null)
+        {
+            DescriptorIo.SetNonBlocking(master.Number);
+            poll.Add(master.Number, PollEvents.In, MasterToken);
+            new Thread(CopyInput) { IsBackground = true }.Start();
+        }
+
+        bool open = master is not null;
+        while (true)
+        {
+            int count = poll.Wait(-1);
+            bool ended = false;
+            for (int i = 0; i < count; i++)
+            {
+                ended |= poll[i].Token == ProcessToken;
+                if (poll[i].Token == MasterToken && open && !CopyOutput())
+                {
+                    open = false;
+                    poll.Remove(master!.Number); // there is one, or it would have no token
+                }
+            }
+
+            if (ended && ChildProcess.TryReap(process) is { } end)
+            {
+                if (open)
+                    _ = CopyOutput();
+                return end.ShellCode;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        terminal?.Restore();
+        foreach (PosixSignalRegistration registration in registrations)
+            registration.Dispose();
+    }
+
+    private void On(PosixSignal signal, Action action) => registrations.Add(PosixSignalRegistration.Create(signal, context =>
+    {
+        context.Cancel = true;
+        action();
+    }));
+
+    private void AdoptTerminal()
+    {
+        if (LocalTerminal.IsTerminal(0))
+            terminal = LocalTerminal.EnterRaw(0);
+        Resize();
+        On(PosixSignal.SIGWINCH, Resize);
+    }
+
+    private void Resize()
+    {
+        foreach (int fd in (ReadOnlySpan<int>)[0, 1, 2])
+        {
+            if (!LocalTerminal.IsTerminal(fd))
+                continue;
+            try
+            {
+                WindowSize.Of(fd).ApplyTo(master!.Number); // called only where there is one
+            }
+            catch (Exception e) when (e is LinuxException or ObjectDisposedException)
+            {
+                // Ours hung up, or the process has just ended: no size to pass on.
+            }
+
+            return;
+        }
+    }
+
+    private void ReapOthers()
+    {
+        for (int ended = ChildProcess.PeekEnded(); ended != 0 && ended != pid; ended = ChildProcess.PeekEnded())
+            _ = ChildProcess.TryReap(ended);
+    }
+
+    // Until there is nothing more for now; false at the end (EIO: the last process has closed the other side).
+    private bool CopyOutput()
+    {
+        Span<byte> buffer = stackalloc byte[8192];
+        var output = new StandardStream(1);
+        while (true)
+        {
+            Errno errno = DescriptorIo.TryRead(master!.Number, buffer, out int count); // called only where there is one
+            if (errno == Errno.EAGAIN)
+                return true;
+            if (errno != Errno.None || count == 0)
+                return false;
+            try
+            {
+                output.Write(buffer[..count]);
+            }
+            catch (LinuxException)
+            {
+                // Nobody reads us any more; the process must not wait for that.
+            }
+        }
+    }
+
+    private void CopyInput()
+    {
+        byte[] buffer = new byte[4096];
+        var output = new StandardStream(master!.Number); // started only where there is one
+        try
+        {
+            while (DescriptorIo.TryRead(0, buffer, out int count) == Errno.None && count > 0)
+                output.Write(buffer.AsSpan(0, count));
+        }
+        catch (Exception e) when (e is LinuxException or ObjectDisposedException)
+        {
+            // The process has ended.
+        }
+    }
+}

@@ -1,0 +1,80 @@
+using Berth.Linux.Processes;
+using Berth.Runtime.State;
+using Berth.RuntimeHost.CommandLine;
+using Berth.RuntimeHost.Containers;
+using Berth.RuntimeHost.Terminals;
+
+namespace Berth.RuntimeHost.Verbs;
+
+/// <summary><c>run</c>: create, start, and (in the foreground) wait and delete.</summary>
+internal static class RunVerb
+{
+    public static Verb Verb() => new(
+        "run", "make a container and run its program", "<container-id>",
+        "In the foreground, signals go to the program, and its exit status becomes this one's; the container is deleted then.",
+        [
+            .. LaunchOptions.Flags,
+            new Flag("detach", "d", FlagKind.Switch, "return when the program runs"),
+            new Flag("keep", null, FlagKind.Switch, "do not delete the container after its end"),
+            new Flag("no-subreaper", null, FlagKind.Switch, "do not become the parent of orphans"),
+        ],
+        Run)
+    {
+        StartsProcess = true,
+        FailurePrefix = $"{Program.Name} run failed: ",
+    };
+
+    private static int Run(VerbCall call)
+    {
+        call.Arguments.Expect("run", 1, 1);
+        ContainerName name = ContainerName.Parse(call.Arguments.Rest[0]);
+        bool detach = call.Arguments.IsOn("detach");
+        bool reap = !detach && !call.Arguments.IsOn("no-subreaper");
+        if (reap)
+            ProcessControl.BecomeSubreaper();
+        ContainerCreation.Made made = ContainerCreation.Create(call.Options, name, LaunchOptions.From(call.Arguments), detach);
+        using (made.Process)
+        {
+            if (detach)
+            {
+                StartOrDelete(made.Stored);
+                return 0;
+            }
+
+            using var session = new Foreground(made.Process.Pid, made.Process.PidFd, made.Process.TerminalMaster, reap);
+            StartOrDelete(made.Stored);
+            int code = session.Wait();
+            if (!call.Arguments.IsOn("keep"))
+                Delete(call.Options.Store, name);
+            return code;
+        }
+    }
+
+    // Gives up the lock afterwards: other verbs work on the container while it runs.
+    private static void StartOrDelete(StoredContainer stored)
+    {
+        using var container = new Container(stored);
+        try
+        {
+            container.Start();
+        }
+        catch
+        {
+            container.Delete(force: true);
+            throw;
+        }
+    }
+
+    private static void Delete(StateStore store, ContainerName name)
+    {
+        try
+        {
+            using var container = new Container(store.OpenLocked(name));
+            container.Delete(force: true);
+        }
+        catch (StateException e) when (e.IsMissing)
+        {
+            RuntimeLog.Debug($"{name} was deleted by somebody else");
+        }
+    }
+}
