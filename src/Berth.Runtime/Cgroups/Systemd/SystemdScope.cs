@@ -21,28 +21,24 @@ internal static class SystemdScope
     {
         using SystemdManager manager = SystemdManager.Connect(unit.IsUser);
         ConcurrentProcess holder = StartHolder();
+        bool isStarted = false;
         try
         {
             manager.StartTransientUnit(unit.Name, [
                 .. ScopeProperties.Fixed(unit, containerId, (uint)holder.Pid, isV2),
                 .. resources is null ? [] : Limits(manager, resources, isV2, folder: null),
                 .. unit.IsUser ? [] : ScopeProperties.Devices(resources?.Devices, CgroupFile.Read("/proc/devices"))]);
-            try
-            {
-                create();
-            }
-            catch
-            {
-                manager.Stop(unit.Name);
-                throw;
-            }
-
+            isStarted = true;
+            create();
             return holder;
         }
         catch
         {
+            // First its process, which is deaf to the SIGTERM by which systemd stops scopes.
             holder.Kill();
             holder.Dispose();
+            if (isStarted)
+                manager.Stop(unit.Name);
             throw;
         }
     }

@@ -64,10 +64,11 @@ public sealed class ScopeTests
         string id = Path.GetRandomFileName().Replace(".", "", StringComparison.Ordinal);
         var request = new CgroupRequest { ContainerId = id, Systemd = true };
         CgroupLocation location = ContainerCgroup.Locate(request);
-        Assert.ThrowsAny<Exception>(() => ContainerCgroup.Create(request, location, new ResourcesSpec
+        Exception failure = Assert.ThrowsAny<Exception>(() => ContainerCgroup.Create(request, location, new ResourcesSpec
         {
             HugepageLimits = [new HugepageLimitSpec("3MB", 0)],
         }));
+        Assert.Contains("hugetlb.3MB", failure.Message);
         Assert.False(location.Exists());
         Assert.Equal("not-found", Ask($"berth-{id}.scope", "LoadState"));
     }
