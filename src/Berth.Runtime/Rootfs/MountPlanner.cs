@@ -82,6 +82,7 @@ internal sealed class MountPlanner
             MountOptions options = MountOptions.Parse(mount.Type, mount.Options ?? []);
             bool mayCoverProc = MayCoverProc(mount, destinations[i], options);
             string step = $"error mounting \"{mount.Source ?? mount.Type}\" to rootfs at \"{mount.Destination}\"";
+            mount = mount with { Destination = Follow(destinations[i]) };
             FileDescriptor? tree = null;
             if (options.IsRemount)
                 AddRemount(step, mount, options);
@@ -344,6 +345,10 @@ internal sealed class MountPlanner
         using FileDescriptor? covered = OpenCovered(destination);
         return covered is null ? [] : ["mode=" + Convert.ToString(FileStatusCalls.Stat(covered).Mode & 0xFFF, 8)];
     }
+
+    // What is on earlier mounts is no image's: no link leads away from there.
+    private string Follow(string[] destination) =>
+        root is null || done.Any(d => destination.AsSpan().StartsWith(d.Destination)) ? string.Join('/', destination) : ImageLinks.Follow(root, destination);
 
     private static bool Names(IEnumerable<string> data, string key) => data.Any(word => word.StartsWith(key + "=", StringComparison.Ordinal));
 
