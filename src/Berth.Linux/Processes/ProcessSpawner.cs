@@ -29,6 +29,7 @@ public sealed class PlanFailedException : IOException
 public static unsafe partial class ProcessSpawner
 {
     private const ulong CLONE_VM = 0x100, CLONE_PIDFD = 0x1000, CLONE_VFORK = 0x4000;
+    private const int LongestStart = 10_000; // milliseconds
     private const int SIGCHLD = 17, SIGKILL = 9, SIG_BLOCK = 0, SIG_SETMASK = 2;
 
     private static readonly delegate* unmanaged<void*, int> Child = WarmUp();
@@ -66,12 +67,12 @@ public static unsafe partial class ProcessSpawner
         if (!plan.IsShared)
             throw new ArgumentException("this plan is for a process that shares memory", nameof(plan));
         Prepare(plan);
-        const int Attempts = 20;
-        for (int attempt = 1; ; attempt++)
+        long start = Environment.TickCount64;
+        while (true)
         {
             Volatile.Write(ref plan.Header->Entered, 0);
             (int pid, FileDescriptor pidFd) = Clone(plan, 0, namespaces);
-            if (HasEntered(plan.Header, pidFd))
+            if (HasEntered(plan.Header, pid, pidFd))
             {
                 handshake.CloseChildEnd();
                 return new ConcurrentProcess(plan, handshake, pid, pidFd);
@@ -81,7 +82,7 @@ public static unsafe partial class ProcessSpawner
             Signals.ChildProcess.Signal(pidFd, SIGKILL);
             Reap(pid);
             pidFd.Dispose();
-            if (attempt == Attempts)
+            if (Environment.TickCount64 - start > LongestStart)
                 throw new LinuxException(Errno.EAGAIN, "clone", "the new process never ran, as memory is collected without pause");
         }
     }
@@ -116,20 +117,20 @@ public static unsafe partial class ProcessSpawner
         return pid < 0 ? throw new LinuxException((Errno)error, "clone", namespaces.ToString()) : (pid, new FileDescriptor(pidFd));
     }
 
-    // True as well when it has ended already. A second is long for a process that has nothing to wait for, and short for one that waits forever.
-    private static bool HasEntered(PlanHeader* header, FileDescriptor pidFd)
+    // True as well when it has ended already. A process that has not begun its walk has nothing to sleep for but a collection.
+    private static bool HasEntered(PlanHeader* header, int pid, FileDescriptor pidFd)
     {
-        const int SpinMilliseconds = 1, Limit = 1000;
+        const int SpinMilliseconds = 1, Sightings = 3;
         long start = Environment.TickCount64;
+        int asleep = 0;
         while (Volatile.Read(ref header->Entered) == 0)
         {
-            long waited = Environment.TickCount64 - start;
-            if (waited > Limit)
-                return false;
-            if (waited < SpinMilliseconds)
+            if (Environment.TickCount64 - start < SpinMilliseconds)
                 Thread.SpinWait(20);
-            else if (DescriptorPoll.WaitReadable(pidFd.Number, pidFd.Number, 1) is not (false, false))
+            else if (DescriptorPoll.WaitReadable(-1, pidFd.Number, 1).Second)
                 return true;
+            else if (ProcessStat.TryRead(pid) is { State: 'S' } && ++asleep == Sightings)
+                return Volatile.Read(ref header->Entered) != 0;
         }
 
         return true;
