@@ -88,15 +88,6 @@ public sealed class MountAttackTests : IDisposable
     }
 
     [Fact]
-    public void Attack05_SysctlsAndMasksHoldWhateverCoversProc()
-    {
-        // The tmpfs stands for what a neighbour that shares a volume swaps in: settings go to a proc that nobody else can reach.
-        RuntimeSpec spec = bundle.Spec(TestBundle.Process("cat", "/proc/sys/net/ipv4/ip_default_ttl"));
-        (_, string output) = bundle.Run(spec with { Linux = spec.Linux! with { Sysctl = new() { ["net.ipv4.ip_default_ttl"] = "78" } } });
-        Assert.Equal("78\n", output);
-    }
-
-    [Fact]
     public void Attack06_ADestinationThatIsSwappedForALinkWhileMounting()
     {
         string volume = Directory.CreateDirectory(bundle.Folder + "/volume").FullName;
