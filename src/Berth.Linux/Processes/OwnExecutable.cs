@@ -7,13 +7,13 @@ namespace Berth.Linux.Processes;
 /// <summary>
 /// Separates this process from the file that it was executed from, so that no process that comes to see its /proc/PID/exe (or runs <c>#!/proc/self/exe</c> in
 /// its place) reaches that file: the defence against overwriting a container runtime from inside (CVE-2019-5736). The link leads to an empty sealed file
-/// then. The kernel allows that once nothing of the old file is mapped: code is mapped anew by way of a mount of its own, the rest becomes anonymous.
+/// then. The kernel allows that once nothing of the old file is mapped, and tells files apart by their mounts: so all is mapped anew by way of a mount of its own.
 /// Needs no second start.
 /// </summary>
 public static unsafe partial class OwnExecutable
 {
     private const int PR_SET_MM = 35, PR_SET_MM_MAP = 14, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4;
-    private const int MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_POPULATE = 0x8000, MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2;
+    private const int MAP_PRIVATE = 2, MAP_FIXED = 0x10, MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2;
 
     /// <summary>
     /// Does it. Call it first thing in the program: what another thread writes to its static data meanwhile would be lost.
@@ -30,10 +30,10 @@ public static unsafe partial class OwnExecutable
             using FileDescriptor other = OpenByOtherMount();
             if (ReadMap() is not { Count: > 0 } mappings)
                 return false;
+            using FileDescriptor pages = Pipes.PlainFile.OpenRead("/proc/self/pagemap");
             foreach (Mapping mapping in mappings)
             {
-                bool isCode = (mapping.Protection & (PROT_WRITE | PROT_EXEC)) == PROT_EXEC;
-                if (isCode ? !MapAgain(mapping, other) : !Copy(mapping))
+                if (!MapAgain(mapping, other, pages))
                     return false;
             }
 
@@ -79,24 +79,39 @@ public static unsafe partial class OwnExecutable
         return Pipes.PlainFile.OpenRead($"/proc/self/fd/{mount.Number}");
     }
 
-    // Other threads may run this very code: the kernel exchanges a mapping as one step.
-    private static bool MapAgain(Mapping mapping, FileDescriptor file) =>
-        (nint)mmap((void*)mapping.Start, mapping.Length, mapping.Protection, MAP_PRIVATE | MAP_FIXED, file.Number, mapping.Offset) == (nint)mapping.Start;
-
-    // For data, which may have changed since it was loaded. Between the copy and its move nothing is written here but the stack.
-    private static bool Copy(Mapping mapping)
+    // Other threads may run this very code: the kernel exchanges a mapping as one step. Pages that were written to since the start are carried over; between
+    // their copy and the exchange nothing is written here but the stack.
+    private static bool MapAgain(Mapping mapping, FileDescriptor file, FileDescriptor pages)
     {
-        if ((mapping.Protection & PROT_READ) == 0)
+        int pageSize = Environment.SystemPageSize;
+        var entries = new ulong[(int)mapping.Length / pageSize];
+        Span<byte> bytes = MemoryMarshal.AsBytes(entries.AsSpan());
+        if (Pipes.PlainFile.ReadAt(pages, bytes, (long)mapping.Start / pageSize * sizeof(ulong)) != bytes.Length)
             return false;
-        void* copy = mmap(null, mapping.Length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+        if (Array.FindIndex(entries, IsOwn) < 0)
+            return (nint)mmap((void*)mapping.Start, mapping.Length, mapping.Protection, MAP_PRIVATE | MAP_FIXED, file.Number, mapping.Offset) == (nint)mapping.Start;
+
+        byte* copy = (byte*)mmap(null, mapping.Length, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.Number, mapping.Offset);
         if ((nint)copy == -1)
             return false;
-        Buffer.MemoryCopy((void*)mapping.Start, copy, mapping.Length, mapping.Length);
+        for (int i = 0; i < entries.Length; i++)
+        {
+            if (IsOwn(entries[i]))
+                Buffer.MemoryCopy((byte*)mapping.Start + (i * pageSize), copy + (i * pageSize), pageSize, pageSize);
+        }
+
         if (mprotect(copy, mapping.Length, mapping.Protection) == 0
             && (nint)mremap(copy, mapping.Length, mapping.Length, MREMAP_MAYMOVE | MREMAP_FIXED, (void*)mapping.Start) != -1)
             return true;
         _ = munmap(copy, mapping.Length);
         return false;
+    }
+
+    // /proc/PID/pagemap (proc_pid_pagemap(5)): present or swapped out, and not a page of the file.
+    private static bool IsOwn(ulong entry)
+    {
+        const ulong Present = 1UL << 63, Swapped = 1UL << 62, OfFile = 1UL << 61;
+        return (entry & (Present | Swapped)) != 0 && (entry & OfFile) == 0;
     }
 
     // PR_SET_MM_EXE_FILE alone would need CAP_SYS_RESOURCE; with the whole table of addresses, which stay as they are, it does not (prctl(2)).

@@ -26,6 +26,11 @@ public static unsafe partial class ChildProcess
     /// <exception cref="LinuxException">ECHILD: no child of ours, or reaped before.</exception>
     public static ProcessEnd? TryReap(int pid) => TryReap(P_PID, pid);
 
+    /// <summary>Waits for the end of the child behind a pidfd and reaps it.</summary>
+    /// <exception cref="LinuxException">ECHILD: no child of ours, or reaped before.</exception>
+    public static ProcessEnd Reap(FileDescriptor pidFd) =>
+        Reap(P_PIDFD, pidFd.Number, 0) ?? throw new InvalidOperationException("waitid(2) returned without a child, though it was to wait for one");
+
     /// <summary>The id of some child that has ended and was not reaped yet; 0 when there is none. It is left for the reaping.</summary>
     public static int PeekEnded()
     {
@@ -50,12 +55,14 @@ public static unsafe partial class ChildProcess
         return Marshal.GetLastPInvokeError() == (int)Errno.ESRCH ? false : throw LinuxException.Last("pidfd_send_signal", $"signal {signal}");
     }
 
-    private static ProcessEnd? TryReap(int kind, int id)
+    private static ProcessEnd? TryReap(int kind, int id) => Reap(kind, id, WNOHANG);
+
+    private static ProcessEnd? Reap(int kind, int id, int options)
     {
         // siginfo_t is 128 bytes; for SIGCHLD on 64-bit Linux: si_code at 8, si_pid at 16, si_status at 24.
         int* info = stackalloc int[32];
         new Span<int>(info, 32).Clear();
-        while (waitid(kind, id, info, WEXITED | WNOHANG) < 0)
+        while (waitid(kind, id, info, WEXITED | options) < 0)
         {
             if (Marshal.GetLastPInvokeError() != (int)Errno.EINTR)
                 throw LinuxException.Last("waitid", $"{id}");

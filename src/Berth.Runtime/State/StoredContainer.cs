@@ -43,13 +43,13 @@ public sealed class StoredContainer : IDisposable
     /// <exception cref="LinuxException">The file system refuses; the state is as it was.</exception>
     public void Save(StoredState state)
     {
-        Replace(StateFile, JsonSerializer.SerializeToUtf8Bytes(state, StateJsonContext.Default.StoredState));
+        Replace(StateFile, JsonSerializer.SerializeToUtf8Bytes(state, StateJsonContext.Default.StoredState), durable: true);
         State = state;
     }
 
     /// <summary>Keeps the configuration that the container is made from: the bundle may change or go.</summary>
     /// <exception cref="LinuxException">The file system refuses.</exception>
-    public void SaveSpec(ReadOnlySpan<byte> json) => Replace(SpecFile, json);
+    public void SaveSpec(ReadOnlySpan<byte> json) => Replace(SpecFile, json, durable: false); // a power cut ends the container with it
 
     /// <summary>The configuration that the container was made from.</summary>
     /// <exception cref="InvalidDataException">It cannot be read.</exception>
@@ -192,13 +192,14 @@ public sealed class StoredContainer : IDisposable
         }
     }
 
-    private void Replace(string name, ReadOnlySpan<byte> content)
+    private void Replace(string name, ReadOnlySpan<byte> content, bool durable)
     {
         string path = Path.Combine(Folder, name);
         using (FileDescriptor file = Paths.Open(path + NewSuffix, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_TRUNC | OpenFlags.O_NOFOLLOW, 0x180))
         {
             FileData.Write(file, content);
-            FileData.SyncData(file);
+            if (durable)
+                FileData.SyncData(file);
         }
 
         Paths.Rename(Paths.WorkingFolder, Encoding.UTF8.GetBytes(path + NewSuffix), Paths.WorkingFolder, Encoding.UTF8.GetBytes(path));

@@ -44,16 +44,15 @@ internal sealed class Foreground : IDisposable
     /// <exception cref="LinuxException">Waiting failed.</exception>
     public int Wait()
     {
+        if (master is null)
+            return ChildProcess.Reap(process).ShellCode; // closing an epoll instance would cost milliseconds
+
         using var poll = new EventPoll(4);
         poll.Add(process.Number, PollEvents.In, ProcessToken);
-        if (master is not null)
-        {
-            DescriptorIo.SetNonBlocking(master.Number);
-            poll.Add(master.Number, PollEvents.In, MasterToken);
-            new Thread(CopyInput) { IsBackground = true }.Start();
-        }
-
-        bool open = master is not null;
+        DescriptorIo.SetNonBlocking(master.Number);
+        poll.Add(master.Number, PollEvents.In, MasterToken);
+        new Thread(CopyInput) { IsBackground = true }.Start();
+        bool open = true;
         while (true)
         {
             int count = poll.Wait(-1);
@@ -64,7 +63,7 @@ internal sealed class Foreground : IDisposable
                 if (poll[i].Token == MasterToken && open && !CopyOutput())
                 {
                     open = false;
-                    poll.Remove(master!.Number); // there is one, or it would have no token
+                    poll.Remove(master.Number);
                 }
             }
 

@@ -42,7 +42,7 @@ internal static class StateVerb
         if (state.Annotations is { Count: > 0 } annotations)
         {
             writer.WriteStartObject("annotations"u8);
-            foreach ((string name, string value) in annotations.OrderBy(static a => a.Key, StringComparer.Ordinal))
+            foreach ((string name, string value) in new SortedDictionary<string, string>(annotations, StringComparer.Ordinal))
                 writer.WriteString(name, value);
             writer.WriteEndObject();
         }
