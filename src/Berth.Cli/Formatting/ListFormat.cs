@@ -1,103 +1,127 @@
 using System.Text;
 using Berth.Cli.Formatting.Templates;
+using Berth.Cli.Formatting.Values;
 
 namespace Berth.Cli.Formatting;
 
 /// <summary>
-/// How a list is printed: docker's <c>--format</c> with <c>table</c>, <c>table TEMPLATE</c>, <c>json</c> or a template, or ids alone.
+/// How a list is printed: docker's <c>--format</c> with <c>table TEMPLATE</c>, <c>json</c> or a template, or the columns of a default table,
+/// which need no template at all.
 /// </summary>
 internal sealed class ListFormat
 {
     private const string TablePrefix = "table";
 
-    private readonly Template template;
+    private readonly IReadOnlyList<string> columns;
+    private readonly Template? template;
     private readonly bool isTable;
 
-    private ListFormat(Template template, bool isTable)
+    private ListFormat(IReadOnlyList<string> columns, Template? template, bool isTable)
     {
+        this.columns = columns;
         this.template = template;
         this.isTable = isTable;
     }
 
-    /// <param name="format">What the user gave; empty for the default table.</param>
-    /// <param name="defaultTemplate">The default table's template, columns separated by tabs.</param>
-    /// <exception cref="CommandFailedException">The template is malformed.</exception>
-    public static ListFormat Parse(string format, string defaultTemplate)
-    {
-        string text = format.Trim(' ');
-        bool asTable = text.Length == 0 || text == TablePrefix || text.StartsWith("table ", StringComparison.Ordinal);
-        if (text.Length == 0 || text == TablePrefix)
-            text = defaultTemplate;
-        else if (asTable)
-            text = text[TablePrefix.Length..].Trim(' ');
-        else if (text == "json")
-            text = "{{json .}}";
+    /// <summary>A table of these members with their titles above.</summary>
+    public static ListFormat Table(params IReadOnlyList<string> columns) => new(columns, null, isTable: true);
 
-        text = text.Replace("\\t", "\t", StringComparison.Ordinal).Replace("\\n", "\n", StringComparison.Ordinal);
+    /// <summary>One member in each line.</summary>
+    public static ListFormat Column(string name) => new([name], null, isTable: false);
+
+    /// <summary>What the user gave, when it is not the default table.</summary>
+    /// <exception cref="CommandFailedException">The template is malformed.</exception>
+    public static ListFormat Parse(string format)
+    {
+        bool asTable = format.StartsWith(TablePrefix, StringComparison.Ordinal);
+        string text = asTable ? format[TablePrefix.Length..] : format == "json" ? "{{json .}}" : format;
+        text = text.Trim(' ').Replace("\\t", "\t", StringComparison.Ordinal).Replace("\\n", "\n", StringComparison.Ordinal);
         try
         {
-            return new ListFormat(Template.Parse(text), asTable);
+            return new ListFormat([], Template.Parse(text), asTable);
         }
         catch (TemplateException exception)
         {
-            throw new CommandFailedException("failed to parse template: " + exception.Message, exitCode: 1);
+            throw new CommandFailedException("template parsing error: " + exception.Message, exitCode: 1);
         }
     }
 
     /// <summary>The rows, one line each; a table has its header first.</summary>
     /// <exception cref="CommandFailedException">The template asks for what rows do not have.</exception>
-    public string Render(IEnumerable<IFieldSource> rows, IFieldSource header)
+    public string Render(IEnumerable<IFieldSource> rows, HeaderRow header)
     {
         var output = new StringBuilder();
+        if (template is null)
+            RenderColumns(rows, header, output);
+        else
+            RenderTemplate(template, rows, header, output);
+
+        return isTable ? TabWriter.Align(output.ToString()) : output.ToString();
+    }
+
+    private void RenderColumns(IEnumerable<IFieldSource> rows, HeaderRow header, StringBuilder output)
+    {
+        if (isTable)
+            output.AppendJoin('\t', columns.Select(header.Title)).Append('\n');
+
+        foreach (IFieldSource row in rows)
+            output.AppendJoin('\t', columns.Select(column => row.GetField(column, ""))).Append('\n');
+    }
+
+    private void RenderTemplate(Template parsed, IEnumerable<IFieldSource> rows, HeaderRow header, StringBuilder output)
+    {
+        var body = new StringBuilder();
         try
         {
-            if (isTable)
-            {
-                template.Execute(header, output);
-                output.Append('\n');
-            }
-
             foreach (IFieldSource row in rows)
             {
-                template.Execute(row, output);
-                output.Append('\n');
+                parsed.Execute(GoValue.Of(row), body);
+                body.Append('\n');
             }
         }
         catch (TemplateException exception)
         {
-            throw new CommandFailedException("failed to execute template: " + exception.Message, exitCode: 1);
+            throw new CommandFailedException("template parsing error: " + exception.Message, exitCode: 1);
         }
 
-        return isTable ? TabWriter.Align(output.ToString()) : output.ToString();
+        if (isTable)
+            output.Append(RenderHeader(parsed, header)).Append('\n');
+
+        output.Append(body);
+    }
+
+    /// <summary>The template over the titles. What fits rows but not titles ends the header there, as in the stock CLI.</summary>
+    private static string RenderHeader(Template parsed, HeaderRow header)
+    {
+        var output = new StringBuilder();
+        try
+        {
+            parsed.Execute(header.ToValue(), output, new TemplateOptions { ForHeader = true });
+        }
+        catch (TemplateException)
+        {
+            // The part before the error is the header.
+        }
+
+        return output.ToString();
     }
 }
 
-/// <summary>A table's header: each column's title by the name of its member.</summary>
-internal sealed class HeaderRow : IFieldSource
+/// <summary>A table's header: each column's title by the name of its member, given as pairs.</summary>
+internal sealed class HeaderRow
 {
-    private readonly IReadOnlyDictionary<string, string> titles;
+    private readonly (string Name, string Title)[] titles;
 
-    public HeaderRow(string typeName, IReadOnlyDictionary<string, string> titles)
-    {
-        TypeName = typeName;
-        this.titles = titles;
-    }
+    public HeaderRow(params (string Name, string Title)[] titles) => this.titles = titles;
 
-    public string TypeName { get; }
+    /// <summary>The members' names, sorted; what <c>json .</c> writes of a row.</summary>
+    public IEnumerable<string> Names => titles.Select(title => title.Name).Order(StringComparer.Ordinal);
 
-    public IEnumerable<KeyValuePair<string, object?>> AllFields => titles.Select(pair => new KeyValuePair<string, object?>(pair.Key, pair.Value));
+    public bool Has(string name) => Array.Exists(titles, title => title.Name == name);
 
-    public bool TryGetField(string name, IReadOnlyList<object?> arguments, out object? value)
-    {
-        // A label's column is titled by the last word of its key.
-        if (name == "Label" && arguments is [string label])
-        {
-            value = label[(label.LastIndexOfAny(['.', '-', '_']) + 1)..];
-            return true;
-        }
+    public string Title(string name) => Array.Find(titles, title => title.Name == name).Title;
 
-        bool found = titles.TryGetValue(name, out string? title);
-        value = title;
-        return found;
-    }
+    public GoValue ToValue() => new(
+        new GoType(GoMethods.HeaderType, GoKind.Map) { Key = GoType.String, Element = GoType.String, IsNamed = true },
+        titles.OrderBy(title => title.Name, StringComparer.Ordinal).Select(title => new GoEntry(GoValue.Of(title.Name), GoValue.Of(title.Title))).ToArray());
 }

@@ -1,10 +1,11 @@
 using System.Text;
 using System.Text.Json;
 using Berth.Cli.Formatting.Templates;
+using Berth.Cli.Formatting.Values;
 
 namespace Berth.Cli.Formatting;
 
-/// <summary>How one document is printed: <c>json</c> or a template (<c>inspect</c>, <c>version</c>, <c>info</c>).</summary>
+/// <summary>How one document is printed by a template (<c>inspect</c>, <c>version</c>, <c>info</c>).</summary>
 internal sealed class ObjectFormat
 {
     /// <summary>Help of every such <c>--format</c> flag.</summary>
@@ -16,12 +17,14 @@ internal sealed class ObjectFormat
 
     private ObjectFormat(Template template) => this.template = template;
 
+    /// <param name="format">What the user gave.</param>
+    /// <param name="name">What error messages call the template.</param>
     /// <exception cref="CommandFailedException">Status 64: the template is malformed.</exception>
-    public static ObjectFormat Parse(string format)
+    public static ObjectFormat Parse(string format, string name = "")
     {
         try
         {
-            return new ObjectFormat(Template.Parse(format == "json" ? "{{json .}}" : format));
+            return new ObjectFormat(Template.Parse(format == "json" ? "{{json .}}" : format, name));
         }
         catch (TemplateException exception)
         {
@@ -29,18 +32,43 @@ internal sealed class ObjectFormat
         }
     }
 
-    /// <exception cref="CommandFailedException">The document lacks what the template asks for.</exception>
-    public string Render(JsonElement document)
+    /// <summary>The document as a type of <see cref="GoSchema"/> shows it; an error comes with what was written before it.</summary>
+    public string Render(JsonElement document, string type, out string? error)
     {
+        var output = new StringBuilder();
+        error = null;
+        try
+        {
+            template.Execute(GoDecoder.Decode(document, GoSchema.Get(type)), output);
+        }
+        catch (TemplateException exception)
+        {
+            error = exception.Message;
+        }
+
+        return output.ToString();
+    }
+
+    /// <summary>The document as its type shows it; if that does not work out, as the JSON has it, which knows the wire's names.</summary>
+    /// <returns>Null with an error when neither fits.</returns>
+    public string? RenderAny(JsonElement document, string type, out string? error)
+    {
+        string typed = Render(document, type, out error);
+        if (error is null)
+            return typed;
+
+        error = null;
         var output = new StringBuilder();
         try
         {
-            template.Execute(TemplateValues.FromJson(document, "document"), output);
+            GoValue value = GoDecoder.DecodeAny(document, exactNumbers: true);
+            template.Execute(value.Unwrap() ?? value, output, new TemplateOptions { MissingKeysAreErrors = true });
             return output.ToString();
         }
         catch (TemplateException exception)
         {
-            throw new CommandFailedException("template parsing error: " + exception.Message, exitCode: 1);
+            error = "template parsing error: " + exception.Message;
+            return null;
         }
     }
 }

@@ -62,8 +62,8 @@ internal static class TabWriter
     private static int Width(string cell)
     {
         int width = 0;
-        foreach (Rune _ in cell.EnumerateRunes())
-            width++;
+        foreach (Rune rune in cell.EnumerateRunes())
+            width += TextWidth.Of(rune);
 
         return width;
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace Berth.Cli.Formatting;
 
@@ -53,13 +54,19 @@ internal static class Units
         return digits[..Math.Min(12, digits.Length)].ToString();
     }
 
-    /// <summary>Text cut to a width, its end replaced by an ellipsis.</summary>
+    /// <summary>Text cut to the columns of a terminal that it may take, its end replaced by an ellipsis.</summary>
     public static string Ellipsis(string text, int width)
     {
-        if (text.Length <= width)
-            return text;
+        int total = 0;
+        int keep = 0;
+        foreach (Rune rune in text.EnumerateRunes())
+        {
+            total += TextWidth.Of(rune);
+            if (total <= width - 1)
+                keep += rune.Utf16SequenceLength;
+        }
 
-        return width <= 1 ? text[..width] : text[..(width - 1)] + "…";
+        return total <= width ? text : text[..keep] + "…";
     }
 
     private static string Scale(double value, double step, string[] names, int digits)
@@ -71,6 +78,6 @@ internal static class Units
             name++;
         }
 
-        return value.ToString("G" + digits, CultureInfo.InvariantCulture) + names[name];
+        return Values.GoNumber.Format(value, 'g', digits) + names[name];
     }
 }

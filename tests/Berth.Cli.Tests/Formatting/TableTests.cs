@@ -2,7 +2,6 @@ using Berth.Api;
 using Berth.Cli.Commands.Containers;
 using Berth.Cli.Commands.Images;
 using Berth.Cli.Formatting;
-using Berth.Cli.Formatting.Templates;
 
 namespace Berth.Cli.Tests.Formatting;
 
@@ -31,8 +30,8 @@ public sealed class TableTests
                 ],
             },
         ];
-        string text = ListFormat.Parse(format, "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}")
-            .Render(containers.Select(container => new ContainerRow(container, truncate: true)), ContainerRow.Header);
+        ListFormat parsed = format.Length == 0 ? ListFormat.Table("ID", "Image", "Command", "Status", "Ports", "Names") : ListFormat.Parse(format);
+        string text = parsed.Render(containers.Select(container => new ContainerRow(container, truncate: true)), ContainerRow.Header);
         string age = Units.Age(DateTimeOffset.UtcNow - DateTimeOffset.FromUnixTimeSeconds(1_700_000_000));
         Golden.Check(golden, text.Replace(age, "SOME TIME", StringComparison.Ordinal));
     }
@@ -45,16 +44,15 @@ public sealed class TableTests
             new() { Id = "sha256:" + Id, RepoTags = ["img:latest", "img:2"], RepoDigests = ["img@sha256:" + Id], Size = 1_984_234 },
             new() { Id = "sha256:" + new string('b', 64), Size = 999 },
         ];
-        Golden.Check("images-table", ListFormat.Parse("", "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.Size}}")
-            .Render(images.SelectMany(image => ImageRow.Of(image, truncate: true, digests: true)), ImageRow.Header));
+        Golden.Check("images-table", ListFormat.Table("Repository", "Tag", "Digest", "ID", "Size").Render(images.SelectMany(image => ImageRow.Of(image, truncate: true, digests: true, digestRows: true)), ImageRow.Header));
     }
 
     [Fact]
     public void A_member_that_rows_lack_is_named()
     {
-        ListFormat format = ListFormat.Parse("{{.Bogus}}", "");
+        ListFormat format = ListFormat.Parse("{{.Bogus}}");
         CommandFailedException exception = Assert.Throws<CommandFailedException>(() => format.Render([new ContainerRow(new ContainerSummary(), truncate: true)], ContainerRow.Header));
-        Assert.Equal("failed to execute template: template: :1:2: executing \"\" at <.Bogus>: can't evaluate field Bogus in type *formatter.ContainerContext", exception.Message);
+        Assert.Equal("template parsing error: template: :1:2: executing \"\" at <.Bogus>: can't evaluate field Bogus in type *formatter.ContainerContext", exception.Message);
     }
 
     [Fact]

@@ -1,6 +1,9 @@
+using System.Text;
 using Berth.Api;
 using Berth.Cli.Flags;
 using Berth.Cli.Formatting;
+using Berth.Cli.Formatting.Templates;
+using Berth.Cli.Formatting.Values;
 using Berth.Client;
 
 namespace Berth.Cli.Commands.Containers;
@@ -13,8 +16,6 @@ internal sealed class ListCommand
         + "'table TEMPLATE':   Print output in table format using the given Go template\n'json':             Print in JSON format\n"
         + "'TEMPLATE':         Print output using the given Go template.\n"
         + "Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates";
-
-    private const string Columns = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
 
     private readonly List<KeyValuePair<string, string>> filters = [];
     private bool all;
@@ -51,16 +52,58 @@ internal sealed class ListCommand
 
     private async Task<int> RunAsync(CliContext context, IReadOnlyList<string> arguments)
     {
-        string columns = size ? Columns + "\t{{.Size}}" : Columns;
-        ListFormat parsed = ListFormat.Parse(quiet && format.Length == 0 ? "{{.ID}}" : format, columns);
+        bool needsSize = size || (format.Length > 0 && UsesSize());
+        if (quiet && format.Length > 0)
+            context.Error.WriteLine("WARNING: Ignoring custom format, because both --format and --quiet are set.");
+
+        ListFormat parsed = ParseFormat();
         List<ContainerSummary> containers = await context.Client.ListContainersAsync(new ContainerListOptions
         {
             All = all || latest || last >= 0,
             Limit = latest ? 1 : last > 0 ? last : -1,
-            Size = size || format.Contains(".Size", StringComparison.Ordinal),
+            Size = needsSize,
             Filters = filters,
         });
         context.Out.Write(parsed.Render(containers.Select(container => new ContainerRow(container, !noTruncation)), ContainerRow.Header));
         return 0;
+    }
+
+    /// <summary>Whether the template would print sizes. Like the stock CLI it finds out by a run over a container that has nothing.</summary>
+    private bool UsesSize()
+    {
+        var row = new ContainerRow(new ContainerSummary(), truncate: false);
+        try
+        {
+            Template template = Template.Parse(format);
+            try
+            {
+                template.Execute(GoValue.Of(row), new StringBuilder());
+            }
+            catch (TemplateException exception)
+            {
+                throw new CommandFailedException("failed to execute template: " + exception.Message, exitCode: 1);
+            }
+        }
+        catch (TemplateException exception)
+        {
+            throw new CommandFailedException("failed to parse template: " + exception.Message, exitCode: 1);
+        }
+
+        return row.SizeWasUsed;
+    }
+
+    private ListFormat ParseFormat()
+    {
+        string[] columns = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
+        return format switch
+        {
+            "raw" when quiet => ListFormat.Parse("container_id: {{.ID}}"),
+            "raw" => ListFormat.Parse("container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\nstate: {{- pad .State 1 0}}\n"
+                + "status: {{- pad .Status 1 0}}\nnames: {{.Names}}\nlabels: {{- pad .Labels 1 0}}\nports: {{- pad .Ports 1 0}}\n" + (size ? "size: {{.Size}}\n" : "")),
+            _ when quiet => ListFormat.Column("ID"),
+            "" or "table" when size => ListFormat.Table([.. columns, "Size"]),
+            "" or "table" => ListFormat.Table(columns),
+            _ => ListFormat.Parse(format),
+        };
     }
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Berth.Api;
 using Berth.Cli.Flags;
 using Berth.Cli.Formatting;
+using Berth.Client;
 using Berth.Model;
 
 namespace Berth.Cli.Commands.Engine;
@@ -33,8 +34,8 @@ internal static class InfoCommand
         {
             ObjectFormat template = ObjectFormat.Parse(format);
             using JsonDocument document = JsonDocument.Parse(WithClient(context, await context.Client.GetRawAsync("/info")));
-            context.Out.WriteLine(template.Render(document.RootElement));
-            return 0;
+            context.Out.WriteLine(template.Render(document.RootElement, "system.dockerInfo", out string? error));
+            return error is null ? 0 : throw new CommandFailedException(error, exitCode: 1);
         }
 
         var text = new StringBuilder("Client:\n");
@@ -63,7 +64,12 @@ internal static class InfoCommand
             writer.WriteStartObject("ClientInfo");
             writer.WriteBoolean("Debug", context.Debug);
             writer.WriteString("Version", ProductInfo.Version);
+            writer.WriteString("DefaultAPIVersion", EngineClient.NewestApiVersion);
+            writer.WriteString("Os", "linux");
+            writer.WriteString("Arch", ProductInfo.Architecture);
             writer.WriteString("Context", "default");
+            writer.WriteStartArray("Plugins");
+            writer.WriteEndArray();
             writer.WriteEndObject();
             writer.WriteEndObject();
         }

@@ -68,14 +68,18 @@ internal sealed class InspectCommand
     private async Task<int> RunAsync(CliContext context, IReadOnlyList<string> names)
     {
         string[] types = WantedTypes();
-        ObjectFormat? template = format.Length == 0 ? null : ObjectFormat.Parse(format);
+        ObjectFormat? template = format is "" or "json" ? null : ObjectFormat.Parse(format);
         var found = new List<byte[]>();
+        var rendered = new StringBuilder();
         var errors = new List<string>();
         foreach (string name in names)
         {
             try
             {
-                found.Add(await FindAsync(context, name, types));
+                (string kind, byte[] bytes) = await FindAsync(context, name, types);
+                found.Add(bytes);
+                if (template is not null && Render(template, kind, bytes, rendered) is { } problem)
+                    errors.Add(problem);
             }
             catch (EngineException exception)
             {
@@ -84,9 +88,9 @@ internal sealed class InspectCommand
         }
 
         if (template is null)
-            context.Out.Write(Array(found));
+            context.Out.Write(format == "json" ? Compact(found) : Array(found));
         else
-            Render(context, template, found);
+            context.Out.Write(rendered.Length == 0 ? "\n" : rendered.ToString());
 
         context.Out.Flush();
         foreach (string error in errors)
@@ -105,7 +109,7 @@ internal sealed class InspectCommand
             $"unknown type: \"{type}\": must be one of \"container\", \"image\", \"network\", \"volume\"", exitCode: 1),
     };
 
-    private async Task<byte[]> FindAsync(CliContext context, string name, string[] types)
+    private async Task<(string Kind, byte[] Document)> FindAsync(CliContext context, string name, string[] types)
     {
         foreach (string candidate in types)
         {
@@ -119,7 +123,7 @@ internal sealed class InspectCommand
             };
             try
             {
-                return await context.Client.GetRawAsync(path);
+                return (candidate, await context.Client.GetRawAsync(path));
             }
             catch (EngineException exception) when (types.Length > 1 && IsElsewhere(exception))
             {
@@ -135,22 +139,26 @@ internal sealed class InspectCommand
         exception.Kind is ErrorKind.NotFound or ErrorKind.NotImplemented
         || (exception.Kind == ErrorKind.InvalidArgument && exception.Message.Contains("invalid reference format", StringComparison.Ordinal));
 
-    private static void Render(CliContext context, ObjectFormat template, List<byte[]> found)
+    /// <summary>Adds what the template makes of a document; returns what is wrong with it.</summary>
+    private static string? Render(ObjectFormat template, string kind, byte[] bytes, StringBuilder output)
     {
-        foreach (byte[] bytes in found)
+        using JsonDocument document = JsonDocument.Parse(bytes);
+        string goType = kind switch
         {
-            using JsonDocument document = JsonDocument.Parse(bytes);
-            try
-            {
-                context.Out.WriteLine(template.Render(document.RootElement));
-            }
-            catch (CommandFailedException)
-            {
-                context.Out.WriteLine();
-                throw;
-            }
-        }
+            "container" => "container.InspectResponse",
+            "image" => "image.InspectResponse",
+            "network" => "network.Inspect",
+            _ => "volume.Volume",
+        };
+        if (template.RenderAny(document.RootElement, goType, out string? error) is { } text)
+            output.Append(text).Append('\n');
+
+        return error;
     }
+
+    /// <summary>The documents as the daemon sent them, in one array.</summary>
+    private static string Compact(List<byte[]> documents) =>
+        "[" + string.Join(',', documents.Select(bytes => Encoding.UTF8.GetString(bytes).TrimEnd('\n'))) + "]\n";
 
     /// <summary>The documents as one JSON array, their members in the daemon's order.</summary>
     private static string Array(List<byte[]> documents)

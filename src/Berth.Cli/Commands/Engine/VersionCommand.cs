@@ -4,7 +4,6 @@ using System.Text.Json;
 using Berth.Api;
 using Berth.Cli.Flags;
 using Berth.Cli.Formatting;
-using Berth.Cli.Formatting.Templates;
 using Berth.Client;
 using Berth.Model;
 
@@ -33,12 +32,13 @@ internal sealed class VersionCommand
 
     private async Task<int> RunAsync(CliContext context, IReadOnlyList<string> arguments)
     {
-        ObjectFormat? template = format.Length == 0 ? null : ObjectFormat.Parse(format);
+        ObjectFormat? template = format.Length == 0 ? null : ObjectFormat.Parse(format, "version");
         VersionResponse? server = null;
         Exception? failure = null;
+        string? error = null;
         try
         {
-            server = await context.Client.GetVersionAsync();
+            server = WithEngine(await context.Client.GetVersionAsync());
         }
         catch (Exception exception) when (exception is EngineException or EngineConnectionException)
         {
@@ -48,9 +48,10 @@ internal sealed class VersionCommand
         if (template is null)
             context.Out.Write(Text(context, server));
         else
-            context.Out.WriteLine(template.Render(ToJson(context, server, isJson: format == "json" || format.Contains("{{json", StringComparison.Ordinal))));
+            context.Out.WriteLine(template.Render(ToJson(context, server), "system.versionInfo", out error));
 
-        return failure is null ? 0 : throw new CommandFailedException(ErrorText.Of(failure), exitCode: 1);
+        error = failure is null ? error : ErrorText.Of(failure);
+        return error is null ? 0 : throw new CommandFailedException(error, exitCode: 1);
     }
 
     private static string Text(CliContext context, VersionResponse? server)
@@ -65,8 +66,7 @@ internal sealed class VersionCommand
             return text.ToString();
 
         text.Append("\nServer:").Append(server.Platform is { Name.Length: > 0 } platform ? " " + platform.Name : "").Append('\n');
-        IReadOnlyList<VersionComponent> components = server.Components is { Count: > 0 } list ? list : [Engine(server)];
-        foreach (VersionComponent component in components)
+        foreach (VersionComponent component in server.Components ?? [])
         {
             text.Append(' ').Append(component.Name).Append(":\n");
             Row(text, "  ", "Version", component.Version, 18);
@@ -82,7 +82,7 @@ internal sealed class VersionCommand
             Row(text, "  ", "API version", $"{details.GetValueOrDefault("ApiVersion")} (minimum version {details.GetValueOrDefault("MinAPIVersion")})", 18);
             OptionalRow(text, "Go version", details.GetValueOrDefault("GoVersion"));
             OptionalRow(text, "Git commit", details.GetValueOrDefault("GitCommit"));
-            OptionalRow(text, "Built", BuildTime(details.GetValueOrDefault("BuildTime")));
+            OptionalRow(text, "Built", details.GetValueOrDefault("BuildTime"));
             Row(text, "  ", "OS/Arch", $"{details.GetValueOrDefault("Os")}/{details.GetValueOrDefault("Arch")}", 18);
             Row(text, "  ", "Experimental", details.GetValueOrDefault("Experimental", "false"), 18);
         }
@@ -107,6 +107,17 @@ internal sealed class VersionCommand
         ? string.Create(CultureInfo.InvariantCulture, $"{parsed.UtcDateTime:ddd MMM} {parsed.UtcDateTime.Day,2} {parsed.UtcDateTime:HH:mm:ss yyyy}")
         : time ?? "";
 
+    /// <summary>A daemon that names no engine among its components is one; build times are told as people read them.</summary>
+    private static VersionResponse WithEngine(VersionResponse server)
+    {
+        if (server.Components?.Find(component => component.Name == "Engine") is not { } engine)
+            server.Components = [.. server.Components ?? [], Engine(server)];
+        else if (engine.Details?.TryGetValue("BuildTime", out string? time) == true)
+            engine.Details["BuildTime"] = BuildTime(time);
+
+        return server;
+    }
+
     private static VersionComponent Engine(VersionResponse server) => new()
     {
         Name = "Engine",
@@ -119,29 +130,27 @@ internal sealed class VersionCommand
             ["GoVersion"] = server.GoVersion,
             ["Os"] = server.Os,
             ["Arch"] = server.Arch,
-            ["BuildTime"] = server.BuildTime ?? "",
+            ["BuildTime"] = BuildTime(server.BuildTime),
             ["Experimental"] = server.Experimental ? "true" : "false",
         },
     };
 
-    // Templates name the members as Go's struct does, JSON as the wire does; they differ in the versions of the API.
-    private static JsonElement ToJson(CliContext context, VersionResponse? server, bool isJson)
+    private static JsonElement ToJson(CliContext context, VersionResponse? server)
     {
-        string api = isJson ? "ApiVersion" : "APIVersion";
         using var buffer = new MemoryStream();
         using (var writer = new Utf8JsonWriter(buffer))
         {
             writer.WriteStartObject();
             writer.WriteStartObject("Client");
             writer.WriteString("Version", ProductInfo.Version);
-            writer.WriteString(api, context.Client.ApiVersion);
+            writer.WriteString("ApiVersion", context.Client.ApiVersion);
             writer.WriteString("DefaultAPIVersion", EngineClient.NewestApiVersion);
             writer.WriteString("Os", "linux");
             writer.WriteString("Arch", ProductInfo.Architecture);
             writer.WriteString("Context", "default");
             writer.WriteEndObject();
             writer.WritePropertyName("Server");
-            WriteServer(writer, server, api);
+            WriteServer(writer, server);
             writer.WriteEndObject();
         }
 
@@ -149,21 +158,11 @@ internal sealed class VersionCommand
         return document.RootElement.Clone();
     }
 
-    private static void WriteServer(Utf8JsonWriter writer, VersionResponse? server, string api)
+    private static void WriteServer(Utf8JsonWriter writer, VersionResponse? server)
     {
         if (server is null)
-        {
             writer.WriteNullValue();
-            return;
-        }
-
-        writer.WriteStartObject();
-        foreach (JsonProperty member in JsonSerializer.SerializeToElement(server, ApiJson.Context.VersionResponse).EnumerateObject())
-        {
-            writer.WritePropertyName(member.NameEquals("ApiVersion") ? api : member.Name);
-            member.Value.WriteTo(writer);
-        }
-
-        writer.WriteEndObject();
+        else
+            JsonSerializer.SerializeToElement(server, ApiJson.Context.VersionResponse).WriteTo(writer);
     }
 }

@@ -44,15 +44,32 @@ internal sealed class ImageListCommand
         if (arguments.Count == 1)
             filters.Add(new KeyValuePair<string, string>("reference", arguments[0]));
 
-        string columns = digests
-            ? "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
-            : "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
-        bool idsOnly = quiet && format.Length == 0;
-        ListFormat parsed = ListFormat.Parse(idsOnly ? "{{.ID}}" : format, columns);
-        bool needsDigest = digests || format.Contains(".Digest", StringComparison.Ordinal);
+        ListFormat parsed = ParseFormat();
+        bool needsDigest = digests || format.Contains("{{.Digest}}", StringComparison.Ordinal);
         List<ImageSummary> images = await context.Client.ListImagesAsync(new ImageListOptions { All = all, Filters = filters });
-        IEnumerable<ImageRow> rows = images.SelectMany(image => ImageRow.Of(image, !noTruncation, needsDigest));
+        IEnumerable<ImageRow> rows = images.SelectMany(image => ImageRow.Of(image, !noTruncation, needsDigest, digests));
         context.Out.Write(parsed.Render(rows, ImageRow.Header));
         return 0;
+    }
+
+    private ListFormat ParseFormat()
+    {
+        switch (format)
+        {
+            case "" or "table" when quiet:
+                return ListFormat.Column("ID");
+            case "" or "table" when digests:
+                return ListFormat.Table("Repository", "Tag", "Digest", "ID", "CreatedSince", "Size");
+            case "" or "table":
+                return ListFormat.Table("Repository", "Tag", "ID", "CreatedSince", "Size");
+            case "raw" when quiet:
+                return ListFormat.Parse("image_id: {{.ID}}");
+            case "raw":
+                return ListFormat.Parse("repository: {{.Repository}}\ntag: {{.Tag}}\n" + (digests ? "digest: {{.Digest}}\n" : "")
+                    + "image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n");
+        }
+
+        bool addsDigest = digests && format.StartsWith("table", StringComparison.Ordinal) && !format.Contains("{{.Digest}}", StringComparison.Ordinal);
+        return ListFormat.Parse(addsDigest ? format + "\t{{.Digest}}" : format);
     }
 }

@@ -1,6 +1,6 @@
 using Berth.Api;
 using Berth.Cli.Formatting;
-using Berth.Cli.Formatting.Templates;
+using Berth.Cli.Formatting.Values;
 
 namespace Berth.Cli.Commands.Images;
 
@@ -25,28 +25,25 @@ internal sealed class ImageRow : IFieldSource
     }
 
     /// <summary>The titles of all columns.</summary>
-    public static HeaderRow Header { get; } = new("*formatter.imageContext", new Dictionary<string, string>(StringComparer.Ordinal)
-    {
-        ["ID"] = "IMAGE ID",
-        ["Repository"] = "REPOSITORY",
-        ["Tag"] = "TAG",
-        ["Digest"] = "DIGEST",
-        ["CreatedSince"] = "CREATED",
-        ["CreatedAt"] = "CREATED AT",
-        ["Size"] = "SIZE",
-        ["Containers"] = "CONTAINERS",
-        ["VirtualSize"] = "SIZE",
-        ["SharedSize"] = "SHARED SIZE",
-        ["UniqueSize"] = "UNIQUE SIZE",
-    });
+    public static HeaderRow Header { get; } = new(
+        ("ID", "IMAGE ID"),
+        ("Repository", "REPOSITORY"),
+        ("Tag", "TAG"),
+        ("Digest", "DIGEST"),
+        ("CreatedSince", "CREATED"),
+        ("CreatedAt", "CREATED AT"),
+        ("Size", "SIZE"),
+        ("Containers", "CONTAINERS"),
+        ("VirtualSize", "SIZE"),
+        ("SharedSize", "SHARED SIZE"),
+        ("UniqueSize", "UNIQUE SIZE"));
 
     public string TypeName => "*formatter.imageContext";
 
-    public IEnumerable<KeyValuePair<string, object?>> AllFields =>
-        Header.AllFields.Select(member => member.Key).Order(StringComparer.Ordinal).Select(name => new KeyValuePair<string, object?>(name, Field(name)));
+    public IEnumerable<string> FieldNames => Header.Names;
 
-    /// <summary>An image's rows: one for each tag (with its digest when <paramref name="digests"/>), for each digest of an untagged repository, or one without a name.</summary>
-    public static IEnumerable<ImageRow> Of(ImageSummary image, bool truncate, bool digests)
+    /// <summary>An image's rows: one for each tag (with its digest when <paramref name="digests"/>), for each digest of an untagged repository (shown if <paramref name="digestRows"/>), or one without a name.</summary>
+    public static IEnumerable<ImageRow> Of(ImageSummary image, bool truncate, bool digests, bool digestRows)
     {
         string[] tags = [.. (image.RepoTags ?? []).Where(name => name != "<none>:<none>")];
         string[] named = [.. (image.RepoDigests ?? []).Where(name => !name.StartsWith("<none>@", StringComparison.Ordinal))];
@@ -67,18 +64,16 @@ internal sealed class ImageRow : IFieldSource
                 continue;
 
             any = true;
-            yield return new ImageRow(image, truncate, name[..at], None, name[(at + 1)..]);
+            yield return new ImageRow(image, truncate, name[..at], None, digestRows ? name[(at + 1)..] : "");
         }
 
         if (!any)
             yield return new ImageRow(image, truncate, None, None, None);
     }
 
-    public bool TryGetField(string name, IReadOnlyList<object?> arguments, out object? value)
-    {
-        value = Field(name);
-        return value is not null;
-    }
+    public int ArgumentsOf(string name) => Header.Has(name) ? 0 : -1;
+
+    public string? GetField(string name, string argument) => Field(name);
 
     private string? Field(string name) => name switch
     {
@@ -91,8 +86,8 @@ internal sealed class ImageRow : IFieldSource
         "Size" => Units.Size(image.Size),
         "VirtualSize" => Units.ExactSize(image.Size),
         "Containers" => Known(image.Containers, image.Containers.ToString()),
-        "SharedSize" => Known(image.SharedSize, Units.Size(image.SharedSize)),
-        "UniqueSize" => Known(image.SharedSize, Units.Size(image.Size - image.SharedSize)),
+        "SharedSize" => Known(image.SharedSize, Units.ExactSize(image.SharedSize)),
+        "UniqueSize" => Known(image.SharedSize, Units.ExactSize(image.Size - image.SharedSize)),
         _ => null,
     };
 

@@ -10,15 +10,11 @@ internal sealed class TemplateException : Exception
     public bool IsSyntax { get; }
 }
 
-/// <summary>A value with named members computed on demand, such as a row of a table.</summary>
-internal interface IFieldSource
+/// <summary>A function's refusal of its arguments; where it was called is added by the caller.</summary>
+internal sealed class FunctionException : Exception
 {
-    /// <summary>The name that error messages give this kind of value.</summary>
-    string TypeName { get; }
-
-    /// <summary>A member's value; false when there is no such member.</summary>
-    bool TryGetField(string name, IReadOnlyList<object?> arguments, out object? value);
-
-    /// <summary>Every member without arguments, sorted by name; what <c>json .</c> writes.</summary>
-    IEnumerable<KeyValuePair<string, object?>> AllFields { get; }
+    public FunctionException(string message)
+        : base(message)
+    {
+    }
 }
