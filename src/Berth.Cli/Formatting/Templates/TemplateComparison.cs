@@ -1,4 +1,3 @@
-using System.Numerics;
 using Berth.Cli.Formatting.Values;
 
 namespace Berth.Cli.Formatting.Templates;
@@ -73,7 +72,7 @@ internal static class TemplateComparison
 
     private static bool IsBasic(GoValue? value) => value?.Kind is GoKind.Bool or GoKind.Int or GoKind.Uint or GoKind.Float or GoKind.Complex or GoKind.String;
 
-    private static BigInteger? AsInteger(GoValue value) => value.Kind switch
+    private static Int128? AsInteger(GoValue value) => value.Kind switch
     {
         GoKind.Int => value.Int,
         GoKind.Uint => value.Uint,

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Numerics;
 using Berth.Cli.Formatting.Values;
 
 namespace Berth.Cli.Formatting.Templates;
@@ -17,13 +16,13 @@ internal static class TemplateNumber
         }
 
         if (text[^1] == 'i')
-            return TryFloat(text[..^1], out double imaginary) ? new GoValue(GoType.Complex, new Complex(0, imaginary)) : throw error($"illegal number syntax: {GoText.Quote(text)}");
+            return TryFloat(text[..^1], out double imaginary) ? new GoValue(GoType.Complex, imaginary) : throw error($"illegal number syntax: {GoText.Quote(text)}");
 
         bool hex = text.TrimStart('+', '-').StartsWith("0x", StringComparison.OrdinalIgnoreCase);
         if (!(hex ? text.AsSpan().ContainsAny("pP.") : text.AsSpan().ContainsAny(".eE")))
         {
-            return TryInteger(text, out BigInteger integer) && integer >= long.MinValue && integer <= long.MaxValue
-                ? GoValue.Of((long)integer)
+            return TryInteger(text, out long integer)
+                ? GoValue.Of(integer)
                 : throw error($"{(TryFloat(text, out _) ? "integer overflow" : "illegal number syntax")}: {GoText.Quote(text)}");
         }
 
@@ -64,9 +63,10 @@ internal static class TemplateNumber
         return true;
     }
 
-    private static bool TryInteger(string text, out BigInteger number)
+    private static bool TryInteger(string text, out long number)
     {
-        number = BigInteger.Zero;
+        number = 0;
+        Int128 size = 0;
         string digits = text.TrimStart('+', '-').Replace("_", "", StringComparison.Ordinal).ToLowerInvariant();
         int radix = digits switch
         {
@@ -83,10 +83,13 @@ internal static class TemplateNumber
             if (digit < 0 || digit >= radix)
                 return false;
 
-            number = number * radix + digit;
+            size = size * radix + digit;
+            if (size > (Int128)long.MaxValue + 1)
+                return false;
         }
 
-        number = text[0] == '-' ? -number : number;
-        return bare.Length > 0;
+        size = text[0] == '-' ? -size : size;
+        number = (long)Int128.Min(size, long.MaxValue);
+        return bare.Length > 0 && size <= long.MaxValue;
     }
 }

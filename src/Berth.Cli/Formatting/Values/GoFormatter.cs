@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Numerics;
 using System.Text;
 
 namespace Berth.Cli.Formatting.Values;
@@ -58,19 +57,19 @@ internal sealed class GoFormatter
                 Pad((bool)value.Data! ? "true" : "false"); // bools have data
                 break;
             case GoKind.Int:
-                PrintInteger(value, new BigInteger(value.Int), verb);
+                PrintInteger(value, value.Int < 0, (ulong)(value.Int < 0 ? unchecked(-value.Int) : value.Int), verb);
                 break;
             case GoKind.Uint when goSyntax:
                 Pad("0x" + value.Uint.ToString("x", CultureInfo.InvariantCulture));
                 break;
             case GoKind.Uint:
-                PrintInteger(value, new BigInteger(value.Uint), verb);
+                PrintInteger(value, negative: false, value.Uint, verb);
                 break;
             case GoKind.Float when verb is 'v' or 'e' or 'E' or 'f' or 'F' or 'g' or 'G':
                 PadNumber(Signed(GoNumber.Format(value.Float, verb, Precision), verb));
                 break;
             case GoKind.Complex when verb == 'v':
-                PrintComplex((Complex)value.Data!); // numbers have data
+                PrintComplex(value.Float);
                 break;
             case GoKind.String:
                 PrintString(value, verb);
@@ -211,9 +210,8 @@ internal sealed class GoFormatter
         Pad(count == 0 ? "" : Space ? prefix + string.Join(" " + prefix, digits) : prefix + string.Concat(digits));
     }
 
-    private void PrintInteger(GoValue value, BigInteger number, char verb)
+    private void PrintInteger(GoValue value, bool negative, ulong size, char verb)
     {
-        BigInteger size = BigInteger.Abs(number);
         string? digits = verb switch
         {
             'v' or 'd' => size.ToString(CultureInfo.InvariantCulture),
@@ -225,14 +223,14 @@ internal sealed class GoFormatter
         };
         if (digits is null)
         {
-            PrintCharacter(value, number, verb);
+            PrintCharacter(value, negative, size, verb);
             return;
         }
 
         if (Precision >= 0)
-            digits = Precision == 0 && size.IsZero ? "" : digits.PadLeft(Precision, '0');
+            digits = Precision == 0 && size == 0 ? "" : digits.PadLeft(Precision, '0');
 
-        string sign = number.Sign < 0 ? "-" : Plus && verb != 'v' ? "+" : Space ? " " : "";
+        string sign = negative ? "-" : Plus && verb != 'v' ? "+" : Space ? " " : "";
         string prefix = verb switch
         {
             'O' => "0o",
@@ -247,9 +245,9 @@ internal sealed class GoFormatter
         Pad(sign + prefix + digits);
     }
 
-    private void PrintCharacter(GoValue value, BigInteger number, char verb)
+    private void PrintCharacter(GoValue value, bool negative, ulong size, char verb)
     {
-        long code = number >= 0 && number <= int.MaxValue ? (long)number : 0xfffd;
+        long code = !negative && size <= int.MaxValue ? (long)size : 0xfffd;
         switch (verb)
         {
             case 'c':
@@ -259,7 +257,7 @@ internal sealed class GoFormatter
                 Pad(GoText.QuoteRune(code));
                 break;
             case 'U':
-                string unicode = "U+" + number.ToString("X4", CultureInfo.InvariantCulture).TrimStart('0').PadLeft(4, '0');
+                string unicode = "U+" + (negative ? unchecked(0 - size) : size).ToString("X4", CultureInfo.InvariantCulture);
                 Pad(Sharp && Rune.IsValid((int)code) && GoText.IsPrintable(new Rune((int)code)) ? $"{unicode} '{new Rune((int)code)}'" : unicode);
                 break;
             default:
@@ -268,10 +266,10 @@ internal sealed class GoFormatter
         }
     }
 
-    private void PrintComplex(Complex value)
+    private void PrintComplex(double value)
     {
-        string imaginary = GoNumber.Format(value.Imaginary, 'v', Precision);
-        Pad($"({GoNumber.Format(value.Real, 'v', Precision)}{(imaginary[0] is '-' or '+' ? "" : "+")}{imaginary}i)");
+        string imaginary = GoNumber.Format(value, 'v', Precision);
+        Pad($"(0{(imaginary[0] is '-' or '+' ? "" : "+")}{imaginary}i)");
     }
 
     private void BadVerb(GoValue value, char verb)
@@ -281,13 +279,13 @@ internal sealed class GoFormatter
         output.Append(')');
     }
 
-    private static string Digits(BigInteger value, int radix)
+    private static string Digits(ulong value, uint radix)
     {
-        if (value.IsZero)
+        if (value == 0)
             return "0";
 
         var digits = new StringBuilder();
-        for (; !value.IsZero; value /= radix)
+        for (; value != 0; value /= radix)
             digits.Insert(0, "0123456789abcdef"[(int)(value % radix)]);
 
         return digits.ToString();

@@ -3,7 +3,7 @@ namespace Berth.Cli.Formatting.Values;
 /// <summary>A value with its Go type, as reflection in Go would show it.</summary>
 /// <param name="Type">The static type: an interface keeps what it holds as another <see cref="GoValue"/>.</param>
 /// <param name="Data">
-/// By kind: bool, long, ulong, double, <see cref="System.Numerics.Complex"/>, string; a <c>GoValue[]</c> for slices, arrays and structures; a
+/// By kind: bool, long, ulong, double (of complex numbers the imaginary part, as formats can make no other), string; a <c>GoValue[]</c> for slices, arrays and structures; a
 /// <see cref="GoEntry"/> array sorted by key for maps; a <see cref="GoValue"/> for what pointers and interfaces lead to; a
 /// <see cref="GoTime"/> for times and an <see cref="IFieldSource"/> for rows; null for nil.
 /// </param>
@@ -65,8 +65,7 @@ internal sealed record GoValue(GoType Type, object? Data)
         GoKind.Bool => false,
         GoKind.Int => 0L,
         GoKind.Uint => 0UL,
-        GoKind.Float => 0.0,
-        GoKind.Complex => System.Numerics.Complex.Zero,
+        GoKind.Float or GoKind.Complex => 0.0,
         GoKind.String => "",
         GoKind.Slice when type.Length >= 0 => Enumerable.Repeat(Zero(type.Element!), type.Length).ToArray(), // arrays have elements
         GoKind.Struct => type.Fields.Select(field => Zero(field.Type.Value)).ToArray(),
@@ -79,8 +78,7 @@ internal sealed record GoValue(GoType Type, object? Data)
         GoKind.Bool => (bool)value.Data!, // bools have data
         GoKind.Int => value.Int != 0,
         GoKind.Uint => value.Uint != 0,
-        GoKind.Float => value.Float != 0,
-        GoKind.Complex => (System.Numerics.Complex)value.Data! != System.Numerics.Complex.Zero, // numbers have data
+        GoKind.Float or GoKind.Complex => value.Float != 0,
         GoKind.String => value.Text.Length > 0,
         GoKind.Slice => value.Items.Count > 0,
         GoKind.Map => value.Entries.Count > 0,
