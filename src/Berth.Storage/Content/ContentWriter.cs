@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Berth.Linux;
 using Berth.Linux.Files;
 using Berth.Model;
+using Berth.Storage.Layers;
 
 namespace Berth.Storage.Content;
 
@@ -16,17 +17,18 @@ public sealed class ContentWriter : Stream
     private readonly ContentStore store;
     private readonly byte[] name;
     private readonly FileDescriptor file;
+    private readonly SparseOutput output;
     private readonly IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private Digest digest;
     private bool published;
     private bool disposed;
-    private long length;
 
     internal ContentWriter(ContentStore store, byte[] name, FileDescriptor file)
     {
         this.store = store;
         this.name = name;
         this.file = file;
+        output = new SparseOutput(file);
     }
 
     /// <inheritdoc/>
@@ -39,12 +41,12 @@ public sealed class ContentWriter : Stream
     public override bool CanWrite => true;
 
     /// <summary>Bytes written so far.</summary>
-    public override long Length => length;
+    public override long Length => output.Length;
 
     /// <inheritdoc/>
     public override long Position
     {
-        get => length;
+        get => output.Length;
         set => throw new NotSupportedException();
     }
 
@@ -56,9 +58,8 @@ public sealed class ContentWriter : Stream
             throw new InvalidOperationException("the blob is finished");
         }
 
-        FileData.Write(file, buffer);
+        output.Write(buffer);
         hash.AppendData(buffer);
-        length += buffer.Length;
     }
 
     /// <inheritdoc/>
@@ -69,6 +70,7 @@ public sealed class ContentWriter : Stream
     {
         if (digest.IsEmpty)
         {
+            output.Finish();
             digest = Digest.FromHash(hash.GetHashAndReset());
         }
 
@@ -85,7 +87,7 @@ public sealed class ContentWriter : Stream
         Finish();
         if (!expected.IsEmpty && expected != digest)
         {
-            throw new EngineException(ErrorKind.InvalidArgument, $"content does not match its digest: wanted {expected}, got {digest} ({length} bytes)");
+            throw new EngineException(ErrorKind.InvalidArgument, $"content does not match its digest: wanted {expected}, got {digest} ({output.Length} bytes)");
         }
 
         if (!published)

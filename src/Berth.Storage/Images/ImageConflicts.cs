@@ -27,13 +27,19 @@ internal static class ImageConflicts
             $"conflict: unable to remove repository reference \"{name}\" (must force) - container {container} is using its referenced image {Short(image.Id)}");
     }
 
-    /// <summary>What speaks against deleting the image, or null. A running container always does; the rest not when forced.</summary>
+    /// <summary>What speaks against deleting the image, or null. Images made from it and running containers always do; the rest not when forced.</summary>
     /// <param name="image">The image.</param>
     /// <param name="use">Its containers.</param>
+    /// <param name="hasChildren">Whether another image was made from it.</param>
     /// <param name="force">Whether the caller insists.</param>
     /// <param name="ignoreNames">Whether several names are no hindrance.</param>
-    public static EngineException? AgainstDeletion(ImageRecord image, ImageUse use, bool force, bool ignoreNames)
+    public static EngineException? AgainstDeletion(ImageRecord image, ImageUse use, bool hasChildren, bool force, bool ignoreNames)
     {
+        if (hasChildren)
+        {
+            return Conflict(image, "cannot be forced", "image has dependent child images");
+        }
+
         if (use.Running.Count > 0)
         {
             return Conflict(image, "cannot be forced", $"image is being used by running container {use.Running[0].Short}");

@@ -18,6 +18,10 @@ internal sealed record ImageEntry
     public required long Size { get; init; }
 
     public DateTimeOffset? LastTagged { get; init; }
+
+    public Digest? Parent { get; init; }
+
+    public bool? ManifestIsReceived { get; init; }
 }
 
 /// <summary>An unpacked layer as the journal keeps it; its key is the chain id.</summary>
@@ -26,6 +30,9 @@ internal sealed record LayerEntry
     public required Digest DiffId { get; init; }
 
     public required long Size { get; init; }
+
+    /// <summary>Bytes of the uncompressed archive; null in records from before it was kept.</summary>
+    public long? TarSize { get; init; }
 }
 
 /// <summary>Keys and values of the image store's three buckets: images by id, layers by chain id, references (fully qualified name) to ids.</summary>

@@ -27,9 +27,37 @@ public sealed record ImageRecord
     /// <summary>When a name last came to it; null when none ever did.</summary>
     public DateTimeOffset? LastTagged { get; init; }
 
-    /// <summary>Blobs that its manifest names as layers.</summary>
-    internal IReadOnlyList<Digest> LayerBlobs { get; init; } = [];
+    /// <summary>The image that it was made from on this host; the empty digest when there is none, or none any more.</summary>
+    public Digest Parent { get; init; }
+
+    /// <summary>Blobs that its manifest names as layers, lowest first.</summary>
+    public IReadOnlyList<Digest> LayerBlobs { get; init; } = [];
+
+    /// <summary>Whether the manifest came with the image; otherwise it was made here.</summary>
+    public bool ManifestIsReceived { get; init; }
 }
+
+/// <summary>One step of how an image came to be, as docker's history shows it.</summary>
+/// <param name="Id">The image after this step, where it is known; null when it is "missing".</param>
+/// <param name="Step">What the configuration says.</param>
+/// <param name="Size">Bytes that the step's layer added; 0 when it has none.</param>
+/// <param name="Tags">Names of the image after this step, in familiar form.</param>
+public sealed record ImageHistoryStep(Digest? Id, ImageHistory Step, long Size, IReadOnlyList<string> Tags);
+
+/// <summary>An unpacked layer.</summary>
+/// <param name="ChainId">Its name.</param>
+/// <param name="DiffId">Digest of its uncompressed archive.</param>
+/// <param name="Size">Bytes that it adds: regular files, hard links once, and texts of symbolic links.</param>
+/// <param name="Images">How many images have it; 0 when only containers stand on it.</param>
+public sealed record LayerInfo(Digest ChainId, Digest DiffId, long Size, int Images);
+
+/// <summary>An image that was loaded from an archive, and the names that the archive gave it.</summary>
+public sealed record LoadedImage(ImageRecord Image, IReadOnlyList<ImageReference> Names);
+
+/// <summary>What a pruning did.</summary>
+/// <param name="Removals">As of a removal, one after the other.</param>
+/// <param name="ReclaimedBytes">Sizes of the layers that went.</param>
+public sealed record ImagePruning(IReadOnlyList<ImageRemoval> Removals, long ReclaimedBytes);
 
 /// <summary>What an imported root file system gets besides its content.</summary>
 /// <param name="RunConfig">Defaults for containers; null for none.</param>

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Berth.Model;
 using Berth.Model.Oci.Image;
 using Berth.Storage.Content;
+using Berth.Storage.Images.Archives;
 using Berth.Storage.Layers.Tar;
 using Berth.Storage.Metadata;
 using Berth.Storage.Snapshots;
@@ -31,6 +32,7 @@ public sealed class ImageStore : IDisposable
         this.content = content;
         this.snapshotter = snapshotter;
         this.table = table;
+        Pins = new StorePins(content, snapshotter);
     }
 
     private ImageTable Table => Volatile.Read(ref table);
@@ -61,16 +63,16 @@ public sealed class ImageStore : IDisposable
     public ImageRecord Resolve(string nameOrId) => Table.Resolve(nameOrId);
 
     /// <summary>
-    /// Makes an image of one layer from a root file system's archive: tar, plain or gzip, recognised by its content. The layer's blob is kept as
+    /// Makes an image of one layer from a root file system's archive: tar, plain or packed with gzip, zstd, xz or bzip2, recognised by its content. The layer's blob is kept as
     /// received: its digest is over received bytes, nothing is compressed again, and a later push sends what came in. All of it appears at
     /// once, or nothing is left.
     /// </summary>
     /// <exception cref="EngineException">
-    /// InvalidArgument for an archive that is malformed, cut off or refused, naming the entry; NotImplemented for zstd, xz, bzip2; Internal when
-    /// the disk refuses.
+    /// InvalidArgument for an archive that is malformed, cut off or refused, naming the entry; Unavailable when the host lacks the library for its compression;
+    /// Internal when the disk refuses.
     /// </exception>
     public Task<ImageRecord> ImportAsync(Stream tar, ImportOptions options, CancellationToken cancellationToken) =>
-        new ImageImport(this, journal, content, snapshotter).RunAsync(tar, options, limits, cancellationToken);
+        new ImageImport(this).RunAsync(tar, options, cancellationToken);
 
     /// <summary>Gives <paramref name="image"/> a further name; without tag it is <c>latest</c>. Another image that had the name loses it. Idempotent.</summary>
     /// <exception cref="EngineException">NotFound when the image is gone; InvalidArgument for a name with a digest.</exception>
@@ -93,43 +95,130 @@ public sealed class ImageStore : IDisposable
     }
 
     /// <summary>
-    /// Takes a name away, and deletes the image with its last name; or deletes an image by id. Docker's rules: only a forced removal takes an
-    /// image with several names by id, or one that stopped containers use; nothing takes one that a running container uses (its name
-    /// goes, forced). Layers go when no other image and no container needs them.
+    /// Takes a name away, and deletes the image with its last name; or deletes an image by id. Docker's rules: an image that others were made from stays (its name
+    /// goes); only a forced removal takes an image with several names by id, or one that stopped containers use; nothing takes one that a
+    /// running container uses (its name goes, forced). Layers go when no other image and no container needs them.
     /// </summary>
     /// <param name="nameOrId">As of <see cref="Resolve"/>.</param>
     /// <param name="force">See above.</param>
+    /// <param name="prune">Whether unnamed images that it was made from go too, if nothing else needs them.</param>
     /// <param name="uses">Tells which containers were made from the image with this id.</param>
     /// <param name="cancellationToken">Counts until the removal is recorded.</param>
-    /// <returns>What went, in order: names, the image, its layers' chain ids from the uppermost down.</returns>
+    /// <returns>What went, in order: names, the image, its layers' chain ids from the uppermost down; then the same of its parents.</returns>
     /// <exception cref="EngineException">NotFound; Conflict with docker's words.</exception>
-    public async Task<IReadOnlyList<ImageRemoval>> RemoveAsync(string nameOrId, bool force, Func<Digest, ImageUse> uses, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<ImageRemoval>> RemoveAsync(string nameOrId, bool force, bool prune, Func<Digest, ImageUse> uses, CancellationToken cancellationToken)
     {
         using IDisposable turn = await TakeTurnAsync(cancellationToken);
-        ImageRecord image = Table.Resolve(nameOrId);
-        ImageUse use = uses(image.Id);
-        if (ImageTable.IsIdPrefix(image.Id, nameOrId) && !IsNameOf(image, nameOrId))
-        {
-            EngineException? conflict = ImageConflicts.AgainstDeletion(image, use, force, ignoreNames: ImageConflicts.HasSingleName(image));
-            return conflict is null ? await DeleteAsync(image, cancellationToken) : throw conflict;
-        }
-
-        ImageReference name = NameOf(image, nameOrId);
-        if (!force)
-        {
-            ImageConflicts.RequireNameUnused(image, name.Familiar, use);
-        }
-
-        ImageRecord left = Table.WithoutReference(name).Images[image.Id];
-        bool keep = left.References.Count > 0 || ImageConflicts.AgainstDeletion(left, use, force, ignoreNames: false) is not null;
-        if (!keep)
-        {
-            return await DeleteAsync(image, cancellationToken);
-        }
-
-        await CommitAsync(Table.WithoutReference(name), [ImageJournal.Delete(name)], cancellationToken);
-        return [new ImageRemoval(name.Familiar, null)];
+        return await RemoveAsync(remover => remover.Remove(nameOrId, force, prune), uses, cancellationToken);
     }
+
+    /// <summary>The same with pruning, as docker does it when nothing else is said.</summary>
+    public Task<IReadOnlyList<ImageRemoval>> RemoveAsync(string nameOrId, bool force, Func<Digest, ImageUse> uses, CancellationToken cancellationToken) =>
+        RemoveAsync(nameOrId, force, prune: true, uses, cancellationToken);
+
+    /// <summary>
+    /// Removes images that no container uses: unnamed ones that nothing was made from, or (<paramref name="all"/>) named ones too. What cannot go stays,
+    /// without an error.
+    /// </summary>
+    /// <param name="all">Whether names do not protect an image.</param>
+    /// <param name="matches">Which images may go.</param>
+    /// <param name="uses">Tells which containers were made from the image with this id.</param>
+    /// <param name="cancellationToken">Counts between two images.</param>
+    public async Task<ImagePruning> PruneAsync(bool all, Func<ImageRecord, bool> matches, Func<Digest, ImageUse> uses, CancellationToken cancellationToken)
+    {
+        List<ImageRemoval> removals = [];
+        ImageTable before = Table;
+        foreach (ImageRecord image in before.Images.Values.Where(image => IsPrunable(before, image, all) && matches(image)).ToList())
+        {
+            using IDisposable turn = await TakeTurnAsync(cancellationToken);
+            foreach (string name in image.References.Count == 0 ? [image.Id.ToString()] : image.References.Select(static reference => reference.ToString()))
+            {
+                try
+                {
+                    removals.AddRange(await RemoveAsync(remover => remover.Remove(name, force: false, prune: true), uses, cancellationToken));
+                }
+                catch (EngineException e) when (e.Kind is ErrorKind.Conflict or ErrorKind.NotFound)
+                {
+                    // In use, or gone meanwhile: not to be pruned.
+                }
+            }
+        }
+
+        return new ImagePruning(removals, removals.Sum(removal => removal.Deleted is { } id && before.Layers.TryGetValue(Digest.Parse(id), out LayerEntry? layer) ? layer.Size : 0));
+    }
+
+    /// <summary>Images that were made from the image on this host, in no order.</summary>
+    public IReadOnlyList<ImageRecord> ChildrenOf(Digest id) => [.. Table.Images.Values.Where(image => image.Parent == id)];
+
+    /// <summary>How the image came to be, the last step first.</summary>
+    public IReadOnlyList<ImageHistoryStep> HistoryOf(ImageRecord image)
+    {
+        ImageTable at = Table;
+        List<ImageHistoryStep> steps = [];
+        int layer = 0;
+        foreach (ImageHistory step in image.Config.History ?? [])
+        {
+            bool hasLayer = step.EmptyLayer != true && layer < image.ChainIds.Count;
+            steps.Insert(0, new ImageHistoryStep(null, step, hasLayer && at.Layers.TryGetValue(image.ChainIds[layer], out LayerEntry? entry) ? entry.Size : 0, []));
+            layer += hasLayer ? 1 : 0;
+        }
+
+        // Each parent is one step earlier.
+        ImageRecord? known = image;
+        for (int i = 0; i < steps.Count && known is not null; i++)
+        {
+            steps[i] = steps[i] with { Id = known.Id, Tags = [.. known.References.Where(static name => name.Tag is not null).Select(static name => name.Familiar)] };
+            known = known.Parent.IsEmpty ? null : at.Images.GetValueOrDefault(known.Parent);
+        }
+
+        return steps;
+    }
+
+    /// <summary>All recorded layers, in no order.</summary>
+    public IReadOnlyList<LayerInfo> ListLayers()
+    {
+        ImageTable at = Table;
+        Dictionary<Digest, int> users = [];
+        foreach (Digest chainId in at.Images.Values.SelectMany(static image => image.ChainIds.Distinct()))
+        {
+            users[chainId] = users.GetValueOrDefault(chainId) + 1;
+        }
+
+        return [.. at.Layers.Select(layer => new LayerInfo(layer.Key, layer.Value.DiffId, layer.Value.Size, users.GetValueOrDefault(layer.Key)))];
+    }
+
+    /// <summary>A document of an image, as received: its configuration or its manifest.</summary>
+    /// <exception cref="EngineException">NotFound; Internal when it is damaged on the disk.</exception>
+    public byte[] ReadDocument(Digest digest) => content.ReadDocument(digest);
+
+    /// <summary>Begins to take an image in, for whoever has its parts.</summary>
+    public ImageAssembly BeginAssembly() => new(this, content, snapshotter, limits);
+
+    /// <summary>
+    /// Loads images from an archive as <c>docker save</c> writes it (of any age) or with an OCI layout, plain or packed with gzip, zstd, xz or bzip2. Every image appears at once;
+    /// when a later one fails, earlier ones stay.
+    /// </summary>
+    /// <param name="archive">Read to its end.</param>
+    /// <param name="platform">Which image of an index is meant; null for the host's.</param>
+    /// <param name="cancellationToken">Ends it; nothing half-done is left.</param>
+    /// <exception cref="EngineException">InvalidArgument for what is malformed, refused or incomplete, naming it; Unavailable for a missing library; Internal when the disk refuses.</exception>
+    public Task<IReadOnlyList<LoadedImage>> LoadAsync(Stream archive, Platform? platform, CancellationToken cancellationToken) =>
+        new ImageLoad(this, limits).RunAsync(archive, platform ?? Platform.Host, cancellationToken);
+
+    /// <summary>
+    /// Writes images as an archive that is both an OCI layout and what <c>docker load</c> of any age reads. They stay until it is written, whatever is removed meanwhile.
+    /// </summary>
+    /// <param name="names">As of <see cref="Resolve"/>; a repository without tag stands for all its tags.</param>
+    /// <param name="output">Written asynchronously; stays open.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="EngineException">NotFound before anything is written.</exception>
+    public Task SaveAsync(IReadOnlyList<string> names, Stream output, CancellationToken cancellationToken) =>
+        new ImageSave(this, content).RunAsync(names, output, cancellationToken);
+
+    /// <summary>Makes an image of a container's writable layer, on top of the layers that it stands on. The container must not be removed meanwhile.</summary>
+    /// <exception cref="EngineException">NotFound for a container without writable layer; InvalidArgument for content that no layer can hold; Internal when the disk refuses.</exception>
+    public Task<ImageRecord> CommitAsync(CommitOptions options, CancellationToken cancellationToken) =>
+        new ImageCommit(this, snapshotter).RunAsync(options, cancellationToken);
 
     /// <summary>
     /// Deletes layers that no image has any more and that the last container on them just released. To be called after containers' layers were
@@ -145,7 +234,7 @@ public sealed class ImageStore : IDisposable
         using IDisposable turn = await TakeTurnAsync(cancellationToken);
         while (true)
         {
-            List<Digest> retired = [.. Table.UnusedLayers([.. Table.Layers.Keys]).Where(snapshotter.TryRetireLayer)];
+            List<Digest> retired = [.. Table.UnusedLayers([.. Table.Layers.Keys]).Where(Pins.TryRetireLayer)];
             if (retired.Count == 0)
             {
                 return;
@@ -165,28 +254,119 @@ public sealed class ImageStore : IDisposable
         return new Turn(writer);
     }
 
-    /// <summary>Records a new image with one layer; the caller has the turn and has published blobs and layer.</summary>
-    internal async Task<ImageRecord> AddAsync(ImageRecord image, LayerEntry layer, ImageReference? reference, CancellationToken cancellationToken)
+    /// <summary>What operations in progress need.</summary>
+    internal StorePins Pins { get; }
+
+    /// <summary>A blob of the layer, of any image that has it; null when no image has.</summary>
+    internal Digest? BlobOf(Digest chainId)
     {
-        Digest chainId = image.ChainIds[^1];
-        ImageTable next = Table.With(image) with { Layers = Table.Layers.SetItem(chainId, layer) };
-        List<JournalChange> changes = [ImageJournal.Put(chainId, layer)];
-        if (reference is { } name)
+        foreach (ImageRecord image in Table.Images.Values)
         {
-            next = next.WithReference(name, image.Id, DateTimeOffset.UtcNow);
-            changes.Add(ImageJournal.Put(name, image.Id));
+            for (int i = image.ChainIds.Count - 1; i >= 0; i--)
+            {
+                if (image.ChainIds[i] == chainId)
+                {
+                    return image.LayerBlobs[i];
+                }
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Whether an image has the blob as a layer.</summary>
+    internal bool HasLayerBlob(Digest blob) => Table.Images.Values.Any(image => image.LayerBlobs.Contains(blob));
+
+    /// <summary>The layer's record; null when there is none.</summary>
+    internal LayerEntry? LayerOf(Digest chainId) => Table.Layers.GetValueOrDefault(chainId);
+
+    /// <summary>
+    /// Records an image whose layers and blobs are in place, pinned and synced. If it is there already it only gets the names, and a manifest
+    /// that was received instead of one that was made here.
+    /// </summary>
+    internal async Task<ImageRecord> RecordAsync(ImageRecord image, IReadOnlyList<LayerEntry> layers, IReadOnlyList<ImageReference> references, CancellationToken cancellationToken)
+    {
+        using IDisposable turn = await TakeTurnAsync(cancellationToken);
+        ImageTable next = Table;
+        List<JournalChange> changes = [];
+        for (int i = 0; i < layers.Count; i++)
+        {
+            next = next with { Layers = next.Layers.SetItem(image.ChainIds[i], layers[i]) };
+            changes.Add(ImageJournal.Put(image.ChainIds[i], layers[i]));
+        }
+
+        ImageRecord? known = next.Images.GetValueOrDefault(image.Id);
+        bool keepsKnown = known is not null && (known.ManifestIsReceived || !image.ManifestIsReceived);
+        Digest parent = image.Parent == image.Id || !next.Images.ContainsKey(image.Parent) ? default : image.Parent;
+        next = next.With(keepsKnown ? known! : image with { Parent = parent, References = known?.References ?? [], LastTagged = known?.LastTagged });
+        foreach (ImageReference reference in references)
+        {
+            next = next.WithReference(reference, image.Id, DateTimeOffset.UtcNow);
+            changes.Add(ImageJournal.Put(reference, image.Id));
         }
 
         changes.Add(Put(next.Images[image.Id]));
         await CommitAsync(next, changes, cancellationToken);
+        if (known is not null && !keepsKnown)
+        {
+            DeleteBlobs([known]);
+        }
+
         return next.Images[image.Id];
     }
 
-    /// <summary>Whether any image needs the blob.</summary>
-    internal bool NeedsBlob(Digest blob) => NeedsBlob(Table, blob);
+    /// <summary>Takes an operation's pins back, and deletes what no image needs of it.</summary>
+    internal async Task ReleaseAsync(IReadOnlyList<Digest> chainIds, IReadOnlyList<Digest> blobs)
+    {
+        Pins.Unpin(chainIds, blobs);
+        using IDisposable turn = await TakeTurnAsync(CancellationToken.None);
+        if (journal.HasFailed)
+        {
+            // A record may have reached the disk although its sync failed; then the next start needs the content, otherwise it deletes it.
+            return;
+        }
 
-    /// <summary>Whether the layer is recorded.</summary>
-    internal bool KnowsLayer(Digest chainId) => Table.Layers.ContainsKey(chainId);
+        foreach (Digest chainId in chainIds.Distinct().Reverse().Where(chainId => !Table.Layers.ContainsKey(chainId) && Pins.TryRetireLayer(chainId)))
+        {
+            snapshotter.DeleteLayer(chainId);
+        }
+
+        // A recorded layer may have lost its last image while it was pinned.
+        List<Digest> unused = [.. Table.UnusedLayers([.. chainIds.Distinct()]).Where(Pins.TryRetireLayer)];
+        if (unused.Count > 0)
+        {
+            await DeleteLayersAsync(Table, [], unused, CancellationToken.None);
+        }
+
+        foreach (Digest blob in blobs.Distinct().Where(blob => !NeedsBlob(Table, blob)))
+        {
+            Pins.DeleteBlob(blob);
+        }
+    }
+
+    /// <summary>The images that a name, or a repository without tag, stands for, with the names that are meant.</summary>
+    internal IReadOnlyList<(ImageRecord Image, IReadOnlyList<ImageReference> Names)> Select(string nameOrId)
+    {
+        ImageTable at = Table;
+        if (ImageReference.TryParse(nameOrId, out ImageReference asked, out _) && asked is { Tag: null, Digest.IsEmpty: true })
+        {
+            List<(ImageRecord, IReadOnlyList<ImageReference>)> tagged =
+            [
+                .. at.References.Where(name => name.Key.Tag is not null && name.Key.Repository == asked.Repository).OrderBy(static name => name.Key.ToString(), StringComparer.Ordinal)
+                    .Select(name => (at.Images[name.Value], (IReadOnlyList<ImageReference>)[name.Key])),
+            ];
+            if (tagged.Count > 0)
+            {
+                return tagged;
+            }
+        }
+
+        ImageRecord image = at.Resolve(nameOrId);
+        return [(image, asked.Tag is not null && image.References.Contains(asked) ? [asked] : [])];
+    }
+
+    private static bool IsPrunable(ImageTable at, ImageRecord image, bool all) =>
+        image.References.Count == 0 ? at.Images.Values.All(other => other.Parent != image.Id) : all || image.References.All(static name => name.Tag is null);
 
     private static bool NeedsBlob(ImageTable at, Digest blob) =>
         at.Images.Values.Any(image => image.Id == blob || image.Manifest == blob || image.LayerBlobs.Contains(blob));
@@ -198,6 +378,8 @@ public sealed class ImageStore : IDisposable
         ChainIds = image.ChainIds,
         Size = image.Size,
         LastTagged = image.LastTagged,
+        Parent = image.Parent.IsEmpty ? null : image.Parent,
+        ManifestIsReceived = image.ManifestIsReceived ? true : null,
     });
 
     private static ImageTable Load(Journal journal, ContentStore content)
@@ -220,6 +402,8 @@ public sealed class ImageStore : IDisposable
                 ChainIds = entry.ChainIds,
                 LayerBlobs = entry.LayerBlobs,
                 LastTagged = entry.LastTagged,
+                Parent = entry.Parent ?? default,
+                ManifestIsReceived = entry.ManifestIsReceived ?? false,
             });
         }
 
@@ -228,7 +412,7 @@ public sealed class ImageStore : IDisposable
             loaded = loaded.WithReference(ImageReference.Parse(name), Digest.Parse(Encoding.ASCII.GetString(id)), null);
         }
 
-        return loaded;
+        return loaded.WithoutLostParents();
     }
 
     private static ImageConfig ReadConfig(ContentStore content, Digest id)
@@ -243,45 +427,38 @@ public sealed class ImageStore : IDisposable
         }
     }
 
-    // A text such as "abc" may be both a name of the image and a prefix of its id; what led to it was the name.
-    private static bool IsNameOf(ImageRecord image, string text) =>
-        ImageReference.TryParse(text, out ImageReference reference, out _) && image.References.Contains(reference.WithDefaultTag());
-
-    private static ImageReference NameOf(ImageRecord image, string text)
-    {
-        ImageReference asked = ImageReference.Parse(text).WithDefaultTag();
-        return image.References.Contains(asked) ? asked : image.References.First(known => known.Digest == asked.Digest && known.Repository == asked.Repository);
-    }
-
     private async Task CommitAsync(ImageTable next, IReadOnlyList<JournalChange> changes, CancellationToken cancellationToken)
     {
         await journal.CommitAsync(changes, cancellationToken);
         Volatile.Write(ref table, next);
     }
 
-    private async Task<IReadOnlyList<ImageRemoval>> DeleteAsync(ImageRecord image, CancellationToken cancellationToken)
+    // With the turn.
+    private async Task<IReadOnlyList<ImageRemoval>> RemoveAsync(Action<ImageRemover> remove, Func<Digest, ImageUse> uses, CancellationToken cancellationToken)
     {
-        ImageTable next = Table;
-        List<JournalChange> changes = [ImageJournal.DeleteImage(image.Id)];
-        List<ImageRemoval> removals = [];
-        foreach (ImageReference reference in image.References)
+        ImageRemover remover = new(Table, uses, Pins);
+        try
         {
-            next = next.WithoutReference(reference);
-            changes.Add(ImageJournal.Delete(reference));
-            removals.Add(new ImageRemoval(reference.Familiar, null));
+            remove(remover);
+        }
+        catch
+        {
+            remover.Retired.ForEach(snapshotter.RestoreLayer);
+            throw;
         }
 
-        next = next with { Images = next.Images.Remove(image.Id) };
-        removals.Add(new ImageRemoval(null, image.Id.ToString()));
-        List<Digest> retired = [.. next.UnusedLayers(image.ChainIds).Where(snapshotter.TryRetireLayer)];
-        await DeleteLayersAsync(next, changes, retired, cancellationToken);
-        foreach (Digest blob in image.LayerBlobs.Append(image.Manifest).Append(image.Id).Where(blob => !NeedsBlob(next, blob)))
-        {
-            content.Delete(blob);
-        }
+        ImageTable next = remover.Next.WithoutLostParents();
+        await DeleteLayersAsync(next, remover.Changes, remover.Retired, cancellationToken);
+        DeleteBlobs(remover.Deleted);
+        return remover.Steps;
+    }
 
-        removals.AddRange(retired.Select(static chainId => new ImageRemoval(null, chainId.ToString())));
-        return removals;
+    private void DeleteBlobs(IReadOnlyList<ImageRecord> images)
+    {
+        foreach (Digest blob in images.SelectMany(static image => image.LayerBlobs.Append(image.Manifest).Append(image.Id)).Distinct().Where(blob => !NeedsBlob(Table, blob)))
+        {
+            Pins.DeleteBlob(blob);
+        }
     }
 
     // Recorded first, then deleted: a crash in between leaves content without record, which the next start deletes.
@@ -289,7 +466,7 @@ public sealed class ImageStore : IDisposable
     {
         try
         {
-            changes.AddRange(retired.Select(ImageJournal.DeleteLayer));
+            changes.AddRange(retired.Select(ImageJournal.DeleteLayer).Where(change => !changes.Contains(change)));
             await CommitAsync(next with { Layers = next.Layers.RemoveRange(retired) }, changes, cancellationToken);
         }
         catch
@@ -310,7 +487,8 @@ public sealed class ImageStore : IDisposable
             unknown.RemoveAll(retired.Contains);
         }
 
-        foreach (Digest blob in content.List().Where(blob => !NeedsBlob(blob)).ToList())
+        HashSet<Digest> needed = [.. Table.Images.Values.SelectMany(static image => image.LayerBlobs.Append(image.Manifest).Append(image.Id))];
+        foreach (Digest blob in content.List().Where(blob => !needed.Contains(blob)).ToList())
         {
             content.Delete(blob);
         }

@@ -111,6 +111,21 @@ internal sealed record ImageTable(
         return [.. candidates.Reverse().Where(chainId => Layers.ContainsKey(chainId) && !used.Contains(chainId))];
     }
 
+    /// <summary>The table without images that went as parents; a parent that is not there is none.</summary>
+    public ImageTable WithoutLostParents()
+    {
+        ImageTable next = this;
+        foreach (ImageRecord image in Images.Values)
+        {
+            if (!image.Parent.IsEmpty && !Images.ContainsKey(image.Parent))
+            {
+                next = next.With(image with { Parent = default });
+            }
+        }
+
+        return next;
+    }
+
     private static EngineException NotFound(string name) => new(ErrorKind.NotFound, $"No such image: {name}");
 
     private static IReadOnlyList<ImageReference> Sort(IEnumerable<ImageReference> references) =>

@@ -43,9 +43,18 @@ internal sealed class BlockPipe : IDisposable
         return ArrayPool<byte>.Shared.Rent(BlockSize);
     }
 
+    /// <summary>A block that does not wait for room: for a producer that goes on after the reader has abandoned.</summary>
+    public static byte[] RentBlock() => ArrayPool<byte>.Shared.Rent(BlockSize);
+
     /// <summary>Passes <paramref name="count"/> bytes (more than 0) of a rented block on.</summary>
     public void Push(byte[] block, int count)
     {
+        if (abandoned)
+        {
+            ArrayPool<byte>.Shared.Return(block);
+            return;
+        }
+
         blocks.Enqueue(new ArraySegment<byte>(block, 0, count));
         filled.Release();
     }

@@ -12,15 +12,31 @@ namespace Berth.Storage.Layers;
 /// The archive is hostile: every path is resolved beneath the pinned folder, and no name in it reaches a place outside.
 /// Synchronous and for one thread; syncs nothing.
 /// </summary>
-internal sealed class LayerUnpacker(FileDescriptor root, TarLimits limits) : IDisposable
+internal sealed class LayerUnpacker : IDisposable
 {
     private const int BufferSize = 256 << 10;
-    private readonly LayerFolders folders = new(root);
+    private readonly FileDescriptor root;
+    private readonly TarLimits limits;
+    private readonly bool overContent;
+    private readonly LayerFolders folders;
+    private readonly LowerDeletions deletions;
     private readonly List<FolderTime> folderTimes = [];
     private readonly byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
     private long rememberedBytes;
     private long size;
     private bool replaced;
+
+    /// <param name="root">The folder: empty, or (<paramref name="overContent"/>) a copy of what the layers below make.</param>
+    /// <param name="limits">What the archive may ask for.</param>
+    /// <param name="overContent">Whether the layer is applied to what is there: deletions delete instead of leaving overlay's marks.</param>
+    public LayerUnpacker(FileDescriptor root, TarLimits limits, bool overContent = false)
+    {
+        this.root = root;
+        this.limits = limits;
+        this.overContent = overContent;
+        folders = new LayerFolders(root);
+        deletions = new LowerDeletions(folders);
+    }
 
     /// <summary>Reads <paramref name="archive"/> to its end. Returns the layer's size: bytes of regular files, hard links once, and of link texts.</summary>
     /// <exception cref="EngineException">InvalidArgument, naming the entry, for what is malformed or refused; Internal when the host fails. The folder is half filled then.</exception>
@@ -41,7 +57,7 @@ internal sealed class LayerUnpacker(FileDescriptor root, TarLimits limits) : IDi
 
         reader.Drain();
         SetFolderTimes();
-        return replaced ? FolderTree.Size(root) : size;
+        return replaced && !overContent ? FolderTree.Size(root) : size;
     }
 
     /// <inheritdoc/>
@@ -81,6 +97,11 @@ internal sealed class LayerUnpacker(FileDescriptor root, TarLimits limits) : IDi
         {
             ApplyWhiteout(entry, path);
             return;
+        }
+
+        if (overContent && (rememberedBytes += deletions.Remember(path)) > limits.MaxRememberedBytes)
+        {
+            throw Refused(entry.Name, $"the names of the archive's files exceed {limits.MaxRememberedBytes} bytes");
         }
 
         FileDescriptor folder = folders.OpenOrMake(LayerPath.Parent(path));
@@ -127,14 +148,23 @@ internal sealed class LayerUnpacker(FileDescriptor root, TarLimits limits) : IDi
                 throw Refused(entry.Name, "a layer whose root hides all layers below is not supported");
             }
 
-            Whiteouts.SetOpaque(folders.OpenOrMake(parent), "."u8);
+            if (overContent)
+            {
+                deletions.DeleteContent(parent);
+            }
+            else
+            {
+                Whiteouts.SetOpaque(folders.OpenOrMake(parent), "."u8);
+            }
+
             return;
         }
 
-        ReadOnlySpan<byte> target = name[Whiteouts.Prefix.Length..];
-        if (target.IsEmpty || target.SequenceEqual("."u8) || target.SequenceEqual(".."u8) || target.StartsWith(Whiteouts.Prefix))
+        ReadOnlySpan<byte> target = Target(entry, name);
+        if (overContent)
         {
-            throw Refused(entry.Name, "a whiteout names one file to delete");
+            deletions.Delete(parent.IsEmpty ? target.ToArray() : [.. parent, (byte)'/', .. target]);
+            return;
         }
 
         FileDescriptor folder = folders.OpenOrMake(parent);
@@ -147,6 +177,14 @@ internal sealed class LayerUnpacker(FileDescriptor root, TarLimits limits) : IDi
             // It is about the layers below; what this layer itself has under the name stays, alone.
             Whiteouts.SetOpaque(folder, target);
         }
+    }
+
+    private static ReadOnlySpan<byte> Target(TarEntry entry, ReadOnlySpan<byte> name)
+    {
+        ReadOnlySpan<byte> target = name[Whiteouts.Prefix.Length..];
+        return target.IsEmpty || target.SequenceEqual("."u8) || target.SequenceEqual(".."u8) || target.StartsWith(Whiteouts.Prefix)
+            ? throw Refused(entry.Name, "a whiteout names one file to delete")
+            : target;
     }
 
     private void MakeFile(TarEntry entry, TarReader reader, FileDescriptor folder, ReadOnlySpan<byte> name)
@@ -179,12 +217,14 @@ internal sealed class LayerUnpacker(FileDescriptor root, TarLimits limits) : IDi
     {
         if (entry.Regions is null)
         {
+            SparseOutput output = new(file);
             int count;
             while ((count = reader.Read(buffer)) > 0)
             {
-                FileData.Write(file, buffer.AsSpan(0, count));
+                output.Write(buffer.AsSpan(0, count));
             }
 
+            output.Finish();
             return;
         }
 

@@ -18,8 +18,12 @@ public interface ISnapshotter
     /// <summary>All layers, in no order.</summary>
     IReadOnlyList<Digest> ListLayers();
 
-    /// <summary>Begins a new layer; nothing is visible before its Publish.</summary>
-    ILayerDraft CreateDraft();
+    /// <summary>
+    /// Begins a new layer on <paramref name="parent"/> (the empty digest for a lowest layer), which must be there and stay; nothing is visible before its
+    /// Publish. With <see cref="ISnapshotContent.DraftsNeedParent"/> false, the parent does not matter before Publish and may be left empty here.
+    /// </summary>
+    /// <exception cref="EngineException">NotFound when the parent is needed and missing; Internal when the disk refuses.</exception>
+    ILayerDraft CreateDraft(Digest parent);
 
     /// <summary>
     /// Takes the layer out of use in memory: from now on it is not found. False when it does not exist, or a container or another layer
@@ -53,20 +57,38 @@ public interface ISnapshotter
     IReadOnlyList<ContainerId> ListContainers();
 }
 
+/// <summary>Where an <see cref="ISnapshotter"/> has its content; the same object implements both.</summary>
+public interface ISnapshotContent
+{
+    /// <summary>Whether a layer can only be unpacked once the one below it is complete.</summary>
+    bool DraftsNeedParent { get; }
+
+    /// <summary>A container's content; <paramref name="chainIds"/> as for <see cref="ISnapshotter.Prepare"/>.</summary>
+    /// <exception cref="EngineException">NotFound when the container has no writable layer or a layer is missing.</exception>
+    SnapshotFolders FoldersOf(ContainerId key, IReadOnlyList<Digest> chainIds);
+
+    /// <summary>What an inspecting client is told about the place of an image's layers (docker's GraphDriver.Data); empty for an image without layers.</summary>
+    IReadOnlyDictionary<string, string> Describe(IReadOnlyList<Digest> chainIds);
+
+    /// <summary>The same for a container.</summary>
+    IReadOnlyDictionary<string, string> Describe(ContainerId key, IReadOnlyList<Digest> chainIds);
+}
+
 /// <summary>One layer being unpacked; disposing it without Publish deletes what is there. For one thread at a time.</summary>
 public interface ILayerDraft : IDisposable
 {
     /// <summary>
-    /// Unpacks an uncompressed archive, read to its end; once per draft. Synchronous. Nothing is synced: whoever publishes syncs the file system before.
+    /// Unpacks an uncompressed archive, read to its end; once per draft. Synchronous. Nothing is synced.
     /// </summary>
     /// <returns>The layer's size in bytes as docker counts it: regular files, hard links once, and texts of symbolic links.</returns>
     /// <exception cref="EngineException">InvalidArgument for an archive that is malformed or refused, naming the entry; Internal when the disk refuses.</exception>
     long Unpack(Stream archive, TarLimits limits);
 
     /// <summary>
-    /// Makes the layer visible, durably as far as its name goes. When the same chain id is there already, that one stays and the draft is dropped.
+    /// Makes the layer visible. Nothing is synced: whoever records it syncs the file system before. When the same chain id is there already, that one stays and the draft is
+    /// dropped; it must not be retired at the time.
     /// </summary>
     /// <param name="chainId">The layer's chain id.</param>
-    /// <param name="parent">Chain id of the layer below; the empty digest for a lowest layer.</param>
+    /// <param name="parent">Chain id of the layer below; the empty digest for a lowest layer. The one that the draft was made on, if it was made on one.</param>
     void Publish(Digest chainId, Digest parent);
 }

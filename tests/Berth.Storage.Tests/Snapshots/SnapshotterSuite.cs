@@ -104,7 +104,7 @@ public abstract class SnapshotterSuite : IAsyncLifetime
         Digest upper = Publish(Digest.Of("2"u8), lower, new TarBuilder().File("b"));
         ContainerId id = ContainerId.Create();
         Snapshotter.Prepare(id, [lower, upper]);
-        ILayerDraft killed = Snapshotter.CreateDraft();
+        ILayerDraft killed = Snapshotter.CreateDraft(default);
         killed.Unpack(new TarBuilder().File("half").ToStream(), new TarLimits());
         await CloseAsync(Snapshotter);
         Snapshotter = Open(Root);
@@ -122,7 +122,11 @@ public abstract class SnapshotterSuite : IAsyncLifetime
         ContainerId id = ContainerId.Create();
         Snapshotter.Prepare(id, []);
         await CloseAsync(Snapshotter);
-        Directory.Delete(temp[$"snapshots/containers/{id}/work"]);
+        foreach (string part in Directory.GetDirectories(temp[$"snapshots/containers/{id}"]))
+        {
+            Directory.Delete(part);
+        }
+
         Snapshotter = Open(Root);
         Mounted(Snapshotter.MountsOf(id, []), root => Assert.Empty(Directory.GetFileSystemEntries(root)));
     }
@@ -153,13 +157,136 @@ public abstract class SnapshotterSuite : IAsyncLifetime
         Assert.True(Snapshotter.TryRetireLayer(layer));
     }
 
+    [Fact]
+    public void AHundredAndTwentyFiveLayersStack()
+    {
+        List<Digest> chain = [];
+        for (int i = 0; i < 125; i++)
+        {
+            // Each deletes the one before it, and all write into one folder.
+            TarBuilder archive = new TarBuilder().Folder("all").File("all/" + i, "x").File("top", i.ToString());
+            if (i > 0)
+            {
+                archive.File("all/.wh." + (i - 1));
+            }
+
+            chain.Add(Publish(Digest.Of(System.Text.Encoding.ASCII.GetBytes("layer " + i)), i == 0 ? default : chain[^1], archive));
+        }
+
+        ContainerId id = ContainerId.Create();
+        Snapshotter.Prepare(id, chain);
+        ContainerContent content = new(Snapshotter);
+        Assert.Empty(content.ListChanges(id, chain, default));
+        using MemoryStream tree = new();
+        content.WriteTree(id, chain, tree, default);
+        Assert.Equal(["all/", "all/124", "top"], TarText.Names(tree.ToArray()));
+    }
+
+    [Fact]
+    public void OpaqueFoldersAndReplacementsShowOnlyTheNew()
+    {
+        Digest lower = Publish(Digest.Of("lower"u8), default, new TarBuilder().Folder("d").File("d/old", "o").Folder("d/sub").File("d/sub/x", "x").File("f", "file").Folder("g").File("g/y", "y").Symlink("s", "f"));
+        Digest upper = Publish(
+            Digest.Of("upper"u8), lower,
+            new TarBuilder().Folder("d").File("d/new", "n").Folder("d/sub").File("d/.wh..wh..opq").File("d/sub/mine", "m").Folder("f").File("f/in", "i").File("g", "now a file").File("s", "now a file too"));
+        ContainerId id = ContainerId.Create();
+        Mounted(Snapshotter.Prepare(id, [lower, upper]), root =>
+        {
+            Assert.Equal(["new", "sub"], Directory.GetFileSystemEntries(root + "/d").Select(Path.GetFileName).Order());
+            Assert.Equal(["mine"], Directory.GetFileSystemEntries(root + "/d/sub").Select(Path.GetFileName));
+            Assert.Equal("i", File.ReadAllText(root + "/f/in"));
+            Assert.Equal("now a file", File.ReadAllText(root + "/g"));
+            Assert.Equal("now a file too", File.ReadAllText(root + "/s"));
+        });
+        using MemoryStream tree = new();
+        new ContainerContent(Snapshotter).WriteTree(id, [lower, upper], tree, default);
+        Assert.Equal(["d/", "d/new", "d/sub/", "d/sub/mine", "f/", "f/in", "g", "s"], TarText.Names(tree.ToArray()));
+    }
+
+    [Fact]
+    public void ChangesAreListedAsDockerListsThem()
+    {
+        Digest lower = Publish(
+            Digest.Of("lower"u8), default,
+            new TarBuilder().Folder("etc").File("etc/group", "g").File("etc/passwd", "p").Folder("root").Folder("tmp", 0x3FF).Folder("var").Folder("gone").File("gone/x", "x").Folder("same").File("same/f", "f")
+                .Folder("redone").File("redone/old", "o").File("redone/both", "b").File("folder-now", "f"));
+        ContainerId id = ContainerId.Create();
+        Mounted(Snapshotter.Prepare(id, [lower]), root =>
+        {
+            File.WriteAllText(root + "/etc/new", "new");
+            File.Delete(root + "/etc/group");
+            File.AppendAllText(root + "/etc/passwd", "more");
+            Directory.CreateDirectory(root + "/d/e");
+            File.WriteAllText(root + "/d/e/f", "");
+            File.SetUnixFileMode(root + "/root", (UnixFileMode)0x180);
+            File.WriteAllText(root + "/var/x", "x");
+            File.Delete(root + "/var/x");
+            Directory.Delete(root + "/gone", recursive: true);
+            File.SetUnixFileMode(root + "/same/f", File.GetUnixFileMode(root + "/same/f"));
+            Directory.Delete(root + "/redone", recursive: true);
+            Directory.CreateDirectory(root + "/redone");
+            File.WriteAllText(root + "/redone/both", "other");
+            File.Delete(root + "/folder-now");
+            Directory.CreateDirectory(root + "/folder-now/x");
+            Run("mkfifo", root + "/tmp/fifo");
+        });
+        ContainerContent content = new(Snapshotter);
+        Assert.Equal(
+            [
+                "A /d", "A /d/e", "A /d/e/f", "C /etc", "D /etc/group", "A /etc/new", "C /etc/passwd", "C /folder-now", "A /folder-now/x", "D /gone",
+                "C /redone", "C /redone/both", "D /redone/old", "C /root", "C /tmp", "A /tmp/fifo",
+            ],
+            content.ListChanges(id, [lower], default).Select(change => $"{"CAD"[(int)change.Kind]} {change.Path}"));
+        Assert.Equal(3 + 5 + 5, content.GetSize(id, [lower], default));
+    }
+
+    [Fact]
+    public void ADiffAppliedToTheSameLayersGivesTheSameTree()
+    {
+        Digest lower = Publish(Digest.Of("lower"u8), default, new TarBuilder().Folder("etc").File("etc/a", "a").File("etc/b", "b").Folder("redone").File("redone/old", "o").Folder("gone").File("gone/x", "x"));
+        ContainerId first = ContainerId.Create();
+        Mounted(Snapshotter.Prepare(first, [lower]), root =>
+        {
+            File.WriteAllText(root + "/etc/new", "new");
+            File.Delete(root + "/etc/b");
+            Directory.Delete(root + "/gone", recursive: true);
+            Directory.Delete(root + "/redone", recursive: true);
+            Directory.CreateDirectory(root + "/redone/sub");
+            Run("sh", "-c", $"cd {root} && mknod null c 1 3 && ln etc/new hard && ln -s etc/new soft && chown 1234567:70000 etc/new && touch -d @1000000000.123456789 etc/new && mkfifo fifo && truncate -s 100M sparse && echo end >> sparse && setcap cap_net_raw+ep etc/a && chmod 4755 hard && mkdir -p {string.Join('/', Enumerable.Repeat("deep-folder-with-a-name", 20))}");
+        });
+        ContainerContent content = new(Snapshotter);
+        using MemoryStream diff = new();
+        content.WriteDiff(first, [lower], diff, default);
+        diff.Position = 0;
+        Digest upper = Digest.Of("upper"u8);
+        using (ILayerDraft draft = Snapshotter.CreateDraft(lower))
+        {
+            draft.Unpack(diff, new TarLimits());
+            draft.Publish(upper, lower);
+        }
+
+        ContainerId second = ContainerId.Create();
+        Snapshotter.Prepare(second, [lower, upper]);
+        Assert.Empty(content.ListChanges(second, [lower, upper], default));
+        using MemoryStream before = new();
+        using MemoryStream after = new();
+        content.WriteTree(first, [lower], before, default);
+        content.WriteTree(second, [lower, upper], after, default);
+        string[] wanted = TarText.Describe(before.ToArray());
+        Assert.Equal(wanted, TarText.Describe(after.ToArray()));
+        Assert.Contains("etc/new 0 9ed 1234567:70000 1000000000.123456789 3 hard=", wanted);
+        Assert.Contains(wanted, line => line.StartsWith("etc/a 0 1a4") && line.Contains("security.capability=0100000200200000"));
+        Assert.Contains(wanted, line => line.StartsWith("null 3 ") && line.EndsWith("1,3"));
+        Mounted(Snapshotter.MountsOf(second, [lower, upper]), root => Assert.True(TarText.AllocatedBytes(root, "sparse") < 1 << 20));
+    }
+
     private protected abstract ISnapshotter Open(StorageRoot root);
 
     private protected abstract ValueTask CloseAsync(ISnapshotter snapshotter);
 
     private Digest Publish(Digest chainId, Digest parent, TarBuilder archive)
     {
-        using ILayerDraft draft = Snapshotter.CreateDraft();
+        using ILayerDraft draft = Snapshotter.CreateDraft(parent);
         draft.Unpack(archive.ToStream(), new TarLimits());
         draft.Publish(chainId, parent);
         return chainId;
@@ -171,10 +298,15 @@ public abstract class SnapshotterSuite : IAsyncLifetime
         Assert.Equal("/", mount.Destination);
         string target = temp["mnt-" + Guid.NewGuid().ToString("N")];
         Directory.CreateDirectory(target);
-        // mount(8)'s classic interface wants the lower folders in one option.
-        string lower = string.Join(':', mount.Options.Where(o => o.StartsWith("lowerdir=")).Select(o => o["lowerdir=".Length..]));
-        string options = string.Join(',', mount.Options.Where(o => !o.StartsWith("lowerdir=")).Prepend("lowerdir=" + lower));
-        Run("mount", "-t", mount.Type, "-o", options, mount.Source, target);
+        if (mount.Type == "bind")
+        {
+            Run("mount", "--bind", mount.Source, target);
+        }
+        else
+        {
+            MountOverlay(mount, target);
+        }
+
         try
         {
             use(target);
@@ -184,6 +316,14 @@ public abstract class SnapshotterSuite : IAsyncLifetime
             Run("umount", target);
             Directory.Delete(target);
         }
+    }
+
+    private static void MountOverlay(Mount mount, string target)
+    {
+        // mount(8)'s classic interface wants the lower folders in one option.
+        string lower = string.Join(':', mount.Options.Where(o => o.StartsWith("lowerdir=")).Select(o => o["lowerdir=".Length..]));
+        string options = string.Join(',', mount.Options.Where(o => !o.StartsWith("lowerdir=")).Prepend("lowerdir=" + lower));
+        Run("mount", "-t", mount.Type, "-o", options, mount.Source, target);
     }
 
     private static void Run(string program, params string[] arguments)

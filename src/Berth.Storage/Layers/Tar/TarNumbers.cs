@@ -28,6 +28,21 @@ internal static class TarNumbers
         return true;
     }
 
+    /// <summary>Whether the block is a header: its checksum, of unsigned or (old writers) signed bytes, is right.</summary>
+    public static bool IsHeader(ReadOnlySpan<byte> block)
+    {
+        long sum = 0;
+        long signedSum = 0;
+        for (int i = 0; i < block.Length; i++)
+        {
+            byte b = i is >= 148 and < 156 ? (byte)' ' : block[i];
+            sum += b;
+            signedSum += (sbyte)b;
+        }
+
+        return TryParseField(block.Slice(148, 8), out long stored) && (stored == sum || stored == signedSum);
+    }
+
     /// <summary>A whole decimal number and nothing else.</summary>
     public static bool TryParseDecimal(ReadOnlySpan<byte> text, out long value) =>
         Utf8Parser.TryParse(text, out value, out int used) && used == text.Length && text.Length > 0 && text[0] != '+';

@@ -175,16 +175,7 @@ internal sealed class TarReader(Stream stream, TarLimits limits)
 
     private void VerifyChecksum()
     {
-        long sum = 0;
-        long signedSum = 0;
-        for (int i = 0; i < Block; i++)
-        {
-            byte value = i is >= 148 and < 156 ? (byte)' ' : header[i];
-            sum += value;
-            signedSum += (sbyte)value;
-        }
-
-        if (!TarNumbers.TryParseField(header.AsSpan(148, 8), out long stored) || (stored != sum && stored != signedSum))
+        if (!TarNumbers.IsHeader(header))
         {
             throw Invalid(entries == 0 ? "it is not a tar archive (invalid tar header)" : "a header's checksum is wrong (invalid tar header)");
         }

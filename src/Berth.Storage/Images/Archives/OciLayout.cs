@@ -1,0 +1,135 @@
+using System.Text.Json;
+using Berth.Model;
+using Berth.Model.Oci.Image;
+
+namespace Berth.Storage.Images.Archives;
+
+/// <summary>Archives with an index.json (OCI image specification, image-layout.md).</summary>
+internal static class OciLayout
+{
+    /// <summary>The document that lists the images.</summary>
+    public const string IndexName = "index.json";
+    private const string FullNameAnnotation = "io.containerd.image.name";
+    private const string RefNameAnnotation = "org.opencontainers.image.ref.name";
+    private const int MaxDepth = 4;
+    private const int MaxDescriptors = 10_000;
+
+    /// <summary>The images that the document lists; of an index within it, the one for <paramref name="platform"/>.</summary>
+    /// <exception cref="EngineException">InvalidArgument for what is malformed or missing.</exception>
+    public static IReadOnlyList<ArchiveImage> Find(ArchiveMembers members, byte[] document, Platform platform)
+    {
+        List<IndexDescriptor> top = [.. ReadIndex(document, IndexName).Manifests.Where(static descriptor => !IsAttestation(descriptor))];
+        bool isOneForManyPlatforms = top.Count > 1 && top.TrueForAll(static descriptor => descriptor.Platform is not null && NameOf(descriptor) is null);
+        if (isOneForManyPlatforms)
+        {
+            top = [Choose(top, platform)];
+        }
+
+        List<ArchiveImage> images = [];
+        foreach (IGrouping<Digest, IndexDescriptor> same in top.GroupBy(static descriptor => descriptor.Digest))
+        {
+            byte[] manifest = Resolve(members, same.First(), platform, 0);
+            images.Add(Describe(members, manifest, [.. same.Select(NameOf).OfType<ImageReference>().Distinct()]));
+        }
+
+        return images;
+    }
+
+    /// <summary>All manifests that the document lists directly, by their configurations' digests.</summary>
+    public static IReadOnlyDictionary<Digest, byte[]> ManifestsByConfig(ArchiveMembers members, byte[] document)
+    {
+        Dictionary<Digest, byte[]> found = [];
+        foreach (IndexDescriptor descriptor in ReadIndex(document, IndexName).Manifests.Where(static descriptor => descriptor.MediaType is MediaTypes.OciManifest or MediaTypes.DockerManifest))
+        {
+            byte[] manifest = members.GetDocument(descriptor.Digest, "manifest");
+            found[ImagePlan.ReadManifest(manifest).Config.Digest] = manifest;
+        }
+
+        return found;
+    }
+
+    private static ArchiveImage Describe(ArchiveMembers members, byte[] document, IReadOnlyList<ImageReference> names)
+    {
+        ImageManifest manifest = ImagePlan.ReadManifest(document);
+        List<Digest> layers = [.. manifest.Layers.Select(layer => members.FindLayer(layer.Digest))];
+        // A layer that is kept unpacked has another digest than the manifest says; then one is made that fits.
+        bool fits = layers.Zip(manifest.Layers).All(static pair => pair.First.IsEmpty || pair.First == pair.Second.Digest);
+        return new ArchiveImage(members.GetDocument(manifest.Config.Digest, "configuration"), fits ? document : null, layers, names, default);
+    }
+
+    private static byte[] Resolve(ArchiveMembers members, IndexDescriptor descriptor, Platform platform, int depth)
+    {
+        if (depth > MaxDepth)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"the archive's indexes lie in each other more than {MaxDepth} deep");
+        }
+
+        byte[] document = members.GetDocument(descriptor.Digest, "manifest");
+        if (descriptor.MediaType is not (MediaTypes.OciIndex or MediaTypes.DockerManifestList))
+        {
+            return document;
+        }
+
+        List<IndexDescriptor> inner = [.. ReadIndex(document, descriptor.Digest.ToString()).Manifests.Where(static inner => !IsAttestation(inner))];
+        return Resolve(members, Choose(inner, platform), platform, depth + 1);
+    }
+
+    private static IndexDescriptor Choose(List<IndexDescriptor> descriptors, Platform platform)
+    {
+        List<IndexDescriptor> fitting = [.. descriptors.Where(descriptor => Fits(descriptor.Platform, platform))];
+        return fitting.Find(descriptor => descriptor.Platform?.Variant == platform.Variant)
+            ?? fitting.FirstOrDefault()
+            ?? (descriptors is [var only] && only.Platform is null ? only : null)
+            ?? throw new EngineException(
+                ErrorKind.NotFound,
+                $"the archive has no image for {platform}; it has {string.Join(", ", descriptors.Select(static d => d.Platform is { } p ? $"{p.Os}/{p.Architecture}" : "one of an unknown platform"))}");
+    }
+
+    private static bool Fits(IndexPlatform? offered, Platform wanted) =>
+        offered is not null && offered.Os == wanted.Os && offered.Architecture == wanted.Architecture && (wanted.Variant is null || offered.Variant is null || offered.Variant == wanted.Variant);
+
+    // Statements about images stand in an index beside them, for a platform that nobody has.
+    private static bool IsAttestation(IndexDescriptor descriptor) => descriptor.Platform is { Os: "unknown", Architecture: "unknown" };
+
+    private static ImageReference? NameOf(IndexDescriptor descriptor)
+    {
+        if (descriptor.Annotations is not { } annotations)
+        {
+            return null;
+        }
+
+        if (annotations.TryGetValue(FullNameAnnotation, out string? name) && ImageReference.TryParse(name, out ImageReference full, out _) && full.Digest.IsEmpty)
+        {
+            return full.WithDefaultTag();
+        }
+
+        // By the specification a tag alone, which names no repository; some writers put the whole name there.
+        return annotations.TryGetValue(RefNameAnnotation, out string? text) && text.AsSpan().IndexOfAny(':', '/') >= 0
+            && ImageReference.TryParse(text, out ImageReference reference, out _) && reference.Digest.IsEmpty
+                ? reference.WithDefaultTag()
+                : null;
+    }
+
+    private static ImageIndex ReadIndex(byte[] document, string name)
+    {
+        try
+        {
+            Utf8JsonReader reader = new(document);
+            using JsonDocument parsed = JsonDocument.ParseValue(ref reader);
+            JsonElement root = parsed.RootElement;
+            if (root.ValueKind != JsonValueKind.Object || root.TryGetProperty("layers", out _) || root.TryGetProperty("config", out _))
+            {
+                throw new JsonException("it is no index, or claims to be an image manifest as well");
+            }
+
+            ImageIndex index = root.Deserialize(OciLayoutJsonContext.Default.ImageIndex) ?? throw new JsonException("it is null");
+            return index is { SchemaVersion: 2, MediaType: null or MediaTypes.OciIndex or MediaTypes.DockerManifestList, Manifests: { Count: <= MaxDescriptors } }
+                ? index
+                : throw new JsonException($"schema version {index.SchemaVersion}, media type {index.MediaType}, {index.Manifests?.Count} manifests");
+        }
+        catch (JsonException e)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"the archive's index {name} cannot be read: {e.Message}", e);
+        }
+    }
+}

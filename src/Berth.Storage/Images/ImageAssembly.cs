@@ -1,0 +1,454 @@
+using System.Security.Cryptography;
+using Berth.Linux;
+using Berth.Model;
+using Berth.Storage.Content;
+using Berth.Storage.Layers;
+using Berth.Storage.Layers.Tar;
+using Berth.Storage.Snapshots;
+
+namespace Berth.Storage.Images;
+
+/// <summary>What an image is made of, once its layers were received.</summary>
+public sealed record ImageParts
+{
+    /// <summary>The configuration document as received; its digest is the image's id.</summary>
+    public required ReadOnlyMemory<byte> Config { get; init; }
+
+    /// <summary>The manifest as received; null when none came, and one is made.</summary>
+    public ReadOnlyMemory<byte>? Manifest { get; init; }
+
+    /// <summary>The blob of each layer, lowest first; the empty digest stands for whatever blob the store has for the layer.</summary>
+    public required IReadOnlyList<Digest> LayerBlobs { get; init; }
+
+    /// <summary>Names that shall lead to the image, with tag or digest; others lose them.</summary>
+    public IReadOnlyList<ImageReference> References { get; init; } = [];
+
+    /// <summary>The image that this one was made from on this host; the empty digest when there is none. Only kept if that image is there.</summary>
+    public Digest Parent { get; init; }
+}
+
+/// <summary>A layer that was received.</summary>
+/// <param name="Blob">The digest under which its bytes are kept: of the bytes as received, but for xz and bzip2 of the unpacked ones.</param>
+/// <param name="DiffId">Digest of the uncompressed archive; the empty digest when it was not unpacked yet.</param>
+public sealed record ReceivedLayer(Digest Blob, Digest DiffId);
+
+/// <summary>
+/// Images on their way into the store. What was received is pinned, and invisible until <see cref="CommitAsync"/> makes a whole image of it at once;
+/// disposing the assembly deletes what no image needs. Layers may be received at the same time; the rest is for one caller at a time.
+/// </summary>
+public sealed class ImageAssembly : IAsyncDisposable
+{
+    private readonly Lock gate = new();
+    private readonly ImageStore store;
+    private readonly ContentStore content;
+    private readonly ISnapshotter snapshotter;
+    private readonly TarLimits limits;
+    private readonly bool draftsNeedParent;
+    private readonly List<Digest> pinnedLayers = [];
+    private readonly List<Digest> pinnedBlobs = [];
+    private readonly Dictionary<Digest, Arrival> arrivals = [];
+
+    internal ImageAssembly(ImageStore store, ContentStore content, ISnapshotter snapshotter, TarLimits limits)
+    {
+        this.store = store;
+        this.content = content;
+        this.snapshotter = snapshotter;
+        this.limits = limits;
+        draftsNeedParent = snapshotter is ISnapshotContent { DraftsNeedParent: true };
+    }
+
+    /// <summary>Whether an unpacked layer and a blob of it are there; they stay then until the assembly ends, and need not be received.</summary>
+    public bool TryUseLayer(Digest chainId)
+    {
+        if (store.BlobOf(chainId) is not { } blob)
+        {
+            return false;
+        }
+
+        PinBlob(blob);
+        return content.Exists(blob) && TryPinLayer(chainId);
+    }
+
+    /// <summary>Receives a layer: stored, verified, unpacked as far as that is possible before the layers below are known.</summary>
+    /// <param name="input">Read to its end; plain, gzip, zstd, xz or bzip2.</param>
+    /// <param name="expected">Digest of the bytes; the empty digest when nobody said.</param>
+    /// <param name="parent">Chain id of the layer below; the empty digest for a lowest layer; null when not known yet.</param>
+    /// <param name="cancellationToken">Ends the receiving.</param>
+    /// <exception cref="EngineException">InvalidArgument for what is malformed, refused or does not match its digest; Unavailable for a missing library; Internal when the disk refuses.</exception>
+    public async Task<ReceivedLayer> ReceiveLayerAsync(Stream input, Digest expected, Digest? parent, CancellationToken cancellationToken)
+    {
+        using ContentWriter blob = content.CreateWriter();
+        ILayerDraft draft = CreateDraft(parent) ?? new NoDraft();
+        try
+        {
+            IngestedLayer layer = await LayerIngest.RunAsync(input, blob, draft, limits, cancellationToken);
+            Verify(expected, layer.Received, layer.BlobSize);
+            Keep(blob, new Arrival(layer, draft, null));
+            return new ReceivedLayer(layer.Blob, draft is NoDraft ? default : layer.DiffId);
+        }
+        catch
+        {
+            draft.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes the image visible, with its names, durably; or an error, and nothing of it is there.</summary>
+    /// <exception cref="EngineException">
+    /// InvalidArgument when a document is malformed or does not fit the others or the layers; NotFound when a layer was neither received nor is there; Internal
+    /// when the disk refuses.
+    /// </exception>
+    public async Task<ImageRecord> CommitAsync(ImageParts parts, CancellationToken cancellationToken)
+    {
+        try
+        {
+            ImagePlan plan = ImagePlan.Make(parts);
+            List<Digest> blobs = [];
+            List<LayerEntry> layers = [];
+            long size = 0;
+            for (int i = 0; i < plan.ChainIds.Count; i++)
+            {
+                (Digest blob, LayerEntry layer) = await InstallAsync(plan, i, parts.LayerBlobs[i], cancellationToken);
+                blobs.Add(blob);
+                layers.Add(layer);
+                size += layer.Size;
+            }
+
+            Digest id = WriteDocument(parts.Config.Span);
+            ReadOnlyMemory<byte> manifest = parts.Manifest ?? ImagePlan.MakeManifest(parts.Config.Span, [.. blobs.Select(Describe)]);
+            ImageRecord image = new()
+            {
+                Id = id,
+                Manifest = WriteDocument(manifest.Span),
+                ManifestIsReceived = parts.Manifest is not null,
+                Config = plan.Config,
+                References = [],
+                Size = size,
+                ChainIds = plan.ChainIds,
+                LayerBlobs = blobs,
+                Parent = parts.Parent,
+            };
+
+            // One wait for everything above, names included: a record must never lead to bytes that a power cut could take away.
+            content.SyncFileSystem();
+            return await store.RecordAsync(image, layers, parts.References, cancellationToken);
+        }
+        catch (LinuxException e)
+        {
+            throw new EngineException(ErrorKind.Internal, $"the image cannot be stored: {e.Message}", e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (Arrival arrival in arrivals.Values)
+        {
+            arrival.Draft?.Dispose();
+        }
+
+        arrivals.Clear();
+        await store.ReleaseAsync(pinnedLayers, pinnedBlobs);
+        pinnedLayers.Clear();
+        pinnedBlobs.Clear();
+    }
+
+    /// <summary>As <see cref="ReceiveLayerAsync"/>, from a producer that writes on a thread of its own.</summary>
+    internal async Task<ReceivedLayer> ReceiveLayerAsync(Action<Stream> produce, Digest parent)
+    {
+        using ContentWriter blob = content.CreateWriter();
+        ILayerDraft draft = CreateDraft(parent)!;
+        try
+        {
+            await using LayerIntake intake = new(blob, draft, limits, keepsGoing: false);
+            Exception? error = null;
+            await Task.Factory.StartNew(
+                () =>
+                {
+                    try
+                    {
+                        produce(intake);
+                    }
+                    catch (OperationCanceledException) when (intake.IsAbandoned)
+                    {
+                        // Unpacking failed; FinishAsync says why.
+                    }
+                    catch (Exception e)
+                    {
+                        error = e;
+                    }
+                },
+                CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            IngestedLayer layer = await intake.FinishAsync(error);
+            Keep(blob, new Arrival(layer, draft, null));
+            return new ReceivedLayer(layer.Blob, layer.DiffId);
+        }
+        catch
+        {
+            draft.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Receives something out of an archive that may be a layer, on the calling thread. If it cannot be unpacked it is kept as a blob all the same, and the error comes
+    /// when an image names it as a layer.
+    /// </summary>
+    /// <param name="read">Fills a part of the block and returns how much; 0 at the end.</param>
+    /// <param name="expected">Digest of the bytes; the empty digest when nobody said.</param>
+    /// <returns>The blob's digest.</returns>
+    internal Digest ReceiveMember(Func<Memory<byte>, int> read, Digest expected)
+    {
+        using ContentWriter blob = content.CreateWriter();
+        ILayerDraft draft = CreateDraft(null) ?? new NoDraft();
+        try
+        {
+            using LayerIntake intake = new(blob, draft, limits, keepsGoing: true);
+            while (true)
+            {
+                byte[] block = intake.Rent();
+                int count = read(block);
+                if (count == 0)
+                {
+                    LayerIntake.Return(block);
+                    break;
+                }
+
+                intake.Push(block, count);
+            }
+
+            Arrival arrival;
+            try
+            {
+                IngestedLayer layer = intake.FinishAsync().GetAwaiter().GetResult();
+                Verify(expected, layer.Received, layer.BlobSize);
+                arrival = new Arrival(layer, draft, null);
+            }
+            catch (EngineException e) when (e.Kind == ErrorKind.InvalidArgument && !e.Message.StartsWith(DigestMismatch, StringComparison.Ordinal))
+            {
+                draft.Dispose();
+                Verify(expected, intake.ReceivedDigest(), blob.Length);
+                arrival = new Arrival(null, null, e);
+            }
+
+            Keep(blob, arrival);
+            return blob.Finish();
+        }
+        catch
+        {
+            draft.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Whether an image has the blob as a layer; it stays then until the assembly ends.</summary>
+    internal bool TryUseBlob(Digest blob)
+    {
+        if (!store.HasLayerBlob(blob))
+        {
+            return false;
+        }
+
+        PinBlob(blob);
+        return content.Exists(blob);
+    }
+
+    /// <summary>Reads a blob that <see cref="TryUseBlob"/> found, and checks that it is the same; returns its digest.</summary>
+    internal static Digest ConfirmBlob(Func<Memory<byte>, int> read, Digest expected)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        byte[] block = BlockPipe.RentBlock();
+        long length = 0;
+        int count;
+        while ((count = read(block)) > 0)
+        {
+            hash.AppendData(block, 0, count);
+            length += count;
+        }
+
+        LayerIntake.Return(block);
+        Verify(expected, Digest.FromHash(hash.GetHashAndReset()), length);
+        return expected;
+    }
+
+    /// <summary>The diff id of a blob that was received as a layer; null when it was not, or could not be unpacked.</summary>
+    internal Digest? DiffIdOf(Digest blob) => arrivals.GetValueOrDefault(blob)?.Layer?.DiffId;
+
+    private const string DigestMismatch = "content does not match its digest";
+
+    private static void Verify(Digest expected, Digest found, long length)
+    {
+        if (!expected.IsEmpty && expected != found)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"{DigestMismatch}: wanted {expected}, got {found} ({length} bytes)");
+        }
+    }
+
+    private ILayerDraft? CreateDraft(Digest? parent) =>
+        draftsNeedParent && parent is null ? null : snapshotter.CreateDraft(draftsNeedParent ? parent!.Value : default);
+
+    private void Keep(ContentWriter blob, Arrival arrival)
+    {
+        Digest digest = blob.Finish();
+        PinBlob(digest);
+        blob.Publish();
+        lock (gate)
+        {
+            if (!arrivals.TryAdd(digest, arrival))
+            {
+                arrival.Draft?.Dispose();
+            }
+        }
+    }
+
+    private void PinBlob(Digest blob)
+    {
+        lock (gate)
+        {
+            store.Pins.PinBlob(blob);
+            pinnedBlobs.Add(blob);
+        }
+    }
+
+    private bool TryPinLayer(Digest chainId)
+    {
+        lock (gate)
+        {
+            if (!store.Pins.TryPinLayer(chainId))
+            {
+                return false;
+            }
+
+            pinnedLayers.Add(chainId);
+            return true;
+        }
+    }
+
+    // The layer, pinned, and the blob that the image will have for it.
+    private async Task<(Digest Blob, LayerEntry Layer)> InstallAsync(ImagePlan plan, int index, Digest blob, CancellationToken cancellationToken)
+    {
+        Digest chainId = plan.ChainIds[index];
+        Digest diffId = plan.Config.Rootfs.DiffIds[index];
+        if (blob.IsEmpty)
+        {
+            blob = store.BlobOf(chainId) ?? throw new EngineException(ErrorKind.NotFound, $"layer {diffId} was not received and is not in the store");
+        }
+
+        PinBlob(blob);
+        if (!content.Exists(blob))
+        {
+            throw new EngineException(ErrorKind.NotFound, $"blob {blob} of layer {diffId} was not received and is not in the store");
+        }
+
+        Arrival? arrival = arrivals.GetValueOrDefault(blob);
+        if (arrival?.Layer is { } known && known.DiffId != diffId)
+        {
+            throw WrongDiffId(diffId, known.DiffId);
+        }
+
+        if (store.LayerOf(chainId) is { } recorded && TryPinLayer(chainId))
+        {
+            // Verified when it was recorded; of this blob only its digest was, unless its content was seen here.
+            if (arrival?.Layer is null && store.BlobOf(chainId) != blob)
+            {
+                await VerifyBlobAsync(blob, diffId, cancellationToken);
+            }
+
+            return (blob, recorded);
+        }
+
+        Digest parent = index == 0 ? default : plan.ChainIds[index - 1];
+        if (arrival is { Draft: not null and not NoDraft, Layer: { } layer } && !arrival.IsUsed)
+        {
+            arrival.IsUsed = true;
+            await PublishAsync(arrival.Draft, chainId, parent, cancellationToken);
+            return (blob, new LayerEntry { DiffId = diffId, Size = layer.Size, TarSize = layer.TarSize });
+        }
+
+        return arrival?.Error is { } error
+            ? throw new EngineException(error.Kind, $"layer {diffId} cannot be used: {error.Message}", error)
+            : (blob, await UnpackBlobAsync(blob, diffId, chainId, parent, cancellationToken));
+    }
+
+    private async Task<LayerEntry> UnpackBlobAsync(Digest blob, Digest diffId, Digest chainId, Digest parent, CancellationToken cancellationToken)
+    {
+        using ILayerDraft draft = snapshotter.CreateDraft(draftsNeedParent ? parent : default);
+        await using Stream stored = content.Open(blob);
+        (Digest found, long tarSize, long size) = await BlobReplay.RunAsync(stored, archive => draft.Unpack(archive, limits), cancellationToken);
+        if (found != diffId)
+        {
+            throw WrongDiffId(diffId, found);
+        }
+
+        await PublishAsync(draft, chainId, parent, cancellationToken);
+        return new LayerEntry { DiffId = diffId, Size = size, TarSize = tarSize };
+    }
+
+    private async Task VerifyBlobAsync(Digest blob, Digest diffId, CancellationToken cancellationToken)
+    {
+        if (blob == diffId)
+        {
+            return;
+        }
+
+        await using Stream stored = content.Open(blob);
+        (Digest found, _, _) = await BlobReplay.RunAsync(stored, static _ => 0, cancellationToken);
+        if (found != diffId)
+        {
+            throw WrongDiffId(diffId, found);
+        }
+    }
+
+    // With the turn, as no layer is retired meanwhile.
+    private async Task PublishAsync(ILayerDraft draft, Digest chainId, Digest parent, CancellationToken cancellationToken)
+    {
+        using IDisposable turn = await store.TakeTurnAsync(cancellationToken);
+        draft.Publish(chainId, parent);
+        if (!TryPinLayer(chainId))
+        {
+            throw new EngineException(ErrorKind.Internal, $"layer {chainId} vanished while it was put in place");
+        }
+    }
+
+    private LayerBlob Describe(Digest blob) =>
+        arrivals.GetValueOrDefault(blob)?.Layer is { } layer
+            ? new LayerBlob(blob, content.Size(blob), CompressionFormat.MediaType(layer.Compression))
+            : new LayerBlob(blob, content.Size(blob), CompressionFormat.MediaType(BlobReplay.DetectCompression(content, blob)));
+
+    private Digest WriteDocument(ReadOnlySpan<byte> document)
+    {
+        using ContentWriter writer = content.CreateWriter();
+        writer.Write(document);
+        PinBlob(writer.Finish());
+        return writer.Publish();
+    }
+
+    private static EngineException WrongDiffId(Digest wanted, Digest found) =>
+        new(ErrorKind.InvalidArgument, $"a layer does not match the image's configuration: wanted the diff id {wanted}, got {found}");
+
+    private sealed record Arrival(IngestedLayer? Layer, ILayerDraft? Draft, EngineException? Error)
+    {
+        public bool IsUsed { get; set; }
+    }
+
+    // Where the layer below must be known first, a layer is only stored when it arrives, and unpacked at the commit.
+    private sealed class NoDraft : ILayerDraft
+    {
+        public long Unpack(Stream archive, TarLimits limits)
+        {
+            byte[] buffer = new byte[64 << 10];
+            while (archive.Read(buffer) > 0)
+            {
+            }
+
+            return 0;
+        }
+
+        public void Publish(Digest chainId, Digest parent) => throw new InvalidOperationException("nothing was unpacked");
+
+        public void Dispose()
+        {
+            // There is nothing.
+        }
+    }
+}
