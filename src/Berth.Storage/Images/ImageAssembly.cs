@@ -12,10 +12,10 @@ namespace Berth.Storage.Images;
 public sealed record ImageParts
 {
     /// <summary>The configuration document as received; its digest is the image's id.</summary>
-    public required ReadOnlyMemory<byte> Config { get; init; }
+    public required byte[] Config { get; init; }
 
     /// <summary>The manifest as received; null when none came, and one is made.</summary>
-    public ReadOnlyMemory<byte>? Manifest { get; init; }
+    public byte[]? Manifest { get; init; }
 
     /// <summary>The blob of each layer, lowest first; the empty digest stands for whatever blob the store has for the layer.</summary>
     public required IReadOnlyList<Digest> LayerBlobs { get; init; }
@@ -114,12 +114,12 @@ public sealed class ImageAssembly : IAsyncDisposable
                 size += layer.Size;
             }
 
-            Digest id = WriteDocument(parts.Config.Span);
-            ReadOnlyMemory<byte> manifest = parts.Manifest ?? ImagePlan.MakeManifest(parts.Config.Span, [.. blobs.Select(Describe)]);
+            Digest id = WriteDocument(parts.Config);
+            byte[] manifest = parts.Manifest ?? ImagePlan.MakeManifest(parts.Config, [.. blobs.Select(Describe)]);
             ImageRecord image = new()
             {
                 Id = id,
-                Manifest = WriteDocument(manifest.Span),
+                Manifest = WriteDocument(manifest),
                 ManifestIsReceived = parts.Manifest is not null,
                 Config = plan.Config,
                 References = [],

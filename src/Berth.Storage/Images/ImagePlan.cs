@@ -24,7 +24,7 @@ internal sealed record ImagePlan(ImageConfig Config, IReadOnlyList<Digest> Chain
     /// <exception cref="EngineException">InvalidArgument, saying which document and why; TooLarge.</exception>
     public static ImagePlan Make(ImageParts parts)
     {
-        ImageConfig config = ReadConfig(parts.Config.Span);
+        ImageConfig config = ReadConfig(parts.Config);
         IReadOnlyList<Digest> diffIds = config.Rootfs.DiffIds;
         if (diffIds.Count > MaxLayers)
         {
@@ -38,7 +38,7 @@ internal sealed record ImagePlan(ImageConfig Config, IReadOnlyList<Digest> Chain
 
         if (parts.Manifest is { } manifest)
         {
-            Check(ReadManifest(manifest.Span), parts);
+            Check(ReadManifest(manifest), parts);
         }
 
         return new ImagePlan(config, ChainIdsOf(diffIds));
@@ -111,7 +111,7 @@ internal sealed record ImagePlan(ImageConfig Config, IReadOnlyList<Digest> Chain
 
     private static void Check(ImageManifest manifest, ImageParts parts)
     {
-        Digest config = Digest.Of(parts.Config.Span);
+        Digest config = Digest.Of(parts.Config);
         if (manifest.Config.Digest != config)
         {
             throw Invalid($"its manifest names the configuration {manifest.Config.Digest}, got {config}");

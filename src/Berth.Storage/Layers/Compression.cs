@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using Berth.Linux.Compression;
 using Berth.Model;
 using Berth.Model.Oci.Image;
@@ -40,7 +39,7 @@ internal static class CompressionFormat
     public static Stream Open(Compression compression, Stream packed) => compression switch
     {
         Compression.None => packed,
-        Compression.Gzip => new GZipStream(new GzipEnd(packed), CompressionMode.Decompress),
+        Compression.Gzip => new GzipReader(packed),
         Compression.Zstd => new ZstdStream(packed),
         Compression.Xz => new XzStream(packed),
         _ => new Bzip2Stream(packed),

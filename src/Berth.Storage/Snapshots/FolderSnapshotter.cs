@@ -24,9 +24,11 @@ public abstract class FolderSnapshotter : ISnapshotter, ISnapshotContent, IAsync
     private readonly Dictionary<ContainerId, Digest> containers = [];
     private readonly HashSet<Digest> retired = [];
 
-    private protected FolderSnapshotter(StorageRoot root)
+    private protected FolderSnapshotter(StorageRoot root, string driver)
     {
         Root = root;
+        DriverName = driver;
+        RequireDriver(root, driver);
         root.MakeFolders("snapshots/layers", "snapshots/containers", "snapshots/ingest", "snapshots/trash", "snapshots/empty");
         layersFolder = Paths.OpenFolder(root.PathOf("snapshots/layers"));
         containersFolder = Paths.OpenFolder(root.PathOf("snapshots/containers"));
@@ -35,7 +37,7 @@ public abstract class FolderSnapshotter : ISnapshotter, ISnapshotContent, IAsync
     }
 
     /// <inheritdoc/>
-    public abstract string DriverName { get; }
+    public string DriverName { get; }
 
     /// <inheritdoc/>
     public abstract bool DraftsNeedParent { get; }
@@ -206,7 +208,6 @@ public abstract class FolderSnapshotter : ISnapshotter, ISnapshotContent, IAsync
         try
         {
             T snapshotter = make();
-            snapshotter.RequireDriver();
             snapshotter.Load();
             return snapshotter;
         }
@@ -262,19 +263,19 @@ public abstract class FolderSnapshotter : ISnapshotter, ISnapshotContent, IAsync
     }
 
     // One kind's folders mean nothing to the other. Data roots without the file are from before there was a choice.
-    private void RequireDriver()
+    private static void RequireDriver(StorageRoot root, string driver)
     {
-        string path = Root.PathOf(DriverFile);
-        string present = File.Exists(path) ? File.ReadAllText(path).Trim() : Directory.EnumerateFileSystemEntries(Root.PathOf("snapshots/layers")).Any() ? "overlay2" : "";
-        if (present.Length > 0 && present != DriverName)
+        string path = root.PathOf(DriverFile);
+        if (!File.Exists(path))
         {
-            throw new EngineException(
-                ErrorKind.Conflict, $"data root {Root.Path} was made with the storage driver {present}, not {DriverName}; choose that one or another data root");
+            bool isOld = Directory.Exists(root.PathOf("snapshots/layers"));
+            File.WriteAllText(path, (isOld ? "overlay2" : driver) + "\n");
         }
 
-        if (present.Length == 0 || !File.Exists(path))
+        string present = File.ReadAllText(path).Trim();
+        if (present != driver)
         {
-            File.WriteAllText(path, DriverName + "\n");
+            throw new EngineException(ErrorKind.Conflict, $"data root {root.Path} was made with the storage driver {present}, not {driver}; choose that one or another data root");
         }
     }
 

@@ -6,7 +6,7 @@ using Berth.Storage.Layers.Tar;
 namespace Berth.Storage.Images.Archives;
 
 /// <summary>One image of an archive, found but not stored yet.</summary>
-internal sealed record ArchiveImage(ReadOnlyMemory<byte> Config, ReadOnlyMemory<byte>? Manifest, IReadOnlyList<Digest> Layers, IReadOnlyList<ImageReference> Names, Digest Parent);
+internal sealed record ArchiveImage(byte[] Config, byte[]? Manifest, IReadOnlyList<Digest> Layers, IReadOnlyList<ImageReference> Names, Digest Parent);
 
 /// <summary>One load, from the archive to the records.</summary>
 internal sealed class ImageLoad(ImageStore store, TarLimits limits)

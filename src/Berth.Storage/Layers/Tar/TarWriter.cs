@@ -126,8 +126,9 @@ internal sealed class TarWriter(Stream output)
 
         int from = name.Length - NameField - 1;
         int slash = from <= PrefixField ? name.AsSpan(from, Math.Min(PrefixField + 1, name.Length - 1) - from).LastIndexOf((byte)'/') : -1;
-        prefix = from + slash;
-        return slash >= 0 && prefix > 0 && prefix < name.Length - 1;
+        bool fits = slash >= 0 && from + slash > 0;
+        prefix = fits ? from + slash : 0;
+        return fits;
     }
 
     private void FinishEntry()

@@ -14,12 +14,9 @@ namespace Berth.Storage.Snapshots.Native;
 public sealed class NativeSnapshotter : FolderSnapshotter
 {
     private NativeSnapshotter(StorageRoot root)
-        : base(root)
+        : base(root, "vfs")
     {
     }
-
-    /// <inheritdoc/>
-    public override string DriverName => "vfs";
 
     /// <inheritdoc/>
     public override bool DraftsNeedParent => true;

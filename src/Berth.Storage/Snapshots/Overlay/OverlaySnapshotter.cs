@@ -14,12 +14,9 @@ public sealed class OverlaySnapshotter : FolderSnapshotter
     private static readonly IReadOnlyList<string> SwitchedOff = [.. ((string[])["redirect_dir", "metacopy"]).Where(IsOnByDefault).Select(static name => name + "=off")];
 
     private OverlaySnapshotter(StorageRoot root)
-        : base(root)
+        : base(root, "overlay2")
     {
     }
-
-    /// <inheritdoc/>
-    public override string DriverName => "overlay2";
 
     /// <inheritdoc/>
     public override bool DraftsNeedParent => false;
