@@ -1,0 +1,265 @@
+using System.Collections.Immutable;
+using System.Text;
+using System.Text.Json;
+using Berth.Model;
+using Berth.Model.Oci.Image;
+using Berth.Storage.Content;
+using Berth.Storage.Metadata;
+
+namespace Berth.Storage.Images;
+
+/// <content>What the store's own operations stand on: one change after the other, each recorded before it is seen.</content>
+public sealed partial class ImageStore
+{
+    /// <summary>Waits for the right to change; dispose the result to give it back.</summary>
+    internal async Task<IDisposable> TakeTurnAsync(CancellationToken cancellationToken)
+    {
+        await writer.WaitAsync(cancellationToken);
+        return new Turn(writer);
+    }
+
+    /// <summary>What operations in progress need.</summary>
+    internal StorePins Pins { get; }
+
+    /// <summary>A blob of the layer, of any image that has it; null when no image has.</summary>
+    internal Digest? BlobOf(Digest chainId)
+    {
+        foreach (ImageRecord image in Table.Images.Values)
+        {
+            for (int i = image.ChainIds.Count - 1; i >= 0; i--)
+            {
+                if (image.ChainIds[i] == chainId)
+                {
+                    return image.LayerBlobs[i];
+                }
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Whether an image has the blob as a layer.</summary>
+    internal bool HasLayerBlob(Digest blob) => Table.Images.Values.Any(image => image.LayerBlobs.Contains(blob));
+
+    /// <summary>The layer's record; null when there is none.</summary>
+    internal LayerEntry? LayerOf(Digest chainId) => Table.Layers.GetValueOrDefault(chainId);
+
+    /// <summary>
+    /// Records an image whose layers and blobs are in place, pinned and synced. If it is there already it only gets the names, and a manifest
+    /// that was received instead of one that was made here.
+    /// </summary>
+    internal async Task<ImageRecord> RecordAsync(ImageRecord image, IReadOnlyList<LayerEntry> layers, IReadOnlyList<ImageReference> references, CancellationToken cancellationToken)
+    {
+        using IDisposable turn = await TakeTurnAsync(cancellationToken);
+        ImageTable next = Table;
+        List<JournalChange> changes = [];
+        for (int i = 0; i < layers.Count; i++)
+        {
+            next = next with { Layers = next.Layers.SetItem(image.ChainIds[i], layers[i]) };
+            changes.Add(ImageJournal.Put(image.ChainIds[i], layers[i]));
+        }
+
+        ImageRecord? known = next.Images.GetValueOrDefault(image.Id);
+        bool keepsKnown = known is not null && (known.ManifestIsReceived || !image.ManifestIsReceived);
+        Digest parent = image.Parent == image.Id || !next.Images.ContainsKey(image.Parent) ? default : image.Parent;
+        next = next.With(keepsKnown ? known! : image with { Parent = parent, References = known?.References ?? [], LastTagged = known?.LastTagged });
+        foreach (ImageReference reference in references)
+        {
+            next = next.WithReference(reference, image.Id, DateTimeOffset.UtcNow);
+            changes.Add(ImageJournal.Put(reference, image.Id));
+        }
+
+        changes.Add(Put(next.Images[image.Id]));
+        await CommitAsync(next, changes, cancellationToken);
+        if (known is not null && !keepsKnown)
+        {
+            DeleteBlobs([known]);
+        }
+
+        return next.Images[image.Id];
+    }
+
+    /// <summary>Takes an operation's pins back, and deletes what no image needs of it.</summary>
+    internal async Task ReleaseAsync(IReadOnlyList<Digest> chainIds, IReadOnlyList<Digest> blobs)
+    {
+        Pins.Unpin(chainIds, blobs);
+        using IDisposable turn = await TakeTurnAsync(CancellationToken.None);
+        if (journal.HasFailed)
+        {
+            // A record may have reached the disk although its sync failed; then the next start needs the content, otherwise it deletes it.
+            return;
+        }
+
+        foreach (Digest chainId in chainIds.Distinct().Reverse().Where(chainId => !Table.Layers.ContainsKey(chainId) && Pins.TryRetireLayer(chainId)))
+        {
+            snapshotter.DeleteLayer(chainId);
+        }
+
+        // A recorded layer may have lost its last image while it was pinned.
+        List<Digest> unused = [.. Table.UnusedLayers([.. chainIds.Distinct()]).Where(Pins.TryRetireLayer)];
+        if (unused.Count > 0)
+        {
+            await DeleteLayersAsync(Table, [], unused, CancellationToken.None);
+        }
+
+        foreach (Digest blob in blobs.Distinct().Where(blob => !NeedsBlob(Table, blob)))
+        {
+            Pins.DeleteBlob(blob);
+        }
+    }
+
+    /// <summary>The images that a name, or a repository without tag, stands for, with the names that are meant.</summary>
+    internal IReadOnlyList<(ImageRecord Image, IReadOnlyList<ImageReference> Names)> Select(string nameOrId)
+    {
+        ImageTable at = Table;
+        if (ImageReference.TryParse(nameOrId, out ImageReference asked, out _) && asked is { Tag: null, Digest.IsEmpty: true })
+        {
+            List<(ImageRecord, IReadOnlyList<ImageReference>)> tagged =
+            [
+                .. at.References.Where(name => name.Key.Tag is not null && name.Key.Repository == asked.Repository).OrderBy(static name => name.Key.ToString(), StringComparer.Ordinal)
+                    .Select(name => (at.Images[name.Value], (IReadOnlyList<ImageReference>)[name.Key])),
+            ];
+            if (tagged.Count > 0)
+            {
+                return tagged;
+            }
+        }
+
+        ImageRecord image = at.Resolve(nameOrId);
+        return [(image, asked.Tag is not null && image.References.Contains(asked) ? [asked] : [])];
+    }
+
+    private static bool IsPrunable(ImageTable at, ImageRecord image, bool all) =>
+        image.References.Count == 0 ? at.Images.Values.All(other => other.Parent != image.Id) : all || image.References.All(static name => name.Tag is null);
+
+    private static bool NeedsBlob(ImageTable at, Digest blob) =>
+        at.Images.Values.Any(image => image.Id == blob || image.Manifest == blob || image.LayerBlobs.Contains(blob));
+
+    private static JournalChange Put(ImageRecord image) => ImageJournal.Put(image.Id, new ImageEntry
+    {
+        Manifest = image.Manifest,
+        LayerBlobs = image.LayerBlobs,
+        ChainIds = image.ChainIds,
+        Size = image.Size,
+        LastTagged = image.LastTagged,
+        Parent = image.Parent.IsEmpty ? null : image.Parent,
+        ManifestIsReceived = image.ManifestIsReceived ? true : null,
+    });
+
+    private static ImageTable Load(Journal journal, ContentStore content)
+    {
+        ImageTable loaded = ImageTable.Empty with
+        {
+            Layers = journal.Read(ImageJournal.Layers).ToImmutableDictionary(static item => Digest.Parse(item.Key), static item => ImageJournal.ReadLayer(item.Key, item.Value)),
+        };
+        foreach ((string key, byte[] value) in journal.Read(ImageJournal.Images))
+        {
+            Digest id = Digest.Parse(key);
+            ImageEntry entry = ImageJournal.ReadImage(key, value);
+            loaded = loaded.With(new ImageRecord
+            {
+                Id = id,
+                Manifest = entry.Manifest,
+                Config = ReadConfig(content, id),
+                References = [],
+                Size = entry.Size,
+                ChainIds = entry.ChainIds,
+                LayerBlobs = entry.LayerBlobs,
+                LastTagged = entry.LastTagged,
+                Parent = entry.Parent ?? default,
+                ManifestIsReceived = entry.ManifestIsReceived ?? false,
+            });
+        }
+
+        foreach ((string name, byte[] id) in journal.Read(ImageJournal.References))
+        {
+            loaded = loaded.WithReference(ImageReference.Parse(name), Digest.Parse(Encoding.ASCII.GetString(id)), null);
+        }
+
+        return loaded.WithoutLostParents();
+    }
+
+    private static ImageConfig ReadConfig(ContentStore content, Digest id)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(content.ReadDocument(id), ImageConfigJsonContext.Default.ImageConfig) ?? throw new JsonException("null");
+        }
+        catch (JsonException e)
+        {
+            throw new EngineException(ErrorKind.Internal, $"the configuration of image {id} cannot be read: {e.Message}", e);
+        }
+    }
+
+    private async Task CommitAsync(ImageTable next, IReadOnlyList<JournalChange> changes, CancellationToken cancellationToken)
+    {
+        await journal.CommitAsync(changes, cancellationToken);
+        Volatile.Write(ref table, next);
+    }
+
+    // With the turn.
+    private async Task<IReadOnlyList<ImageRemoval>> RemoveAsync(Action<ImageRemover> remove, Func<Digest, ImageUse> uses, CancellationToken cancellationToken)
+    {
+        ImageRemover remover = new(Table, uses, Pins);
+        try
+        {
+            remove(remover);
+        }
+        catch
+        {
+            remover.Retired.ForEach(snapshotter.RestoreLayer);
+            throw;
+        }
+
+        ImageTable next = remover.Next.WithoutLostParents();
+        await DeleteLayersAsync(next, remover.Changes, remover.Retired, cancellationToken);
+        DeleteBlobs(remover.Deleted);
+        return remover.Steps;
+    }
+
+    private void DeleteBlobs(IReadOnlyList<ImageRecord> images)
+    {
+        foreach (Digest blob in images.SelectMany(static image => image.LayerBlobs.Append(image.Manifest).Append(image.Id)).Distinct().Where(blob => !NeedsBlob(Table, blob)))
+        {
+            Pins.DeleteBlob(blob);
+        }
+    }
+
+    // Recorded first, then deleted: a crash in between leaves content without record, which the next start deletes.
+    private async Task DeleteLayersAsync(ImageTable next, List<JournalChange> changes, List<Digest> retired, CancellationToken cancellationToken)
+    {
+        try
+        {
+            changes.AddRange(retired.Select(ImageJournal.DeleteLayer).Where(change => !changes.Contains(change)));
+            await CommitAsync(next with { Layers = next.Layers.RemoveRange(retired) }, changes, cancellationToken);
+        }
+        catch
+        {
+            retired.ForEach(snapshotter.RestoreLayer);
+            throw;
+        }
+
+        retired.ForEach(snapshotter.DeleteLayer);
+    }
+
+    private void DeleteUnrecorded()
+    {
+        List<Digest> unknown = [.. snapshotter.ListLayers().Where(chainId => !Table.Layers.ContainsKey(chainId))];
+        while (unknown.FindAll(snapshotter.TryRetireLayer) is { Count: > 0 } retired)
+        {
+            retired.ForEach(snapshotter.DeleteLayer);
+            unknown.RemoveAll(retired.Contains);
+        }
+
+        HashSet<Digest> needed = [.. Table.Images.Values.SelectMany(static image => image.LayerBlobs.Append(image.Manifest).Append(image.Id))];
+        foreach (Digest blob in content.List().Where(blob => !needed.Contains(blob)).ToList())
+        {
+            content.Delete(blob);
+        }
+    }
+
+    private sealed class Turn(SemaphoreSlim writer) : IDisposable
+    {
+        public void Dispose() => writer.Release();
+    }
+}
