@@ -82,6 +82,8 @@ public sealed class CgroupTests
         File.Delete(probe);
         File.Delete(probe + ".n");
         Assert.False(cgroup.WasOomKilled());
+        while (File.ReadAllText($"/proc/{sleep.Id}/comm") != "sleep\n")
+            Thread.Sleep(5); // the shell's own children have ended by then
         Assert.Equal([sleep.Id], cgroup.Members(recursive: true));
 
         // New rules replace the old ones; everything allowed leaves none.
