@@ -33,6 +33,7 @@ public abstract class FolderSnapshotter : ISnapshotter, ISnapshotContent, IAsync
         layersFolder = Paths.OpenFolder(root.PathOf("snapshots/layers"));
         containersFolder = Paths.OpenFolder(root.PathOf("snapshots/containers"));
         ingestFolder = Paths.OpenFolder(root.PathOf("snapshots/ingest"));
+        FolderPlacement.TrySpreadSubfolders(ingestFolder);
         trash = new FolderTrash(root.PathOf("snapshots/trash"));
     }
 
