@@ -43,7 +43,7 @@ public sealed class StoredContainer : IDisposable
     /// <exception cref="LinuxException">The file system refuses; the state is as it was.</exception>
     public void Save(StoredState state)
     {
-        Replace(StateFile, JsonSerializer.SerializeToUtf8Bytes(state, StateJsonContext.Default.StoredState), durable: true);
+        Replace(StateFile, StoredStateJson.Write(state), durable: true);
         State = state;
     }
 
@@ -57,8 +57,7 @@ public sealed class StoredContainer : IDisposable
     {
         try
         {
-            return JsonSerializer.Deserialize(PlainFile.ReadAll(Path.Combine(Folder, SpecFile), MaxStateBytes), RuntimeSpecJsonContext.Default.RuntimeSpec)
-                ?? throw new JsonException("it is null");
+            return RuntimeSpecReader.ReadSpec(PlainFile.ReadAll(Path.Combine(Folder, SpecFile), MaxStateBytes));
         }
         catch (Exception e) when (e is JsonException or LinuxException)
         {
@@ -167,7 +166,7 @@ public sealed class StoredContainer : IDisposable
         string path = Path.Combine(folder, StateFile);
         try
         {
-            return JsonSerializer.Deserialize(PlainFile.ReadAll(path, MaxStateBytes), StateJsonContext.Default.StoredState);
+            return StoredStateJson.Read(PlainFile.ReadAll(path, MaxStateBytes));
         }
         catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR)
         {

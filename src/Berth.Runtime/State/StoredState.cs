@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using Berth.Runtime.Cgroups;
 
 namespace Berth.Runtime.State;
@@ -55,8 +54,3 @@ public sealed record StoredState
 
     public Dictionary<string, string>? Annotations { get; init; }
 }
-
-/// <summary>JSON of <c>state.json</c>.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
-[JsonSerializable(typeof(StoredState))]
-internal sealed partial class StateJsonContext : JsonSerializerContext;

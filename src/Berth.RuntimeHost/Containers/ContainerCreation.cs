@@ -97,8 +97,7 @@ internal static class ContainerCreation
         try
         {
             byte[] json = PlainFile.ReadAll(Path.Combine(bundle, "config.json"), MaxConfigBytes);
-            RuntimeSpec spec = JsonSerializer.Deserialize(json, RuntimeSpecJsonContext.Default.RuntimeSpec) ?? throw new JsonException("it is null");
-            return (json, spec);
+            return (json, RuntimeSpecReader.ReadSpec(json));
         }
         catch (LinuxException e) when (e.Errno == Errno.ENOENT)
         {

@@ -19,7 +19,7 @@ internal static class ExecProcess
     public static ProcessSpec From(Arguments arguments, RuntimeSpec spec)
     {
         ProcessSpec process = arguments.Text("process") is { Length: > 0 } file
-            ? JsonSerializer.Deserialize(PlainFile.ReadAll(file, MaxBytes), RuntimeSpecJsonContext.Default.ProcessSpec) ?? throw new JsonException("the process is null")
+            ? RuntimeSpecReader.ReadProcess(PlainFile.ReadAll(file, MaxBytes))
             : Change(spec.Process ?? throw new StateException("the container's configuration has no process"), arguments);
         if (process.Cwd.Length == 0)
             throw new StateException("Cwd property must not be empty");

@@ -119,7 +119,7 @@ internal static class UpdateVerb
             json = PlainFile.ReadAll(file, MaxBytes);
         }
 
-        return JsonSerializer.Deserialize(json, RuntimeSpecJsonContext.Default.ResourcesSpec) ?? throw new JsonException("the resources are null");
+        return RuntimeSpecReader.ReadResources(json);
     }
 
     private static long? Number(Arguments arguments, string name) => arguments.Text(name) is not { Length: > 0 } text

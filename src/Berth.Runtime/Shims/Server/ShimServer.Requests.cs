@@ -53,8 +53,8 @@ public sealed partial class ShimServer
         if (_config is not null)
             throw new ShimException(ShimFailure.WrongState, $"this shim is prepared for container {_config.Id} already");
 
-        ShimConfig config = ReadJson(Path.Combine(bundle, ShimConfig.FileName), ShimJsonContext.Default.ShimConfig);
-        RuntimeSpec spec = ReadJson(Path.Combine(bundle, "config.json"), RuntimeSpecJsonContext.Default.RuntimeSpec);
+        ShimConfig config = ReadJson(Path.Combine(bundle, ShimConfig.FileName), static json => JsonSerializer.Deserialize(json, ShimJsonContext.Default.ShimConfig));
+        RuntimeSpec spec = ReadJson(Path.Combine(bundle, "config.json"), static json => RuntimeSpecReader.ReadSpec(json));
         if (spec.Process is null)
             throw new ShimException(ShimFailure.InvalidConfig, $"{bundle}/config.json names no process");
 
@@ -242,11 +242,12 @@ public sealed partial class ShimServer
         connection.Reply(requestId, FrameType.Started, new FrameBuilder().Int32(session.Pid).Time(session.StartedAt ?? default));
     }
 
-    private static T ReadJson<T>(string path, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
+    private static T ReadJson<T>(string path, Func<byte[], T?> read)
+        where T : class
     {
         try
         {
-            return JsonSerializer.Deserialize(PlainFile.ReadAll(path, MaxConfigBytes), type)
+            return read(PlainFile.ReadAll(path, MaxConfigBytes))
                 ?? throw new ShimException(ShimFailure.InvalidConfig, $"{path} is null");
         }
         catch (JsonException e)

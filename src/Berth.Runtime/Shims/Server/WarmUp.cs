@@ -11,13 +11,12 @@ internal static class WarmUp
         _ = JsonSerializer.Deserialize(
             """{"id":"x","exitFile":"/x","socketPath":"/x","rootfsMounts":[{"type":"a","source":"b","destination":"/","options":["c"]}]}"""u8,
             ShimJsonContext.Default.ShimConfig);
-        _ = JsonSerializer.Deserialize(
+        _ = RuntimeSpecReader.ReadSpec(
             """
             {"process":{"user":{"uid":0},"args":["a"],"env":["b"],"cwd":"/","capabilities":{"bounding":["c"]},"rlimits":[{"type":"d","hard":1,"soft":1}]},
             "root":{"path":"rootfs"},"mounts":[{"destination":"/e","type":"f","source":"g","options":["h"]}],"linux":{"namespaces":[{"type":"i"}],
             "resources":{"devices":[{"allow":true,"type":"c","major":1,"minor":2,"access":"r"}]},"maskedPaths":["j"],"readonlyPaths":["k"],
             "seccomp":{"defaultAction":"l","architectures":["m"],"syscalls":[{"names":["n"],"action":"o","args":[{"index":0,"value":1,"op":"p"}]}]}}}
-            """u8,
-            RuntimeSpecJsonContext.Default.RuntimeSpec);
+            """u8);
     }
 }
