@@ -77,7 +77,7 @@ public sealed class ImageAssembly : IAsyncDisposable
     /// <exception cref="EngineException">InvalidArgument for what is malformed, refused or does not match its digest; Unavailable for a missing library; Internal when the disk refuses.</exception>
     public async Task<ReceivedLayer> ReceiveLayerAsync(Stream input, Digest expected, Digest? parent, CancellationToken cancellationToken)
     {
-        using ContentWriter blob = content.CreateWriter();
+        using ContentWriter blob = Guard(content.CreateWriter);
         ILayerDraft draft = CreateDraft(parent) ?? new NoDraft();
         try
         {
@@ -156,7 +156,7 @@ public sealed class ImageAssembly : IAsyncDisposable
     /// <summary>As <see cref="ReceiveLayerAsync"/>, from a producer that writes on a thread of its own.</summary>
     internal async Task<ReceivedLayer> ReceiveLayerAsync(Action<Stream> produce, Digest parent)
     {
-        using ContentWriter blob = content.CreateWriter();
+        using ContentWriter blob = Guard(content.CreateWriter);
         ILayerDraft draft = CreateDraft(parent)!;
         try
         {
@@ -199,7 +199,7 @@ public sealed class ImageAssembly : IAsyncDisposable
     /// <returns>The blob's digest.</returns>
     internal Digest ReceiveMember(Func<Memory<byte>, int> read, Digest expected)
     {
-        using ContentWriter blob = content.CreateWriter();
+        using ContentWriter blob = Guard(content.CreateWriter);
         ILayerDraft draft = CreateDraft(null) ?? new NoDraft();
         try
         {
@@ -284,6 +284,18 @@ public sealed class ImageAssembly : IAsyncDisposable
         }
     }
 
+    private static T Guard<T>(Func<T> call)
+    {
+        try
+        {
+            return call();
+        }
+        catch (LinuxException e)
+        {
+            throw new EngineException(ErrorKind.Internal, $"the archive cannot be stored: {e.Message}", e);
+        }
+    }
+
     private ILayerDraft? CreateDraft(Digest? parent) =>
         draftsNeedParent && parent is null ? null : snapshotter.CreateDraft(draftsNeedParent ? parent!.Value : default);
 
@@ -291,7 +303,7 @@ public sealed class ImageAssembly : IAsyncDisposable
     {
         Digest digest = blob.Finish();
         PinBlob(digest);
-        blob.Publish();
+        Guard(() => blob.Publish());
         lock (gate)
         {
             if (!arrivals.TryAdd(digest, arrival))

@@ -207,6 +207,41 @@ public sealed class ImageLoadTests : IAsyncLifetime
         Assert.Empty(stores.Leftovers());
     }
 
+    [Fact]
+    public async Task AFullDiskIsAClearErrorAndItsSpaceComesBack()
+    {
+        Directory.CreateDirectory(temp["small"]);
+        Run("mount", [], "-t", "tmpfs", "-o", "size=12m", "none", temp["small"]);
+        try
+        {
+            await using (Stores small = new(temp["small"]))
+            {
+                byte[] big = new TarBuilder().Entry('0', "big", Noise(8 << 20)).ToArray();
+                for (int i = 0; i < 3; i++)
+                {
+                    EngineException e = await Assert.ThrowsAsync<EngineException>(() => small.Images.LoadAsync(new MemoryStream(Docker("box:1", Config(big), big).ToArray()), null, default));
+                    Assert.Equal(ErrorKind.Internal, e.Kind);
+                    Assert.Contains("no space left", e.Message);
+                    Assert.Empty(small.Leftovers());
+                    for (int wait = 0; wait < 500 && Directory.GetFileSystemEntries(temp["small/snapshots/trash"]).Length > 0; wait++)
+                    {
+                        await Task.Delay(10);
+                    }
+                }
+
+                byte[] fits = new TarBuilder().Entry('0', "fits", Noise(4 << 20)).ToArray();
+                Assert.Single(await small.Images.LoadAsync(new MemoryStream(Docker("box:1", Config(fits), fits).ToArray()), null, default));
+            }
+
+            await using Stores again = new(temp["small"]);
+            Assert.Single(again.Images.List());
+        }
+        finally
+        {
+            Run("umount", [], temp["small"]);
+        }
+    }
+
     private static byte[] Noise(int length)
     {
         byte[] noise = new byte[length];
