@@ -13,6 +13,13 @@ public static partial class NamespaceCalls
     ];
 
     private static readonly Lazy<byte[]?[]> Own = new(ReadOwn);
+    private static readonly Lazy<bool> MayReturn = new(TryReturn);
+
+    /// <summary>
+    /// Whether a thread of this process that has entered another pid namespace for its children could go back: not as root of a user namespace that
+    /// does not own the pid namespace which this process is in (pid_namespaces(7)).
+    /// </summary>
+    public static bool CanReturnToPidNamespace => MayReturn.Value;
 
     /// <summary>
     /// Runs <paramref name="action"/> on this thread while its children are born into the pid namespace of <paramref name="process"/>. The thread
@@ -69,6 +76,13 @@ public static partial class NamespaceCalls
 
     // null: the kernel has no such kind.
     private static byte[]?[] ReadOwn() => [.. Names.Select(static n => System.IO.Path.Exists("/proc/self/ns/" + n.Name) ? Read("/proc/self/ns/" + n.Name) : null)];
+
+    // From where it is to where it is: nothing changes, but the kernel's answer is the same.
+    private static bool TryReturn()
+    {
+        using FileDescriptor own = Files.Paths.Open("/proc/self/ns/pid", Files.OpenFlags.O_RDONLY);
+        return setns(own.Number, (int)NamespaceFlags.CLONE_NEWPID) == 0;
+    }
 
     private static T With<T>(FileDescriptor target, FileDescriptor own, Func<T> action)
     {

@@ -16,6 +16,9 @@ public sealed record CgroupLocation
 
     /// <summary>Whether something of it exists now.</summary>
     public bool Exists() => Folders.Values.Any(Directory.Exists);
+
+    /// <summary>What exists of it now: a rootless start goes without what it may not make. Null: nothing.</summary>
+    public CgroupLocation? Existing() => Exists() ? this with { Folders = Folders.Where(static f => Directory.Exists(f.Value)).ToDictionary(StringComparer.Ordinal) } : null;
 }
 
 /// <summary>A scope of systemd.</summary>

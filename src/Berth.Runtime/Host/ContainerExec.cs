@@ -1,3 +1,4 @@
+using System.Globalization;
 using Berth.Linux;
 using Berth.Linux.Files;
 using Berth.Linux.Namespaces;
@@ -54,6 +55,8 @@ public static class ContainerExec
             using PseudoTerminal? terminal = process.Terminal ? ContainerTerminal.Open(root) : null;
             if (terminal is not null && process.ConsoleSize is { } size)
                 new WindowSize((ushort)size.Height, (ushort)size.Width).ApplyTo(terminal.Master.Number);
+            if (terminal is not null && differing.HasFlag(NamespaceFlags.CLONE_NEWUSER))
+                GiveTerminal(terminal, target.Pid, identity.Uid);
             if (!ChildProcess.Signal(target.PidFd, 0))
                 throw NotRunning(target);
             var end = new FinalSteps
@@ -78,8 +81,9 @@ public static class ContainerExec
         bool unprivileged = RootfsMode.For(end.HasUserNamespace).BindsInChild;
         if (!unprivileged)
             ProcessControl.ForbidInspection();
-        if (unprivileged || differing.HasFlag(NamespaceFlags.CLONE_NEWTIME) || end.Filter is { HasListener: true })
-            return SpawnConcurrent(target, options, end, differing, unprivileged);
+        bool cannotReturn = differing.HasFlag(NamespaceFlags.CLONE_NEWPID) && !NamespaceCalls.CanReturnToPidNamespace;
+        if (unprivileged || cannotReturn || differing.HasFlag(NamespaceFlags.CLONE_NEWTIME) || end.Filter is { HasListener: true })
+            return SpawnConcurrent(target, options, end, differing, unprivileged || cannotReturn);
         using var plan = new SyscallPlan();
         AddBeginning(plan, target, options, end.Process);
         ProcessPlan.AddBeginning(plan, end.Process, options.DieWithParent);
@@ -168,6 +172,25 @@ public static class ContainerExec
         if (end is { HasUserNamespace: true, DieWithParent: false })
             plan.Call("no longer dying with the parent", SyscallNumbers.Current.Prctl, ProcessControl.PR_SET_PDEATHSIG, 0);
         ProcessPlan.AddEnd(plan, end);
+    }
+
+    // The kernel made it ours, which may be nobody in the container, so that its user could not open it by name.
+    private static void GiveTerminal(PseudoTerminal terminal, int pid, uint uid)
+    {
+        foreach (string line in CgroupFile.Read($"/proc/{pid}/uid_map").Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            uint[] range = [.. line.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(static n => uint.Parse(n, CultureInfo.InvariantCulture))];
+            if (uid < range[0] || uid - range[0] >= range[2])
+                continue;
+            try
+            {
+                FileAttributeCalls.SetOwner(terminal.Slave, range[1] + (uid - range[0]), uint.MaxValue);
+            }
+            catch (LinuxException e) when (e.Errno is Errno.EPERM or Errno.EINVAL)
+            {
+                // Without privileges here; the new process tries it in the container.
+            }
+        }
     }
 
     private static bool CanSetGroups(int pid, NamespaceFlags differing) =>

@@ -1,5 +1,6 @@
 using Berth.Linux.Capabilities;
 using Berth.Linux.Processes;
+using Berth.Runtime.Cgroups;
 
 namespace Berth.Runtime.Host;
 
@@ -18,6 +19,9 @@ public static class HostAbilities
     /// <summary>The hard limit up to which a container's limit can be set without more privilege; by the OCI name, <c>RLIMIT_NOFILE</c>.</summary>
     /// <exception cref="ArgumentException">No such resource.</exception>
     public static ulong HardLimit(string type) => ProcessControl.GetLimit(Init.ResourceLimits.Number(type)).Hard;
+
+    /// <summary>Whether root here is root of a user namespace only, as for rootless engines: it may have no right to cgroups.</summary>
+    public static bool IsInUserNamespace => CgroupFile.Read("/proc/self/uid_map").Split(' ', StringSplitOptions.RemoveEmptyEntries) is not ["0", "0", "4294967295\n"];
 
     internal static CapabilitySet BoundingSet => Bounding;
 }

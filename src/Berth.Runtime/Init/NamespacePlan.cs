@@ -44,13 +44,14 @@ internal sealed class NamespacePlan : IDisposable
     public bool MakesTime => newTime;
 
     /// <summary>Whether the plan needs a process of its own memory: the maps are written from outside, and a time namespace takes no process that shares memory.</summary>
-    public bool NeedsConcurrent => HasUser || newTime || joined.Exists(static j => j.Type == NamespaceFlags.CLONE_NEWTIME);
+    public bool NeedsConcurrent => HasUser || NeedsTwoProcesses || newTime || joined.Exists(static j => j.Type == NamespaceFlags.CLONE_NEWTIME);
 
     /// <summary>
     /// Whether the container's process is the child of one that joins namespaces first: from inside a user namespace those of others cannot be
-    /// entered, and only what is made from inside belongs to it.
+    /// entered, and only what is made from inside belongs to it. Also where the caller could not come back from a pid namespace.
     /// </summary>
-    public bool NeedsTwoProcesses => joinedUser is not null || MakesUser && (joined.Count > 0 || JoinedPid is not null);
+    public bool NeedsTwoProcesses => joinedUser is not null || MakesUser && (joined.Count > 0 || JoinedPid is not null)
+        || JoinedPid is not null && !NamespaceCalls.CanReturnToPidNamespace;
 
     /// <summary>Reads the list and opens the paths in it.</summary>
     /// <exception cref="ArgumentException">Unknown, twice, not possible, or a path to something else.</exception>

@@ -21,7 +21,8 @@ internal sealed class CgroupMounts(SyscallPlan plan, RootResolver resolver, NewF
     /// <exception cref="ArgumentException">The host has no cgroups.</exception>
     public void Add(string step, MountSpec mount, MountOptions options)
     {
-        (string Name, string HostFolder)[] view = [.. cgroup?.ContainerView ?? OwnView()];
+        (string Name, string HostFolder)[] view = [.. cgroup?.ContainerView ?? []];
+        view = [.. view, .. OwnView().Where(own => !view.Any(made => made.Name == own.Name))];
         if (view.Length == 0)
             throw new ArgumentException($"mount \"{mount.Destination}\" of type cgroup: this host has no cgroups");
         if (view is [{ Name: "" } unified])
@@ -84,15 +85,11 @@ internal sealed class CgroupMounts(SyscallPlan plan, RootResolver resolver, NewF
         plan.Set(maker.Mount, bind.Number);
     }
 
-    // Without a cgroup of its own the container is in its caller's.
+    // Where the container has no cgroup of its own, as rootless ones in v1's hierarchies, it is in its caller's.
     private static IEnumerable<(string Name, string HostFolder)> OwnView()
     {
         CgroupLayout layout = CgroupLayout.Current;
-        foreach (string line in CgroupFile.Read("/proc/self/cgroup").Split('\n', StringSplitOptions.RemoveEmptyEntries))
-        {
-            string[] fields = line.Split(':', 3); // number, controllers, path
-            if (layout.Hierarchies.FirstOrDefault(h => fields[1].Length == 0 ? h.IsUnified : h.Controllers.Any(fields[1].Split(',').Contains)) is { } hierarchy)
-                yield return (layout.IsV2 ? "" : Path.GetFileName(hierarchy.MountPoint), hierarchy.Folder(fields[2]));
-        }
+        string own = CgroupFile.Read("/proc/self/cgroup");
+        return layout.Used.Select(hierarchy => (layout.IsV2 ? "" : Path.GetFileName(hierarchy.MountPoint), hierarchy.Folder(hierarchy.OwnPath(own))));
     }
 }

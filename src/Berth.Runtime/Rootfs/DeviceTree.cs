@@ -50,6 +50,8 @@ internal sealed class DeviceTree
             if (path.Length == 0 || path is ["dev"])
                 throw new ArgumentException($"a device at {device.Path} makes no sense", nameof(configured));
             _ = Describe(device);
+            if (path is ["dev", "ptmx"])
+                continue; // engines name every device of the host; this one is a link to the container's own terminals
             devices.RemoveAll(other => other.Path.SequenceEqual(path));
             devices.Add((path, device));
         }
@@ -63,7 +65,7 @@ internal sealed class DeviceTree
     {
         foreach ((string[] path, DeviceSpec device) in InDev)
             MakeNode(dev, path, device);
-        foreach ((string name, string target) in Links)
+        foreach ((string name, string target) in FreeLinks)
             Paths.MakeSymlink(Encoding.UTF8.GetBytes(target), dev, Encoding.UTF8.GetBytes(name));
         foreach (string folder in Folders)
             EnsureFolder(dev, folder);
@@ -106,7 +108,7 @@ internal sealed class DeviceTree
             AddBind(step, dev, name, device);
         }
 
-        foreach ((string name, string target) in Links)
+        foreach ((string name, string target) in FreeLinks)
             plan.Call($"making the link \"/dev/{name}\"", Calls.Symlinkat, plan.Text(target), dev, plan.Text(name));
         foreach (string folder in Folders.Where(folders.Add))
             plan.Call($"making \"/dev/{folder}\"", Calls.Mkdirat, dev, plan.Text(folder), NodeOrFolderMode);
@@ -128,7 +130,7 @@ internal sealed class DeviceTree
         foreach ((string[] path, DeviceSpec device) in InDev)
             AddByPath(path, device, replace);
         resolver.Ensure("opening \"/dev\"", "/dev", folder: true);
-        foreach ((string name, string target) in Links)
+        foreach ((string name, string target) in FreeLinks)
         {
             nint text = plan.Text(name);
             if (replace && name == "ptmx")
@@ -138,6 +140,9 @@ internal sealed class DeviceTree
 
         resolver.CloseTarget();
     }
+
+    // A device that was asked for at a link's name is there instead of it.
+    private IEnumerable<(string Name, string Target)> FreeLinks => Links.Where(link => !devices.Exists(d => d.Path is ["dev", var name] && name == link.Name));
 
     private IEnumerable<(string[] Path, DeviceSpec Device)> InDev => devices.Where(static d => d.Path[0] == "dev");
 

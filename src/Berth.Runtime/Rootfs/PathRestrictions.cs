@@ -74,7 +74,9 @@ internal static class PathRestrictions
 
     private static void VerifyNull(FileDescriptor? dev)
     {
-        FileStatus status = dev is null ? FileStatusCalls.Stat(Paths.WorkingFolder, "/dev/null"u8) : FileStatusCalls.Stat(dev, "null"u8);
+        FileStatus status = FileStatusCalls.Stat(dev ?? Paths.WorkingFolder, dev is null ? "/dev/null"u8 : "null"u8);
+        if (dev is not null && status.Type == FileTypes.S_IFREG) // a place for the host's, where nodes cannot be made
+            status = FileStatusCalls.Stat(Paths.WorkingFolder, "/dev/null"u8);
         if (status.Type != FileTypes.S_IFCHR || status.DeviceMajor != NullMajor || status.DeviceMinor != NullMinor)
             throw new InvalidDataException("/dev/null is not the null device (character device 1:3); paths cannot be masked with it");
     }

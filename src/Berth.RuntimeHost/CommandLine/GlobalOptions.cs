@@ -1,4 +1,5 @@
 using Berth.Linux.Sockets;
+using Berth.Runtime.Host;
 using Berth.Runtime.State;
 
 namespace Berth.RuntimeHost.CommandLine;
@@ -37,10 +38,14 @@ internal sealed record GlobalOptions
     {
         Root = arguments.Text("root") ?? DefaultRoot(),
         SystemdCgroup = arguments.IsOn("systemd-cgroup"),
-        Rootless = arguments.Text("rootless") switch { "true" => true, "false" => false, _ => UnixSocket.OwnUid() != 0 },
+        Rootless = arguments.Text("rootless") switch { "true" => true, "false" => false, _ => UnixSocket.OwnUid() != 0 || HostAbilities.IsInUserNamespace },
         Debug = arguments.IsOn("debug"),
     };
 
+    // In a user namespace root is some user of the host; with USER=root somebody has made themselves at home there (as runc has it).
     private static string DefaultRoot() =>
-        UnixSocket.OwnUid() != 0 && Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") is { Length: > 0 } own ? own + "/berth-runtime" : "/run/berth-runtime";
+        Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") is { Length: > 0 } own
+        && (UnixSocket.OwnUid() != 0 || HostAbilities.IsInUserNamespace && Environment.GetEnvironmentVariable("USER") != "root")
+            ? own + "/berth-runtime"
+            : "/run/berth-runtime";
 }

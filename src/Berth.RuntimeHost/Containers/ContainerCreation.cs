@@ -59,7 +59,7 @@ internal static class ContainerCreation
                     NoPivot = options.NoPivot,
                     NoNewKeyring = options.NoNewKeyring,
                     PreserveFds = options.PreserveFds,
-                    OnReady = ready => OnReady(stored, ready, console, options.PidFile),
+                    OnReady = ready => OnReady(stored, ready, console, options.PidFile, global.Rootless),
                 });
             if (created.MissingCapabilities.Count > 0)
                 RuntimeLog.Warning($"left out, as they are not ours to give: {string.Join(' ', created.MissingCapabilities)}");
@@ -74,9 +74,11 @@ internal static class ContainerCreation
     }
 
     // Whatever fails here fails the creation: a caller that was told of no process looks for none.
-    private static void OnReady(StoredContainer stored, CreatedContainer ready, ConsoleSocket? console, string? pidFile)
+    private static void OnReady(StoredContainer stored, CreatedContainer ready, ConsoleSocket? console, string? pidFile, bool rootless)
     {
         StoredState state = stored.State ?? throw new InvalidOperationException("the state was stored before");
+        if (rootless)
+            state = state with { Cgroup = state.Cgroup?.Existing() };
         stored.Save(state with { Pid = ready.Pid, StartTime = ready.StartTime });
         if (console is not null && ready.TerminalMaster is { } master)
             console.Send(master);

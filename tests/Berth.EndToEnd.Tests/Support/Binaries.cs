@@ -9,6 +9,7 @@ internal static class Binaries
 
     public static string Berth => Find("berth");
     public static string Berthd => Find("berthd");
+    public static string BerthRuntime => Find("berth-runtime");
 
     /// <summary>The stock docker CLI, or null where there is none.</summary>
     public static string? Docker { get; } = FindInPath("docker");
