@@ -90,7 +90,7 @@ internal static class QueryValues
 
             if (!built.Contains(name))
             {
-                throw new EngineException(ErrorKind.InvalidArgument, $"invalid filter '{name}'");
+                throw new EngineException(ErrorKind.InvalidArgument, $"Invalid filter '{name}'");
             }
         }
 

@@ -69,7 +69,7 @@ public sealed class QueryValuesTests
     [InlineData("""{"name":"a"}""", "invalid filter")]
     [InlineData("""{"name":[1]}""", "invalid filter")]
     [InlineData("""{"name":{"a":1}}""", "invalid filter")]
-    [InlineData("""{"colour":["a"]}""", "invalid filter 'colour'")]
+    [InlineData("""{"colour":["a"]}""", "Invalid filter 'colour'")]
     public void Broken_and_unknown_filters_are_refused(string json, string message) =>
         Refusal.Of(ErrorKind.InvalidArgument, message, () => AskFilters(json).GetFilters(["name"]));
 }
