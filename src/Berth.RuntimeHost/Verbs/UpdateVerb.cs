@@ -90,12 +90,21 @@ internal static class UpdateVerb
         BlockIo = resources.BlockIo is { } io ? io with { Weight = Set(io.Weight), LeafWeight = Set(io.LeafWeight) } : null,
         Cpu = resources.Cpu is { } cpu ? cpu with
         {
-            Shares = Set(cpu.Shares), Quota = Set(cpu.Quota), Period = Set(cpu.Period), RealtimePeriod = Set(cpu.RealtimePeriod),
-            RealtimeRuntime = Set(cpu.RealtimeRuntime), Cpus = Set(cpu.Cpus), Mems = Set(cpu.Mems),
+            Shares = Set(cpu.Shares),
+            Quota = Set(cpu.Quota),
+            Period = Set(cpu.Period),
+            RealtimePeriod = Set(cpu.RealtimePeriod),
+            RealtimeRuntime = Set(cpu.RealtimeRuntime),
+            Cpus = Set(cpu.Cpus),
+            Mems = Set(cpu.Mems),
         } : null,
         Memory = resources.Memory is { } memory ? memory with
         {
-            Limit = Set(memory.Limit), Reservation = Set(memory.Reservation), Swap = Set(memory.Swap), Kernel = Set(memory.Kernel), KernelTcp = Set(memory.KernelTcp),
+            Limit = Set(memory.Limit),
+            Reservation = Set(memory.Reservation),
+            Swap = Set(memory.Swap),
+            Kernel = Set(memory.Kernel),
+            KernelTcp = Set(memory.KernelTcp),
         } : null,
     };
 
