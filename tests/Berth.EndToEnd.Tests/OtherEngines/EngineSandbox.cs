@@ -115,8 +115,8 @@ internal sealed class EngineSandbox : IAsyncDisposable
         }
 
         holder.Dispose();
-        await Poll.UntilAsync(() => !Directory.Exists($"/proc/{first.ToString(CultureInfo.InvariantCulture)}/ns"), "the end of all processes of the sandbox");
-        await Poll.UntilAsync(RemoveCgroups, $"the removal of the cgroups {CgroupParent}");
+        await Poll.UntilAsync(() => !Directory.Exists($"/proc/{first.ToString(CultureInfo.InvariantCulture)}/ns"), "the end of all processes of the sandbox", seconds: 60);
+        await Poll.UntilAsync(RemoveCgroups, $"the removal of the cgroups {CgroupParent}", seconds: 60);
         Directory.Delete(Home, recursive: true);
     }
 
