@@ -43,7 +43,7 @@ public abstract class EngineFixture : IAsyncLifetime
             return;
         await using EngineSandbox ending = sandbox;
         await RemoveAllAsync();
-        await Poll.UntilAsync(() => ending.FindLeftovers().Count == 0, $"nothing left behind; there is:\n{string.Join('\n', ending.FindLeftovers())}");
+        await Poll.UntilAsync(() => ending.FindLeftovers().Count == 0, $"nothing left behind; there is:\n{string.Join('\n', ending.FindLeftovers())}", seconds: 60);
     }
 
     internal abstract Task<EngineSandbox> StartAsync();
