@@ -79,13 +79,10 @@ public static unsafe partial class OwnExecutable
         return value;
     }
 
-    // The same file, which the kernel takes for another one, as it compares mounts too. Read-only, as privileged processes could open what is mapped for
-    // writing, by /proc/PID/map_files.
+    // The same file, which the kernel takes for another one, as it compares mounts too. Nobody can change it by this mount: it is attached nowhere.
     private static FileDescriptor OpenByOtherMount()
     {
         using FileDescriptor mount = Mounts.MountCalls.Clone(Files.Paths.WorkingFolder, "/proc/self/exe", recursive: false);
-        Mounts.MountCalls.SetAttributes(
-            mount, Mounts.MountAttributes.MOUNT_ATTR_RDONLY, Mounts.MountAttributes.None, Mounts.MountFlags.None, recursive: false);
         return Pipes.PlainFile.OpenRead($"/proc/self/fd/{mount.Number}");
     }
 
