@@ -106,6 +106,20 @@ internal sealed class EngineSandbox : IAsyncDisposable
         return found;
     }
 
+    /// <summary>
+    /// Removes a pod's own groups where the engine forgets them: podman makes and removes them by controller, so that the ones in the hierarchies without any,
+    /// which every runtime joins, stay. Throws when something is still in them.
+    /// </summary>
+    public void RemovePodGroups(string id)
+    {
+        foreach (string hierarchy in (string[])["systemd", "unified"])
+        {
+            string folder = $"{CgroupRoot}/{hierarchy}{CgroupParent}/{id}";
+            if (Directory.Exists(folder))
+                Directory.Delete(folder);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (!holder.HasExited)

@@ -70,7 +70,7 @@ public sealed class PodmanTests(PodmanFixture fixture) : HostScenarios(fixture),
     public async Task PodsShareNamespaces()
     {
         string pod = fixture.NewName();
-        (await Cli.RunAsync("pod", "create", "--name", pod, "--cgroup-parent", fixture.Sandbox.CgroupParent, "--network", "none", "--infra-image", fixture.Image, "--infra-command", "sleep 5555", "--share", "pid,ipc,uts,net")).Expect();
+        string id = (await Cli.RunAsync("pod", "create", "--name", pod, "--cgroup-parent", fixture.Sandbox.CgroupParent, "--network", "none", "--infra-image", fixture.Image, "--infra-command", "sleep 5555", "--share", "pid,ipc,uts,net")).Expect().Line;
         (await Cli.RunAsync("run", "-d", "--pod", pod, fixture.Image, "sleep", "4444")).Expect();
         const string Show = "ps -o args | grep -c -e '^sleep 5555' -e '^sleep 4444'; for n in pid ipc uts net; do readlink /proc/self/ns/$n; done";
         string first = (await Cli.RunAsync("run", "--rm", "--pod", pod, fixture.Image, "sh", "-c", Show)).Expect().Output;
@@ -80,6 +80,7 @@ public sealed class PodmanTests(PodmanFixture fixture) : HostScenarios(fixture),
         (await Cli.RunAsync("pod", "unpause", pod)).Expect();
         (await Cli.RunAsync("pod", "stop", "-t", "0", pod)).Expect();
         (await Cli.RunAsync("pod", "rm", "-f", pod)).Expect();
+        fixture.Sandbox.RemovePodGroups(id);
     }
 
     [EngineFact]
