@@ -4,6 +4,7 @@ using Berth.Daemon.Http;
 using Berth.Daemon.Options;
 using Berth.Engine;
 using Berth.Engine.Containers;
+using Berth.Engine.Events;
 using Berth.Engine.Images;
 using Berth.Runtime.Shims;
 using Berth.Storage;
@@ -81,6 +82,7 @@ internal sealed class DaemonHost : IAsyncDisposable
 
         StorageRoot root = Own(owned, StorageRoot.Open(engineOptions.DataRoot));
         Directory.CreateDirectory(engineOptions.ExecRoot, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        EventHub events = Own(owned, EventHub.Open(root, logger));
         var journal = Journal.Open(root);
         owned.Push(journal);
         var content = ContentStore.Open(root);
@@ -89,7 +91,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         var imageStore = ImageStore.Open(journal, content, snapshots);
         var shims = new ShimLauncher(engineOptions.RuntimePath, new ShimLauncherOptions { ErrorLogFolder = options.Debug ? engineOptions.ExecRoot : null });
         owned.Push(shims);
-        var containers = new ContainerService(new ContainerServices(engineOptions, root, journal, snapshots, imageStore, shims, logger));
+        var containers = new ContainerService(new ContainerServices(engineOptions, root, journal, snapshots, imageStore, shims, events, logger));
         owned.Push(containers);
         var images = new ImageService(imageStore, containers);
         await containers.RestoreAsync(CancellationToken.None);
@@ -105,6 +107,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         new SystemEndpoints(options, containers, images, HostFacts.Read(options.DataRoot)).Map(web);
         new ContainerEndpoints(containers, images).Map(web);
         new ExecEndpoints(containers).Map(web);
+        new EventEndpoints(events).Map(web);
         new ImageEndpoints(images).Map(web);
         addresses.ForEach(static address => address.RemoveStale());
         await web.StartAsync();

@@ -20,6 +20,9 @@ internal static partial class EngineLog
     [LoggerMessage(6, LogLevel.Warning, "container {Container}: an attachment could not be connected")]
     public static partial void AttachmentLost(ILogger logger, Exception exception, string container);
 
+    [LoggerMessage(7, LogLevel.Warning, "events cannot be written: those that happen now will be missing in the past that clients ask for")]
+    public static partial void EventNotKept(ILogger logger, Exception exception);
+
     [LoggerMessage(4, LogLevel.Information, "removed what an interrupted operation left behind: {Path}")]
     public static partial void LeftoverRemoved(ILogger logger, string path);
 }

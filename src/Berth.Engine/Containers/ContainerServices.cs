@@ -1,3 +1,4 @@
+using Berth.Engine.Events;
 using Berth.Runtime.Shims;
 using Berth.Storage;
 using Berth.Storage.Images;
@@ -14,9 +15,10 @@ namespace Berth.Engine.Containers;
 /// <param name="Snapshots">Writable layers.</param>
 /// <param name="Images">Where images are resolved, and let go of with their last container.</param>
 /// <param name="Shims">Starts and finds shims.</param>
+/// <param name="Events">Where it is told what happens.</param>
 /// <param name="Logger">Where recovery and background failures are told.</param>
 public sealed record ContainerServices(
-    EngineOptions Options, StorageRoot Root, Journal Journal, ISnapshotter Snapshots, ImageStore Images, ShimLauncher Shims, ILogger Logger)
+    EngineOptions Options, StorageRoot Root, Journal Journal, ISnapshotter Snapshots, ImageStore Images, ShimLauncher Shims, EventHub Events, ILogger Logger)
 {
     /// <summary>Tells the age of ended exec sessions.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;

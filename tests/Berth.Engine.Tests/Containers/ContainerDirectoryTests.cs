@@ -8,7 +8,7 @@ namespace Berth.Engine.Tests.Containers;
 public sealed class ContainerDirectoryTests
 {
     // A directory asks its containers for their names only.
-    private static readonly ContainerServices Services = new(null!, null!, null!, null!, null!, null!, null!);
+    private static readonly ContainerServices Services = new(null!, null!, null!, null!, null!, null!, null!, null!);
 
     private static readonly ContainerId First = ContainerId.Parse("abc1" + new string('0', 60));
     private static readonly ContainerId Second = ContainerId.Parse("abc2" + new string('0', 60));
