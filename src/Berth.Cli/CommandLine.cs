@@ -43,6 +43,9 @@ internal static class CommandLine
 
             command = match.Command!; // a match is a text or a command
             List<string> operands = command.Flags.Parse(words.ToArray().AsSpan(match.Words));
+            foreach (string notice in command.Flags.Notices)
+                output.WriteLine(notice);
+
             command.CheckArguments(operands);
             using var context = new CliContext
             {

@@ -100,41 +100,8 @@ public sealed partial class EngineClient
         await transport.ReadBodyAsync(response, cancellationToken);
     }
 
-    private static void ReadMessages(ResponseStream response, Action<JsonMessage> progress)
+    private static void ReadMessages(ResponseStream response, Action<JsonMessage> progress) => response.ReadLines(line =>
     {
-        byte[] buffer = new byte[64 * 1024];
-        int filled = 0;
-        while (true)
-        {
-            if (filled == buffer.Length)
-                Array.Resize(ref buffer, buffer.Length * 2);
-
-            int count = response.Read(buffer.AsSpan(filled));
-            filled += count;
-            int start = 0;
-            int end;
-            while ((end = buffer.AsSpan(start, filled - start).IndexOf((byte)'\n')) >= 0)
-            {
-                Report(buffer.AsSpan(start, end), progress);
-                start += end + 1;
-            }
-
-            buffer.AsSpan(start, filled - start).CopyTo(buffer);
-            filled -= start;
-            if (count == 0)
-            {
-                Report(buffer.AsSpan(0, filled), progress);
-                return;
-            }
-        }
-    }
-
-    private static void Report(ReadOnlySpan<byte> line, Action<JsonMessage> progress)
-    {
-        line = line.Trim(" \r\n\t"u8);
-        if (line.Length == 0)
-            return;
-
         JsonMessage? message;
         try
         {
@@ -147,5 +114,5 @@ public sealed partial class EngineClient
 
         if (message is not null)
             progress(message);
-    }
+    });
 }

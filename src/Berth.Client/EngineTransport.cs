@@ -134,6 +134,10 @@ internal sealed class EngineTransport : IDisposable
         return new ResponseStream(response, response.Content.ReadAsStream(cancellationToken), Multiplexed(response.Content.Headers.ContentType?.MediaType));
     }
 
+    /// <summary>The body of an answer whose bytes are no container's output; the result owns the answer.</summary>
+    public static ResponseStream ToStream(HttpResponseMessage response, CancellationToken cancellationToken) =>
+        new(response, response.Content.ReadAsStream(cancellationToken), multiplexed: null);
+
     private bool? Multiplexed(string? mediaType) => mediaType switch
     {
         StreamFraming.MultiplexedMediaType => true,
@@ -169,6 +173,9 @@ internal sealed class EngineTransport : IDisposable
         var request = new HttpRequestMessage(method, $"http://{endpoint.Host}{(endpoint.Port == 0 ? "" : ":" + endpoint.Port)}/v{apiVersion}{path}");
         request.Headers.TryAddWithoutValidation("User-Agent", "Berth-Client");
         request.Content = body.ToContent();
+        if (body.IsStream)
+            request.Headers.ExpectContinue = true; // a refusal comes before the body then, not as a broken connection in the middle of it
+
         return request;
     }
 
@@ -218,11 +225,13 @@ internal readonly struct RequestBody
 {
     private readonly byte[]? json;
     private readonly Stream? stream;
+    private readonly string? mediaType;
 
-    private RequestBody(byte[]? json, Stream? stream)
+    private RequestBody(byte[]? json, Stream? stream, string? mediaType = null)
     {
         this.json = json;
         this.stream = stream;
+        this.mediaType = mediaType;
     }
 
     public static RequestBody None => default;
@@ -234,14 +243,17 @@ internal readonly struct RequestBody
 
     public static RequestBody Json<T>(T value, JsonTypeInfo<T> type) => new(JsonSerializer.SerializeToUtf8Bytes(value, type), null);
 
-    public static RequestBody Of(Stream stream) => new(null, stream);
+    /// <summary>A document that is JSON already.</summary>
+    public static RequestBody RawJson(byte[] json) => new(json, null);
+
+    public static RequestBody Of(Stream stream, string mediaType = "text/plain") => new(null, stream, mediaType);
 
     public HttpContent? ToContent()
     {
         if (stream is not null)
         {
             var content = new StreamContent(stream, 1 << 18);
-            content.Headers.ContentType = new MediaTypeHeaderValue("text/plain");
+            content.Headers.ContentType = new MediaTypeHeaderValue(mediaType ?? "text/plain");
             return content;
         }
 

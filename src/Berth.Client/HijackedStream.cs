@@ -89,9 +89,49 @@ public sealed class ResponseStream : IDisposable
         }
     }
 
+    /// <summary>Hands over each line of the answer as it comes, without its end; returns at the answer's end.</summary>
+    /// <exception cref="EngineConnectionException">The daemon went away.</exception>
+    public void ReadLines(LineReader onLine)
+    {
+        byte[] buffer = new byte[64 * 1024];
+        int filled = 0;
+        int count;
+        do
+        {
+            if (filled == buffer.Length)
+                Array.Resize(ref buffer, buffer.Length * 2);
+
+            count = Read(buffer.AsSpan(filled));
+            filled += count;
+            int start = 0;
+            int length;
+            while ((length = buffer.AsSpan(start, filled - start).IndexOf((byte)'\n')) >= 0)
+            {
+                Report(buffer.AsSpan(start, length), onLine);
+                start += length + 1;
+            }
+
+            buffer.AsSpan(start, filled - start).CopyTo(buffer);
+            filled -= start;
+        }
+        while (count > 0);
+
+        Report(buffer.AsSpan(0, filled), onLine);
+    }
+
+    private static void Report(ReadOnlySpan<byte> line, LineReader onLine)
+    {
+        line = line.Trim(" \r\n\t"u8);
+        if (line.Length > 0)
+            onLine(line);
+    }
+
     public void Dispose()
     {
         stream.Dispose();
         response.Dispose();
     }
 }
+
+/// <summary>Takes one line.</summary>
+public delegate void LineReader(ReadOnlySpan<byte> line);

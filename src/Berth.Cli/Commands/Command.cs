@@ -46,11 +46,12 @@ internal sealed class Command
         if (arguments.Count >= minimum && arguments.Count <= maximum)
             return;
 
-        string verb = minimum == maximum ? "Run" : "See";
+        string verb = minimum == maximum || (minimum > 0 && maximum < int.MaxValue) ? "Run" : "See";
         string wanted = (minimum, maximum) switch
         {
             (0, 0) => "accepts no arguments",
             _ when minimum == maximum => $"requires {Count(minimum)}",
+            _ when minimum > 0 && maximum < int.MaxValue => $"requires at least {minimum} and at most {Count(maximum)}",
             _ when arguments.Count < minimum => $"requires at least {Count(minimum)}",
             _ => $"requires at most {Count(maximum)}",
         };

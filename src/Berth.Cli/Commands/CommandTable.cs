@@ -32,23 +32,42 @@ internal static class CommandTable
     private static readonly (string Name, string Summary)[] Plain =
     [
         ("attach", "Attach local standard input, output, and error streams to a running container"),
+        ("commit", "Create a new image from a container's changes"),
         ("create", "Create a new container"),
+        ("diff", "Inspect changes to files or directories on a container's filesystem"),
+        ("events", "Get real time events from the server"),
+        ("export", "Export a container's filesystem as a tar archive"),
+        ("history", "Show the history of an image"),
         ("import", "Import the contents from a tarball to create a filesystem image"),
         ("inspect", "Return low-level information on Berth objects"),
         ("kill", "Kill one or more running containers"),
+        ("load", "Load an image from a tar archive or STDIN"),
         ("logs", "Fetch the logs of a container"),
+        ("pause", "Pause all processes within one or more containers"),
+        ("port", "List port mappings or a specific mapping for the container"),
+        ("rename", "Rename a container"),
+        ("restart", "Restart one or more containers"),
         ("rm", "Remove one or more containers"),
         ("rmi", "Remove one or more images"),
+        ("save", "Save one or more images to a tar archive (streamed to STDOUT by default)"),
         ("start", "Start one or more stopped containers"),
         ("stop", "Stop one or more running containers"),
         ("tag", "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE"),
+        ("top", "Display the running processes of a container"),
+        ("unpause", "Unpause all processes within one or more containers"),
+        ("update", "Update configuration of one or more containers"),
         ("wait", "Block until one or more containers stop, then print their exit codes"),
     ];
 
     private static readonly string[] ContainerVerbs =
-        ["attach", "create", "exec", "inspect", "kill", "logs", "ls", "rm", "run", "start", "stop", "wait"];
+    [
+        "attach", "commit", "create", "diff", "exec", "export", "inspect", "kill", "logs", "ls", "pause", "port", "prune", "rename", "restart", "rm", "run",
+        "start", "stop", "top", "unpause", "update", "wait",
+    ];
 
-    private static readonly string[] ImageVerbs = ["import", "inspect", "ls", "rm", "tag"];
+    private static readonly string[] ImageVerbs = ["history", "import", "inspect", "load", "ls", "prune", "rm", "save", "tag"];
+
+    private static readonly string[] SystemVerbs = ["df", "events", "info", "prune"];
 
     /// <summary>Finds what <paramref name="words"/> begin with.</summary>
     /// <exception cref="UsageException">There is no such command.</exception>
@@ -62,7 +81,7 @@ internal static class CommandTable
         {
             "container" => FindIn("container", "Manage containers", ContainerVerbs, words, BuildContainer),
             "image" => FindIn("image", "Manage images", ImageVerbs, words, BuildImage),
-            "system" => FindIn("system", "Manage Berth", ["info"], words, (verb, path) => verb == "info" ? InfoCommand.Create(path) : null),
+            "system" => FindIn("system", "Manage Berth", SystemVerbs, words, BuildSystem),
             _ => new CommandMatch(Build(first) ?? throw Unknown(first, ""), 1, null),
         };
     }
@@ -78,12 +97,11 @@ internal static class CommandTable
         "ps" => ListCommand.Create(name),
         "images" => ImageListCommand.Create(name),
         "rmi" => ImageRemoveCommand.Create(name),
-        "import" => ImportCommand.Create(name),
-        "tag" => TagCommand.Create(name),
+        "history" or "import" or "load" or "save" or "tag" => BuildImage(name, name),
+        "events" or "info" => BuildSystem(name, name),
         "inspect" => InspectCommand.Create(name, InspectCommand.Scope.Everything),
         "version" => VersionCommand.Create(name),
-        "info" => InfoCommand.Create(name),
-        "ls" or "list" or "remove" => null,
+        "ls" or "list" or "remove" or "prune" => null,
         _ => BuildContainer(name, name),
     };
 
@@ -100,6 +118,17 @@ internal static class CommandTable
         "kill" => KillCommand.Create(path),
         "rm" or "remove" => RemoveCommand.Create(path),
         "wait" => WaitCommand.Create(path),
+        "pause" => PauseCommand.CreatePause(path),
+        "unpause" => PauseCommand.CreateUnpause(path),
+        "restart" => RestartCommand.Create(path),
+        "rename" => RenameCommand.Create(path),
+        "top" => TopCommand.Create(path),
+        "diff" => DiffCommand.Create(path),
+        "commit" => CommitCommand.Create(path),
+        "export" => ExportCommand.Create(path),
+        "port" => PortCommand.Create(path),
+        "update" => UpdateCommand.Create(path),
+        "prune" => PruneCommand.Create(path),
         "inspect" => InspectCommand.Create(path, InspectCommand.Scope.Container),
         _ => null,
     };
@@ -110,7 +139,20 @@ internal static class CommandTable
         "rm" or "remove" => ImageRemoveCommand.Create(path),
         "import" => ImportCommand.Create(path),
         "tag" => TagCommand.Create(path),
+        "load" => LoadCommand.Create(path),
+        "save" => SaveCommand.Create(path),
+        "history" => HistoryCommand.Create(path),
+        "prune" => ImagePruneCommand.Create(path),
         "inspect" => InspectCommand.Create(path, InspectCommand.Scope.Image),
+        _ => null,
+    };
+
+    private static Command? BuildSystem(string verb, string path) => verb switch
+    {
+        "df" => DiskUsageCommand.Create(path),
+        "events" => EventsCommand.Create(path),
+        "info" => InfoCommand.Create(path),
+        "prune" => SystemPruneCommand.Create(path),
         _ => null,
     };
 

@@ -7,9 +7,13 @@ internal sealed class FlagSet
 {
     private readonly List<Flag> flags = [];
     private readonly HashSet<string> changed = new(StringComparer.Ordinal);
+    private readonly List<string> notices = [];
 
     /// <summary>All flags in the order they were declared.</summary>
     public IReadOnlyList<Flag> Flags => flags;
+
+    /// <summary>What to tell the user about the flags used, before the command runs.</summary>
+    public IReadOnlyList<string> Notices => notices;
 
     /// <summary>Whether flags may come after the first argument; not for commands that run another's command line.</summary>
     public bool Interspersed { get; init; } = true;
@@ -31,6 +35,18 @@ internal sealed class FlagSet
     /// <summary>A flag that may be repeated; each value is appended.</summary>
     public void List(string name, char? shorthand, string usage, List<string> values, string type = "list", Func<string, string>? check = null) =>
         Add(new Flag(name, shorthand, type, usage, null, text => values.Add(check is null ? text : check(text))));
+
+    /// <summary>Conditions <c>name=value</c>, repeated.</summary>
+    public void Filter(List<KeyValuePair<string, string>> filters, string usage, char? shorthand = 'f') =>
+        Add(new Flag("filter", shorthand, "filter", usage, null, text => filters.Add(Values.Filter(text))));
+
+    /// <summary>An old spelling that still works; its use is told in <see cref="Notices"/>.</summary>
+    public void Deprecated(string name, string instead, Action<string> set) => Add(new Flag(name, null, "old", "", null, text =>
+    {
+        notices.Add($"Flag --{name} has been deprecated, use --{instead} instead");
+        set(text);
+    })
+    { IsHidden = true });
 
     /// <summary>A flag of docker's that is not built.</summary>
     public void Refuse(string name, char? shorthand = null) => Add(new Flag(name, shorthand, "refused", "", null, _ => { }) { IsRefused = true });
@@ -154,9 +170,12 @@ internal sealed class FlagSet
         _ => throw new FlagValueException($"strconv.ParseBool: parsing \"{text}\": invalid syntax"),
     };
 
-    private static long ParseNumber(string text) => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number)
+    /// <summary>A whole number in Go's words.</summary>
+    public static long ParseNumber(string text) => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number)
         ? number
-        : throw new FlagValueException($"strconv.ParseInt: parsing \"{text}\": invalid syntax");
+        : throw new FlagValueException($"strconv.ParseInt: parsing \"{text}\": {(IsWhole(text) ? "value out of range" : "invalid syntax")}");
+
+    private static bool IsWhole(string text) => text.TrimStart('-', '+') is { Length: > 0 } digits && digits.All(char.IsAsciiDigit);
 }
 
 /// <summary>The user asked for help instead of running the command.</summary>

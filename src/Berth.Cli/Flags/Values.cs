@@ -17,8 +17,30 @@ internal static class Values
         int power = suffix.Length == 0 ? 0 : "bkmgtp".IndexOf(suffix[0], StringComparison.Ordinal);
         bool known = suffix.Length <= 1 || (power > 0 && suffix[1..] is "b" or "ib");
         return power >= 0 && known && double.TryParse(text.AsSpan(0, digits), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number)
-            ? checked((long)(number * Math.Pow(1024, power)))
+            ? (long)(number * Math.Pow(1024, power)) // saturates
             : throw new FlagValueException($"invalid size: '{text}'");
+    }
+
+    /// <summary>A number that the API has 32 bits for.</summary>
+    public static int Int(long value) => value is >= int.MinValue and <= int.MaxValue
+        ? (int)value
+        : throw new FlagValueException($"strconv.ParseInt: parsing \"{value}\": value out of range");
+
+    /// <summary>A platform <c>os[/arch[/variant]]</c> as the API takes it, in JSON.</summary>
+    public static string Platform(string text)
+    {
+        string[] parts = text.Split('/');
+        if (parts.Length > 3 || Array.Exists(parts, part => part.Length == 0 || !part.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '_' or '-' or '.')))
+            throw new FlagValueException($"invalid platform: \"{text}\": wanted os[/arch[/variant]]");
+
+        (string os, string architecture) = parts is [string single] && single is "amd64" or "arm64" or "arm" or "386" or "ppc64le" or "s390x" or "riscv64"
+            ? ("linux", parts[0])
+            : (parts[0], parts.Length > 1 ? parts[1] : "");
+        string members = $"\"os\":\"{os}\"";
+        if (architecture.Length > 0)
+            members = $"\"architecture\":\"{architecture}\"," + members;
+
+        return parts.Length > 2 ? $"{{{members},\"variant\":\"{parts[2]}\"}}" : $"{{{members}}}";
     }
 
     /// <summary>A number of CPUs with up to nine decimals, in thousand-millionths.</summary>

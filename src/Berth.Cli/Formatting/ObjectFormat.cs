@@ -49,6 +49,22 @@ internal sealed class ObjectFormat
         return output.ToString();
     }
 
+    /// <summary>A value made here.</summary>
+    /// <exception cref="CommandFailedException">The template asks for what it does not have.</exception>
+    public string Render(GoValue value)
+    {
+        var output = new StringBuilder();
+        try
+        {
+            template.Execute(value, output);
+            return output.ToString();
+        }
+        catch (TemplateException exception)
+        {
+            throw new CommandFailedException(exception.Message, exitCode: 1);
+        }
+    }
+
     /// <summary>The document as its type shows it; if that does not work out, as the JSON has it, which knows the wire's names.</summary>
     /// <returns>Null with an error when neither fits.</returns>
     public string? RenderAny(JsonElement document, string type, out string? error)

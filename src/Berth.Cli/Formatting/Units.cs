@@ -38,6 +38,9 @@ internal static class Units
         };
     }
 
+    /// <summary>How long ago a time was (seconds since 1970), such as <c>2 hours ago</c>.</summary>
+    public static string Since(long unixSeconds) => Age(DateTimeOffset.UtcNow - DateTimeOffset.FromUnixTimeSeconds(unixSeconds)) + " ago";
+
     /// <summary>Seconds since 1970 in the local zone, such as <c>2026-11-21 02:23:01 +0000 UTC</c>.</summary>
     public static string Time(long unixSeconds)
     {

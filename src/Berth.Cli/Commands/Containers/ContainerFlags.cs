@@ -86,7 +86,7 @@ internal sealed partial class ContainerFlags
         flags.Text("user", 'u', "Username or UID (format: <name|uid>[:<group|gid>])", value => config.User = value);
         flags.Text("workdir", 'w', "Working directory inside the container", value => config.WorkingDir = value);
         flags.Text("stop-signal", null, "Signal to stop the container", value => config.StopSignal = value);
-        flags.Number("stop-timeout", null, "Timeout (in seconds) to stop a container", value => config.StopTimeout = checked((int)value));
+        flags.Number("stop-timeout", null, "Timeout (in seconds) to stop a container", value => config.StopTimeout = Values.Int(value));
         flags.Text("name", null, "Assign a name to the container", value => Name = value);
         flags.Text("platform", null, "Set platform if server is multi-platform capable", value => Platform = value);
         flags.Text("pull", null, "Pull image before running (\"always\", \"missing\", \"never\")", SetPull, defaultText: "\"missing\"");
@@ -94,7 +94,7 @@ internal sealed partial class ContainerFlags
         flags.Text("cidfile", null, "Write the container ID to the file", value => host.ContainerIDFile = IdFile = value);
         flags.Text("health-cmd", null, "Command to run to check health", value => health.Test = ["CMD-SHELL", value]);
         flags.Text("health-interval", null, "Time between running the check (ms|s|m|h)", v => health.Interval = Values.Duration(v), "duration", "0s");
-        flags.Number("health-retries", null, "Consecutive failures needed to report unhealthy", value => health.Retries = checked((int)value));
+        flags.Number("health-retries", null, "Consecutive failures needed to report unhealthy", value => health.Retries = Values.Int(value));
         flags.Text("health-start-period", null, "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)",
             value => health.StartPeriod = Values.Duration(value), "duration", "0s");
         flags.Text("health-timeout", null, "Maximum time to allow one check to run (ms|s|m|h)", v => health.Timeout = Values.Duration(v), "duration", "0s");
@@ -158,7 +158,7 @@ internal sealed partial class ContainerFlags
             value => host.MemorySwap = value == "-1" ? -1 : Values.Bytes(value), "bytes");
         flags.Number("memory-swappiness", null, "Tune container memory swappiness (0 to 100)", value => host.MemorySwappiness = value, defaultText: "-1");
         flags.Switch("oom-kill-disable", null, "Disable OOM Killer", value => host.OomKillDisable = value);
-        flags.Number("oom-score-adj", null, "Tune host's OOM preferences (-1000 to 1000)", value => host.OomScoreAdj = checked((int)value));
+        flags.Number("oom-score-adj", null, "Tune host's OOM preferences (-1000 to 1000)", value => host.OomScoreAdj = Values.Int(value));
         flags.Number("pids-limit", null, "Tune container pids limit (set -1 for unlimited)", value => host.PidsLimit = value);
         flags.Text("shm-size", null, "Size of /dev/shm", value => host.ShmSize = Values.Bytes(value), "bytes");
         flags.Add(new Flag("ulimit", null, "ulimit", "Ulimit options", "[]", value => host.Ulimits!.Add(Values.Ulimit(value)))); // set above

@@ -31,6 +31,27 @@ internal static class EachContainer
         return failed ? 1 : 0;
     }
 
+    /// <summary>The same, one after the other.</summary>
+    public static async Task<int> RunInOrderAsync(CliContext context, IReadOnlyList<string> names, Func<string, Task<string?>> operation)
+    {
+        bool failed = false;
+        foreach (string name in names)
+        {
+            try
+            {
+                if (await operation(name) is { } text)
+                    context.Out.WriteLine(text);
+            }
+            catch (EngineException exception)
+            {
+                failed = true;
+                context.Error.WriteLine(ErrorText.Of(exception));
+            }
+        }
+
+        return failed ? 1 : 0;
+    }
+
     private static async Task<string?> GuardAsync(SemaphoreSlim slots, string name, Func<string, Task<string?>> operation)
     {
         await slots.WaitAsync();

@@ -33,7 +33,7 @@ internal sealed class ListCommand
         flags.Switch("all", 'a', "Show all containers (default shows just running)", value => list.all = value);
         flags.Add(new Flag("filter", 'f', "filter", "Filter output based on conditions provided", null, text => list.filters.Add(Values.Filter(text))));
         flags.Text("format", null, FormatUsage, value => list.format = value);
-        flags.Number("last", 'n', "Show n last created containers (includes all states)", value => list.last = checked((int)value), defaultText: "-1");
+        flags.Number("last", 'n', "Show n last created containers (includes all states)", value => list.last = Values.Int(value), defaultText: "-1");
         flags.Switch("latest", 'l', "Show the latest created container (includes all states)", value => list.latest = value);
         flags.Switch("no-trunc", null, "Don't truncate output", value => list.noTruncation = value);
         flags.Switch("quiet", 'q', "Only display container IDs", value => list.quiet = value);

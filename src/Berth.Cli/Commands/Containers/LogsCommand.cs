@@ -1,4 +1,3 @@
-using System.Globalization;
 using Berth.Api;
 using Berth.Cli.Flags;
 using Berth.Cli.Terminal;
@@ -48,8 +47,8 @@ internal sealed class LogsCommand
             Follow = follow,
             Timestamps = timestamps,
             Tail = tail,
-            Since = Timestamp("since", since),
-            Until = Timestamp("until", until),
+            Since = Timestamps.Parse("since", since),
+            Until = Timestamps.Parse("until", until),
         });
         bool multiplexed = log.Multiplexed ?? !await HasTerminalAsync(context, arguments[0]);
         Copy(log, multiplexed, context);
@@ -74,32 +73,5 @@ internal sealed class LogsCommand
         }
 
         frames.Complete();
-    }
-
-    /// <summary>Seconds since 1970 from a duration before now, an RFC 3339 time (in full or cut short) or such seconds.</summary>
-    private static string? Timestamp(string flag, string? text)
-    {
-        if (string.IsNullOrEmpty(text))
-            return null;
-
-        if (decimal.TryParse(text, NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _))
-            return text;
-
-        DateTimeOffset time;
-        try
-        {
-            time = DateTimeOffset.UtcNow - TimeSpan.FromTicks(Values.Duration(text) / 100);
-        }
-        catch (FlagValueException)
-        {
-            if ((WireTime.Parse(text) ?? WireTime.Parse(text + ":00")) is not { } parsed)
-                throw new CommandFailedException(
-                    $"Error response from daemon: invalid value for \"{flag}\": failed to parse value as time or duration: \"{text}\"", exitCode: 1);
-
-            time = parsed;
-        }
-
-        long ticks = time.UtcTicks - DateTime.UnixEpoch.Ticks;
-        return string.Create(CultureInfo.InvariantCulture, $"{ticks / TimeSpan.TicksPerSecond}.{ticks % TimeSpan.TicksPerSecond * 100:D9}");
     }
 }

@@ -11,11 +11,8 @@ internal static class StopCommand
         string? signal = null;
         int? timeout = null;
         flags.Text("signal", 's', "Signal to send to the container", value => signal = value);
-        flags.Number("timeout", 't', "Seconds to wait before killing the container", value => timeout = checked((int)value));
-        flags.Add(new Flag("time", null, "int", "", null, value => timeout = int.TryParse(value, out int seconds)
-            ? seconds
-            : throw new FlagValueException($"strconv.ParseInt: parsing \"{value}\": invalid syntax"))
-        { IsHidden = true });
+        flags.Number("timeout", 't', "Seconds to wait before killing the container", value => timeout = Values.Int(value));
+        flags.Deprecated("time", "timeout", value => timeout = Values.Int(FlagSet.ParseNumber(value)));
         return new Command
         {
             Path = path,

@@ -71,6 +71,14 @@ internal sealed class ImageRow : IFieldSource
             yield return new ImageRow(image, truncate, None, None, None);
     }
 
+    /// <summary>An image's first name alone, without digests.</summary>
+    public static ImageRow First(ImageSummary image, bool truncate)
+    {
+        string name = image.RepoTags is [string first, ..] && first != "<none>:<none>" ? first : $"{None}:{None}";
+        int colon = name.LastIndexOf(':');
+        return new ImageRow(image, truncate, name[..colon], name[(colon + 1)..], "");
+    }
+
     public int ArgumentsOf(string name) => Header.Has(name) ? 0 : -1;
 
     public string? GetField(string name, string argument) => Field(name);

@@ -64,7 +64,8 @@ internal sealed class ImportCommand
             context.Out.WriteLine(step.Id is null ? status : $"{step.Id}: {status}");
     }
 
-    private static Stream Open(string path)
+    /// <summary>An archive to send; <c>-</c> is stdin.</summary>
+    public static Stream Open(string path)
     {
         if (path == "-")
             return new StandardStream(0);

@@ -250,6 +250,11 @@ internal static class GoSchemaText
 
         types.platform Name:string
 
+        events.Message Status=status:string? ID=id:string? From=from:string? Type:events.Type Action:events.Action Actor:events.Actor
+        Scope=scope:string? Time=time:int64? TimeNano=timeNano:int64?
+
+        events.Actor ID:string Attributes:map[string]string
+
         types.ComponentVersion Name:string Version:string Details:map[string]string?
         """;
 }

@@ -1,0 +1,34 @@
+using Berth.Cli.Flags;
+using Berth.Cli.Terminal;
+using Berth.Client;
+
+namespace Berth.Cli.Commands.Images;
+
+/// <summary><c>berth save</c>.</summary>
+internal static class SaveCommand
+{
+    public static Command Create(string path)
+    {
+        var flags = new FlagSet();
+        var platforms = new List<string>();
+        string output = "";
+        flags.Text("output", 'o', "Write to a file, instead of STDOUT", value => output = value);
+        flags.List("platform", null, "Save only the given platform variant. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")", platforms, type: "string");
+        return new Command
+        {
+            Path = path,
+            Usage = "[OPTIONS] IMAGE [IMAGE...]",
+            Summary = "Save one or more images to a tar archive (streamed to STDOUT by default)",
+            Aliases = ["image save", "save"],
+            Flags = flags,
+            Arguments = ArgumentCount.AtLeast(1),
+            RunAsync = async (context, images) =>
+            {
+                using ArchiveOutput target = ArchiveOutput.Open(context, output, "failed to save image");
+                using ResponseStream archive = await context.Client.SaveImagesAsync(images, [.. platforms.Select(Values.Platform)]);
+                target.CopyFrom(archive);
+                return 0;
+            },
+        };
+    }
+}
