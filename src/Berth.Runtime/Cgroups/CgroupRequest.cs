@@ -16,6 +16,9 @@ public sealed record CgroupRequest
     /// <summary>Whether systemd is asked for a scope, instead of folders being made behind its back.</summary>
     public bool Systemd { get; init; }
 
+    /// <summary>The configuration's annotations: with systemd those that begin with <c>org.systemd.property.</c> are properties of the scope.</summary>
+    public IReadOnlyDictionary<string, string>? Annotations { get; init; }
+
     /// <summary>Whether the caller is not the host's root: systemd is the user's own, and a cgroup that may not be made is gone without if nothing was asked of it.</summary>
     public bool Rootless { get; init; }
 

@@ -65,7 +65,7 @@ public sealed class ContainerCgroup
         if (location.Systemd is null)
             cgroup.driver.Create(resources, new CreateMode(request.AllowExisting, request.Rootless));
         else
-            cgroup.holder = SystemdScope.Start(location.Systemd, request.ContainerId, resources, cgroup.layout.IsV2, () => cgroup.driver.Create(resources, new CreateMode(AllowExisting: true, request.Rootless, AllowProcesses: true)));
+            cgroup.holder = SystemdScope.Start(location.Systemd, request, resources, cgroup.layout.IsV2, () => cgroup.driver.Create(resources, new CreateMode(AllowExisting: true, request.Rootless, AllowProcesses: true)));
         return cgroup;
     }
 
@@ -170,12 +170,19 @@ public sealed class ContainerCgroup
     /// <summary>Whether the container's process cannot join by itself, as a user may not move processes between systemd's cgroups: <see cref="Attach"/> it.</summary>
     internal bool NeedsAttach => location.Systemd?.IsUser == true;
 
-    /// <summary>Has systemd move a process into the cgroup.</summary>
+    /// <summary>Has systemd move a process into the cgroup, or into one below it.</summary>
+    /// <param name="pid">The process.</param>
+    /// <param name="subCgroup">As for <see cref="AddJoin(SyscallPlan, string?, int)"/>.</param>
+    /// <param name="initPid">As there.</param>
+    /// <exception cref="ArgumentException">The text has not that form, or there is no such cgroup.</exception>
     /// <exception cref="SystemdException">systemd refused.</exception>
-    internal void Attach(int pid)
+    internal void Attach(int pid, string? subCgroup = null, int initPid = 0)
     {
-        if (location.Systemd is { } unit)
-            SystemdScope.Attach(unit, pid);
+        if (location.Systemd is not { } unit)
+            return;
+        var below = SubCgroup.Parse(subCgroup);
+        string path = layout.IsV2 && driver.Folders is [var folder, ..] ? below.InUnified(folder, () => OfProcess(folder, initPid))[folder.Length..] : "";
+        SystemdScope.Attach(unit, pid, path.Length == 0 ? "/" : path);
     }
 
     /// <summary>To be called when the container's first process has joined: a scope of systemd holds by itself from now on.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Berth.Linux.Capabilities;
+using Berth.Runtime.Cgroups.Systemd;
 
 namespace Berth.Runtime.Features;
 
@@ -21,7 +22,7 @@ public sealed record RuntimeFeatures
 
     public LinuxFeatures Linux { get; init; } = new();
     public SortedDictionary<string, string> Annotations { get; init; } = [];
-    public IReadOnlyList<string> PotentiallyUnsafeConfigAnnotations { get; init; } = [];
+    public IReadOnlyList<string> PotentiallyUnsafeConfigAnnotations { get; init; } = [PropertyAnnotations.Prefix];
 }
 
 /// <summary>The part about Linux.</summary>

@@ -82,7 +82,7 @@ public static class ContainerExec
         if (!unprivileged)
             ProcessControl.ForbidInspection();
         bool cannotReturn = differing.HasFlag(NamespaceFlags.CLONE_NEWPID) && !NamespaceCalls.CanReturnToPidNamespace;
-        if (unprivileged || cannotReturn || differing.HasFlag(NamespaceFlags.CLONE_NEWTIME) || end.Filter is { HasListener: true })
+        if (unprivileged || cannotReturn || differing.HasFlag(NamespaceFlags.CLONE_NEWTIME) || end.Filter is { HasListener: true } || target.Cgroup is { NeedsAttach: true })
             return SpawnConcurrent(target, options, end, differing, unprivileged || cannotReturn);
         using var plan = new SyscallPlan();
         AddBeginning(plan, target, options, end.Process);
@@ -101,7 +101,7 @@ public static class ContainerExec
         using var handshake = new PlanHandshake(plan, Math.Max(LeastKept, 3 + options.PreserveFds));
         PlanRegister reached = plan.NewRegister(), forked = plan.NewRegister(), listener = default;
         PlanLabel first = plan.NewLabel();
-        AddBeginning(plan, target, options, end.Process);
+        AddBeginning(plan, target, options, end.Process, () => handshake.AddPoint("waiting to be moved into the cgroup", StartPoints.Namespaces));
         if (twoProcesses)
         {
             plan.Call("dying with the supervisor", SyscallNumbers.Current.Prctl, ProcessControl.PR_SET_PDEATHSIG, SIGKILL);
@@ -130,6 +130,12 @@ public static class ContainerExec
             : ProcessSpawner.SpawnConcurrent(plan, handshake);
         try
         {
+            if (target.Cgroup is { NeedsAttach: true } cgroup && child.WaitForPoint() is StartPoints.Namespaces)
+            {
+                cgroup.Attach(child.Pid, options.SubCgroup, target.Pid);
+                child.Resume();
+            }
+
             if (twoProcesses)
                 child.FollowFork(forked);
             while (child.WaitForPoint() is not null)
@@ -152,10 +158,14 @@ public static class ContainerExec
         }
     }
 
-    private static void AddBeginning(SyscallPlan plan, ExecTarget target, ExecOptions options, ProcessSpec process)
+    // Where the process may not join its cgroup by itself, it waits to be moved.
+    private static void AddBeginning(SyscallPlan plan, ExecTarget target, ExecOptions options, ProcessSpec process, Action? waitToBeMoved = null)
     {
         CpuAffinity.AddInitial(plan, process);
-        target.Cgroup?.AddJoin(plan, options.SubCgroup, target.Pid);
+        if (target.Cgroup is { NeedsAttach: true })
+            waitToBeMoved?.Invoke();
+        else
+            target.Cgroup?.AddJoin(plan, options.SubCgroup, target.Pid);
         CpuAffinity.AddFinal(plan, process);
     }
 

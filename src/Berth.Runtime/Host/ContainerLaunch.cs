@@ -107,6 +107,8 @@ internal sealed partial class ContainerLaunch(
         HookRunner.Validate(hooks.CreateRuntime, "createRuntime");
         HookRunner.Validate(hooks.CreateContainer, "createContainer");
         PreservedDescriptors.Check(create?.PreserveFds ?? 0);
+        if (spec.Linux?.IntelRdt is not null)
+            throw new NotSupportedException("linux.intelRdt is not supported: groups of resctrl are not made here");
         mode = RootfsMode.For(namespaces.HasUser);
         filter = SeccompFilter.Compile(spec.Linux?.Seccomp);
         if (filter is { HasListener: true } && string.IsNullOrEmpty(spec.Linux?.Seccomp?.ListenerPath))
@@ -128,7 +130,7 @@ internal sealed partial class ContainerLaunch(
         if (create is not null)
             fifo = DescriptorIo.Duplicate(create.StartFifo.Number, least);
         if (hooks.StartContainer is { Count: > 0 } last)
-            startHooks = new StartContainerHooks(last, least);
+            startHooks = new StartContainerHooks(last, least, create?.HookFifo);
     }
 
     private FinalSteps FinalSteps(SyscallPlan plan, Identity identity, IReadOnlyList<string> environment) => new()

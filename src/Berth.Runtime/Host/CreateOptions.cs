@@ -8,6 +8,9 @@ public sealed record CreateOptions
     /// <summary>The FIFO of which the created process reads one byte before it executes its program; opened with O_RDWR, so that neither side waits for the other to open it.</summary>
     public required FileDescriptor StartFifo { get; init; }
 
+    /// <summary>The FIFO in which the started process tells of a startContainer hook that failed (<see cref="HookReport"/>), opened with O_RDWR; null: nobody asks.</summary>
+    public FileDescriptor? HookFifo { get; init; }
+
     /// <summary>Called when the process waits for nothing but its start: writes the state durably. An exception of it fails the start, and everything is undone.</summary>
     public required Action<CreatedContainer> OnReady { get; init; }
 

@@ -20,7 +20,14 @@ internal static class SeccompListener
         };
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(told, RuntimeSpecJsonContext.Default.ContainerProcessState);
         using FileDescriptor taken = process.Take(listener);
-        using FileDescriptor socket = DescriptorMessage.Connect(seccomp.ListenerPath ?? "");
-        DescriptorMessage.Send(socket, json, taken.Number);
+        try
+        {
+            using FileDescriptor socket = DescriptorMessage.Connect(seccomp.ListenerPath ?? "");
+            DescriptorMessage.Send(socket, json, taken.Number);
+        }
+        catch (LinuxException e)
+        {
+            throw new LinuxException(e.Errno, "handing the listener to the seccomp agent at linux.seccomp.listenerPath", seccomp.ListenerPath ?? "(none)");
+        }
     }
 }

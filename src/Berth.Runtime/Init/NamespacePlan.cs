@@ -71,7 +71,7 @@ internal sealed class NamespacePlan : IDisposable
             }
 
             if ((plan.seen & NamespaceFlags.CLONE_NEWNS) == NamespaceFlags.None)
-                throw new ArgumentException("a container needs a mount namespace of its own, or one given by path");
+                throw new ArgumentException("linux.namespaces has no mount namespace: a container needs one of its own, or one given by path, as all its mounts would be made in the caller's");
             return plan;
         }
         catch

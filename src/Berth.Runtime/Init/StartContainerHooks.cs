@@ -10,7 +10,8 @@ namespace Berth.Runtime.Init;
 
 /// <summary>
 /// The hooks that a container's process runs itself after its start, right before its program: files of the container's root, so they have no more rights
-/// than the program will have, its user, capabilities, seccomp filter and cgroup. The process forks in its plan and waits.
+/// than the program will have, its user, capabilities, seccomp filter and cgroup. The process forks in its plan and waits; of a hook that fails it
+/// tells in a FIFO, where there is one (<see cref="HookReport"/>), and ends.
 /// </summary>
 internal sealed class StartContainerHooks : IDisposable
 {
@@ -19,21 +20,24 @@ internal sealed class StartContainerHooks : IDisposable
     private readonly IReadOnlyList<HookSpec> hooks;
     private readonly FileDescriptor state;
     private readonly FileDescriptor pollSlot; // a number that nothing else has
+    private readonly FileDescriptor? report;
 
     /// <param name="hooks">In their order.</param>
     /// <param name="least">The descriptor that holds the state gets this number or a higher one.</param>
+    /// <param name="report">Where a failure is told; null: nowhere, as somebody watches the plan. The caller keeps it.</param>
     /// <exception cref="ArgumentException">A path is not absolute, or a timeout is not above zero.</exception>
-    public StartContainerHooks(IReadOnlyList<HookSpec> hooks, int least)
+    public StartContainerHooks(IReadOnlyList<HookSpec> hooks, int least, FileDescriptor? report)
     {
         HookRunner.Validate(hooks, Kind);
         this.hooks = hooks;
         using FileDescriptor file = MemoryFile.Create("state");
         state = DescriptorIo.Duplicate(file.Number, least);
         pollSlot = DescriptorIo.Duplicate(file.Number, least);
+        this.report = report is null ? null : DescriptorIo.Duplicate(report.Number, least);
     }
 
     /// <summary>Have to stay open in the process.</summary>
-    public IReadOnlyList<int> Descriptors => [state.Number, pollSlot.Number];
+    public IReadOnlyList<int> Descriptors => report is null ? [state.Number, pollSlot.Number] : [state.Number, pollSlot.Number, report.Number];
 
     /// <summary>Gives the hooks the state, which they are told on their standard input; before the process comes to the hooks.</summary>
     public void Write(ContainerState told) => FileData.Write(state, JsonSerializer.SerializeToUtf8Bytes(told, RuntimeSpecJsonContext.Default.ContainerState));
@@ -42,9 +46,8 @@ internal sealed class StartContainerHooks : IDisposable
     public void Add(SyscallPlan plan)
     {
         PlanRegister child = plan.NewRegister(), process = plan.NewRegister(), status = plan.NewRegister();
-        nint statusAt = plan.Reserve(8);
         for (int i = 0; i < hooks.Count; i++)
-            Add(plan, hooks[i], $"{Kind} hook #{i} ({hooks[i].Path})", child, process, status, statusAt);
+            Add(plan, i, $"{Kind} hook #{i} ({hooks[i].Path})", child, process, status);
         plan.Call("close", SyscallNumbers.Current.Close, state.Number);
     }
 
@@ -53,12 +56,14 @@ internal sealed class StartContainerHooks : IDisposable
     {
         state.Dispose();
         pollSlot.Dispose();
+        report?.Dispose();
     }
 
-    private void Add(SyscallPlan plan, HookSpec hook, string step, PlanRegister child, PlanRegister process, PlanRegister status, nint statusAt)
+    private void Add(SyscallPlan plan, int index, string step, PlanRegister child, PlanRegister process, PlanRegister status)
     {
+        HookSpec hook = hooks[index];
         SyscallNumbers calls = SyscallNumbers.Current;
-        PlanLabel parent = plan.NewLabel(), failed = plan.NewLabel(), inTime = plan.NewLabel();
+        PlanLabel parent = plan.NewLabel(), failed = plan.NewLabel(), inTime = plan.NewLabel(), succeeded = plan.NewLabel();
         plan.Fork(step, SIGCHLD).SaveTo(child).OnSuccess(parent);
 
         // In the hook's process: its failure shows in its exit status.
@@ -86,12 +91,24 @@ internal sealed class StartContainerHooks : IDisposable
             plan.Test(step, results, 1, Errno.ETIMEDOUT).Tolerating(Errno.ETIMEDOUT).OnSuccess(inTime);
             plan.Call(step, calls.Kill, child, SIGKILL);
             plan.Call(step, calls.Wait4, child, 0, 0, 0);
+            AddReport(plan, step, plan.Words((ulong)index, HookReport.TooSlow));
             plan.Fail($"{step}: longer than its timeout of {seconds} s", Errno.ETIMEDOUT);
         }
 
         plan.Mark(inTime);
+        nint told = plan.Words((ulong)index, 0), statusAt = told + sizeof(ulong);
         plan.Call(step, calls.Wait4, child, statusAt, 0, 0);
         plan.Load(status, statusAt);
-        plan.Test($"{step} failed", status, 0, Errno.ECHILD);
+        plan.Test(step, status, 0, Errno.ECHILD).Tolerating(Errno.ECHILD).OnSuccess(succeeded);
+        AddReport(plan, step, told);
+        plan.Fail($"{step} failed", Errno.ECHILD);
+        plan.Mark(succeeded);
+    }
+
+    // A filter that stops write(2) here leaves the exit status alone to tell.
+    private void AddReport(SyscallPlan plan, string step, nint told)
+    {
+        if (report is not null)
+            plan.Call(step, SyscallNumbers.Current.Write, report.Number, told, HookReport.Size).ToleratingAll();
     }
 }

@@ -13,7 +13,7 @@ namespace Berth.Runtime.State;
 public sealed class StoredContainer : IDisposable
 {
     internal const string LockFile = "lock";
-    private const string StateFile = "state.json", SpecFile = "config.json", FifoFile = "start.fifo", NewSuffix = ".new";
+    private const string StateFile = "state.json", SpecFile = "config.json", FifoFile = "start.fifo", HookFifoFile = "hooks.fifo", NewSuffix = ".new";
     private const int MaxStateBytes = 16 << 20;
 
     private readonly FileDescriptor? held;
@@ -67,12 +67,24 @@ public sealed class StoredContainer : IDisposable
 
     /// <summary>Makes the FIFO that the created container waits at, opened for both directions.</summary>
     /// <exception cref="LinuxException">The file system refuses.</exception>
-    public FileDescriptor MakeFifo()
+    public FileDescriptor MakeFifo() => MakeFifo(FifoFile);
+
+    /// <summary>Makes the FIFO by which the started container tells of its startContainer hooks (<see cref="Host.HookReport"/>), opened for both directions.</summary>
+    /// <exception cref="LinuxException">The file system refuses.</exception>
+    public FileDescriptor MakeHookFifo() => MakeFifo(HookFifoFile);
+
+    /// <summary>Opens that FIFO for reading, without waiting for its writer; null: the container has no such hooks.</summary>
+    /// <exception cref="LinuxException">It cannot be opened.</exception>
+    public FileDescriptor? OpenHookFifo()
     {
-        string path = Path.Combine(Folder, FifoFile);
-        _ = PlainFile.Unlink(path);
-        Paths.MakeNode(Paths.WorkingFolder, Encoding.UTF8.GetBytes(path), FileTypes.S_IFIFO | 0x180, 0, 0);
-        return Paths.Open(path, OpenFlags.O_RDWR | OpenFlags.O_NOFOLLOW);
+        try
+        {
+            return Paths.Open(Path.Combine(Folder, HookFifoFile), OpenFlags.O_RDONLY | OpenFlags.O_NONBLOCK | OpenFlags.O_NOFOLLOW);
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        {
+            return null;
+        }
     }
 
     /// <summary>Lets a created container go on to its program. The FIFO goes after the byte, so that a killed start can be repeated.</summary>
@@ -134,7 +146,7 @@ public sealed class StoredContainer : IDisposable
     public void Remove()
     {
         State = null;
-        foreach (string name in (ReadOnlySpan<string>)[StateFile, StateFile + NewSuffix, SpecFile, SpecFile + NewSuffix, FifoFile, LockFile])
+        foreach (string name in (ReadOnlySpan<string>)[StateFile, StateFile + NewSuffix, SpecFile, SpecFile + NewSuffix, FifoFile, HookFifoFile, LockFile])
             _ = PlainFile.Unlink(Path.Combine(Folder, name));
         try
         {
@@ -176,6 +188,14 @@ public sealed class StoredContainer : IDisposable
         {
             throw new InvalidDataException($"{path} is damaged: {e.Message}", e);
         }
+    }
+
+    private FileDescriptor MakeFifo(string name)
+    {
+        string path = Path.Combine(Folder, name);
+        _ = PlainFile.Unlink(path);
+        Paths.MakeNode(Paths.WorkingFolder, Encoding.UTF8.GetBytes(path), FileTypes.S_IFIFO | 0x180, 0, 0);
+        return Paths.Open(path, OpenFlags.O_RDWR | OpenFlags.O_NOFOLLOW);
     }
 
     // Writing alone, without waiting: ENXIO when no process has it open for reading, that is when nobody waits for the byte.

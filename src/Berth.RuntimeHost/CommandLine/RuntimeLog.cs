@@ -18,6 +18,9 @@ internal static class RuntimeLog
     private static bool json;
     private static bool debug;
 
+    /// <summary>Whether messages for debugging are wanted.</summary>
+    public static bool IsDebug => debug;
+
     /// <summary>Where messages go from now on.</summary>
     /// <exception cref="ArgumentException">An unknown format.</exception>
     /// <exception cref="LinuxException">The file cannot be opened.</exception>

@@ -47,10 +47,14 @@ internal sealed class Container : IDisposable
         _ => "stopped",
     };
 
-    /// <summary>Lets a created container's program run, then the hooks of that moment.</summary>
-    /// <exception cref="StateException">It is not created, or not any more.</exception>
+    /// <summary>
+    /// Lets a created container's program run, then the hooks of that moment. Where the container has startContainer hooks, waits for their end, and
+    /// gives the lock up before, so that other verbs can end them.
+    /// </summary>
+    /// <exception cref="StateException">It is not created, or not any more, or a startContainer hook failed: the process has ended then.</exception>
     public void Start()
     {
+        using FileDescriptor? report = State.HasHooks ? stored.OpenHookFifo() : null;
         switch (Status)
         {
             case ContainerStatus.Created when stored.Release():
@@ -61,6 +65,14 @@ internal sealed class Container : IDisposable
                 throw new StateException("cannot start an already running container");
             case var other:
                 throw new StateException($"cannot start a container in the {NameOf(other)} state");
+        }
+
+        if (report is not null)
+        {
+            IReadOnlyList<HookSpec> hooks = LoadSpec().Hooks?.StartContainer ?? [];
+            stored.Dispose();
+            if (HookReport.Wait(report, hooks) is { } failure)
+                throw new StateException(failure);
         }
 
         RunHooks(static hooks => hooks.Poststart, "poststart", NameOf(ContainerStatus.Running));

@@ -39,6 +39,7 @@ internal static class ContainerCreation
     {
         (byte[] json, RuntimeSpec spec) = ReadBundle(options.Bundle);
         spec = WithListenFds(spec, options.ListenFds);
+        SeccompLog.UnknownCalls(spec);
         bool terminal = spec.Process?.Terminal ?? false;
         using ConsoleSocket? console = ConsoleSocket.Connect(options.ConsoleSocket, terminal, detach);
         CgroupRequest request = RequestOf(global, name, spec);
@@ -50,12 +51,14 @@ internal static class ContainerCreation
             stored.SaveSpec(json);
             stored.Save(FirstState(name, options.Bundle, spec, cgroup));
             using FileDescriptor fifo = stored.MakeFifo();
+            using FileDescriptor? hookFifo = spec.Hooks?.StartContainer is { Count: > 0 } ? stored.MakeHookFifo() : null;
             CreatedContainer created = ContainerLauncher.Create(
                 new ContainerStart(name.ToString(), options.Bundle, spec, [], User: null) { Cgroup = request },
                 terminal ? ProcessStdio.Terminal : new ProcessStdio(0, 1, 2),
                 new CreateOptions
                 {
                     StartFifo = fifo,
+                    HookFifo = hookFifo,
                     NoPivot = options.NoPivot,
                     NoNewKeyring = options.NoNewKeyring,
                     PreserveFds = options.PreserveFds,
@@ -118,6 +121,7 @@ internal static class ContainerCreation
         Systemd = global.SystemdCgroup,
         Rootless = global.Rootless,
         AllowExisting = true,
+        Annotations = spec.Annotations,
     };
 
     private static StoredState FirstState(ContainerName name, string bundle, RuntimeSpec spec, CgroupLocation cgroup) => new()

@@ -98,22 +98,27 @@ internal sealed class Foreground : IDisposable
         On(PosixSignal.SIGWINCH, Resize);
     }
 
-    private void Resize()
+    /// <summary>The size of our terminal, for a process that is about to get one; null: we have none.</summary>
+    public static WindowSize? OwnSize()
     {
         foreach (int fd in (ReadOnlySpan<int>)[0, 1, 2])
         {
-            if (!LocalTerminal.IsTerminal(fd))
-                continue;
-            try
-            {
-                WindowSize.Of(fd).ApplyTo(master!.Number); // called only where there is one
-            }
-            catch (Exception e) when (e is LinuxException or ObjectDisposedException)
-            {
-                // Ours hung up, or the process has just ended: no size to pass on.
-            }
+            if (LocalTerminal.IsTerminal(fd))
+                return WindowSize.Of(fd);
+        }
 
-            return;
+        return null;
+    }
+
+    private void Resize()
+    {
+        try
+        {
+            OwnSize()?.ApplyTo(master!.Number); // called only where there is one
+        }
+        catch (Exception e) when (e is LinuxException or ObjectDisposedException)
+        {
+            // Ours hung up, or the process has just ended: no size to pass on.
         }
     }
 

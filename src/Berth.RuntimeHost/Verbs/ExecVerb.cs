@@ -51,14 +51,17 @@ internal static class ExecVerb
         Check(container, arguments.IsOn("ignore-paused"));
         RuntimeSpec spec = container.LoadSpec();
         ProcessSpec process = ExecProcess.From(arguments, spec);
+        SeccompLog.UnknownCalls(spec);
         bool detach = arguments.IsOn("detach");
+        if (process is { Terminal: true, ConsoleSize: null } && !detach && Foreground.OwnSize() is { } size)
+            process = process with { ConsoleSize = new ConsoleSize(size.Rows, size.Columns) }; // from its first moment on
         using ConsoleSocket? console = ConsoleSocket.Connect(arguments.Text("console-socket"), process.Terminal, detach);
         bool reap = !detach && !arguments.IsOn("no-subreaper");
         if (reap)
             ProcessControl.BecomeSubreaper();
 
         using FileDescriptor pinned = container.OpenProcess() ?? throw new StateException("cannot exec in a stopped container");
-        var target = new ExecTarget { Id = container.Id, Pid = container.State.Pid, PidFd = pinned, Spec = spec, Cgroup = container.Cgroup };
+        var target = new ExecTarget { Id = container.Id, Bundle = container.State.Bundle, Pid = container.State.Pid, PidFd = pinned, Spec = spec, Cgroup = container.Cgroup };
         using StartedProcess started = ContainerExec.Start(
             target, process, user: null, process.Terminal ? ProcessStdio.Terminal : new ProcessStdio(0, 1, 2),
             new ExecOptions { PreserveFds = LaunchOptions.Descriptors(arguments), SubCgroup = arguments.Text("cgroup") });

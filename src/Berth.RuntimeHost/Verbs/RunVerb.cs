@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Berth.Linux.Processes;
 using Berth.Runtime.State;
 using Berth.RuntimeHost.CommandLine;
@@ -37,13 +38,12 @@ internal static class RunVerb
         {
             if (detach)
             {
-                StartOrDelete(made.Stored);
+                StartOrDelete(call.Options.Store, made.Stored, name);
                 return 0;
             }
 
             using var session = new Foreground(made.Process.Pid, made.Process.PidFd, made.Process.TerminalMaster, reap);
-            StartOrDelete(made.Stored);
-            int code = session.Wait();
+            int code = StartAndWait(session, made.Process.TerminalMaster is not null, () => StartOrDelete(call.Options.Store, made.Stored, name));
             if (!call.Arguments.IsOn("keep"))
                 Delete(call.Options.Store, name);
             return code;
@@ -51,7 +51,7 @@ internal static class RunVerb
     }
 
     // Gives up the lock afterwards: other verbs work on the container while it runs.
-    private static void StartOrDelete(StoredContainer stored)
+    private static void StartOrDelete(StateStore store, StoredContainer stored, ContainerName name)
     {
         using var container = new Container(stored);
         try
@@ -60,9 +60,38 @@ internal static class RunVerb
         }
         catch
         {
-            container.Delete(force: true);
+            container.Dispose();
+            Delete(store, name);
             throw;
         }
+    }
+
+    // The start waits for the startContainer hooks, and they for somebody who reads their terminal.
+    private static int StartAndWait(Foreground session, bool hasTerminal, Action start)
+    {
+        if (!hasTerminal)
+        {
+            start();
+            return session.Wait();
+        }
+
+        ExceptionDispatchInfo? failure = null;
+        var starter = new Thread(() =>
+        {
+            try
+            {
+                start();
+            }
+            catch (Exception e)
+            {
+                failure = ExceptionDispatchInfo.Capture(e);
+            }
+        });
+        starter.Start();
+        int code = session.Wait();
+        starter.Join();
+        failure?.Throw();
+        return code;
     }
 
     private static void Delete(StateStore store, ContainerName name)

@@ -69,12 +69,12 @@ internal sealed class SystemdManager : IDisposable
         UnitProperty.WriteAll(body, properties);
     });
 
-    /// <summary>Moves processes into a unit's cgroup; for callers who may not write to the files between here and there.</summary>
+    /// <summary>Moves processes into a unit's cgroup, or one below it (<c>/</c>: its own); for callers who may not write to the files between here and there.</summary>
     /// <exception cref="SystemdException">It was refused.</exception>
-    public void AttachProcesses(string unit, params uint[] pids) => Call("AttachProcessesToUnit", "ssau", body =>
+    public void AttachProcesses(string unit, string below, params uint[] pids) => Call("AttachProcessesToUnit", "ssau", body =>
     {
         body.String(unit);
-        body.String("/");
+        body.String(below);
         body.Array(sizeof(uint), () => Array.ForEach(pids, body.UInt32));
     });
 

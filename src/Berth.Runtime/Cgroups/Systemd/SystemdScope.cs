@@ -15,19 +15,22 @@ internal static class SystemdScope
 
     /// <summary>Starts the scope, then has <paramref name="create"/> complete the cgroup; on failure of either nothing stays.</summary>
     /// <returns>What holds the scope, to be killed when the container's process has joined.</returns>
+    /// <exception cref="ArgumentException">An annotation that names a property has no value of the right form.</exception>
     /// <exception cref="SystemdException">systemd refused.</exception>
     /// <exception cref="LinuxException">systemd could not be reached, or creating failed.</exception>
-    public static ConcurrentProcess Start(SystemdUnit unit, string containerId, ResourcesSpec? resources, bool isV2, Action create)
+    public static ConcurrentProcess Start(SystemdUnit unit, CgroupRequest request, ResourcesSpec? resources, bool isV2, Action create)
     {
+        IReadOnlyList<UnitProperty> given = PropertyAnnotations.Read(request.Annotations);
         using SystemdManager manager = SystemdManager.Connect(unit.IsUser);
         ConcurrentProcess holder = StartHolder();
         bool isStarted = false;
         try
         {
             manager.StartTransientUnit(unit.Name, [
-                .. ScopeProperties.Fixed(unit, containerId, (uint)holder.Pid, isV2),
+                .. ScopeProperties.Fixed(unit, request.ContainerId, (uint)holder.Pid, isV2),
                 .. resources is null ? [] : Limits(manager, resources, isV2, folder: null),
-                .. unit.IsUser ? [] : ScopeProperties.Devices(resources?.Devices, CgroupFile.Read("/proc/devices"))]);
+                .. unit.IsUser ? [] : ScopeProperties.Devices(resources?.Devices, CgroupFile.Read("/proc/devices")),
+                .. given]);
             isStarted = true;
             create();
             return holder;
@@ -53,12 +56,12 @@ internal static class SystemdScope
             manager.SetProperties(unit.Name, properties);
     }
 
-    /// <summary>Has systemd move a process into the scope.</summary>
+    /// <summary>Has systemd move a process into the scope, or into a cgroup below it.</summary>
     /// <exception cref="SystemdException">systemd refused.</exception>
-    public static void Attach(SystemdUnit unit, int pid)
+    public static void Attach(SystemdUnit unit, int pid, string below)
     {
         using SystemdManager manager = SystemdManager.Connect(unit.IsUser);
-        manager.AttachProcesses(unit.Name, (uint)pid);
+        manager.AttachProcesses(unit.Name, below, (uint)pid);
     }
 
     /// <summary>Ends the scope; none is fine.</summary>

@@ -29,6 +29,23 @@ internal sealed class UnitProperty
     /// <summary>A number.</summary>
     public static UnitProperty Of(string name, ulong value) => new(name, "t", value, w => w.UInt64(value));
 
+    /// <summary>A number of another type.</summary>
+    /// <param name="name">The property's name.</param>
+    /// <param name="signature">One letter.</param>
+    /// <param name="size">4 or 8 bytes.</param>
+    /// <param name="bits">The number as it is in memory.</param>
+    /// <param name="value">For messages and tests.</param>
+    public static UnitProperty OfNumber(string name, string signature, int size, ulong bits, object value) => new(name, signature, value, w =>
+    {
+        if (size == sizeof(uint))
+            w.UInt32((uint)bits);
+        else
+            w.UInt64(bits);
+    });
+
+    /// <summary>Texts.</summary>
+    public static UnitProperty Of(string name, string[] value) => new(name, "as", value, w => w.Array(sizeof(uint), () => Array.ForEach(value, w.String)));
+
     /// <summary>Process ids.</summary>
     public static UnitProperty Of(string name, uint[] value) => new(name, "au", value, w => w.Array(sizeof(uint), () => Array.ForEach(value, w.UInt32)));
 
