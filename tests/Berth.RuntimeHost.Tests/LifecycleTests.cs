@@ -21,7 +21,7 @@ public sealed class LifecycleTests : RuntimeTest
 
         _ = Expect(0, "start", id);
         AwaitStatus(id, "running");
-        Assert.Equal("sleep\n", File.ReadAllText($"/proc/{pid}/comm"));
+        Await(() => File.ReadAllText($"/proc/{pid}/comm") == "sleep\n", "the program is executed");
         Assert.Contains("cannot start an already running container", Expect(1, "start", id).Errors, StringComparison.Ordinal);
         Assert.Contains($"cannot delete container {id} that is not stopped: running", Expect(1, "delete", id).Errors, StringComparison.Ordinal);
 
