@@ -91,9 +91,12 @@ internal sealed class DaemonHost : IAsyncDisposable
         var imageStore = ImageStore.Open(journal, content, snapshots);
         var shims = new ShimLauncher(engineOptions.RuntimePath, new ShimLauncherOptions { ErrorLogFolder = options.Debug ? engineOptions.ExecRoot : null });
         owned.Push(shims);
-        var containers = new ContainerService(new ContainerServices(engineOptions, root, journal, snapshots, imageStore, shims, events, logger));
+        var services = new ContainerServices(engineOptions, root, journal, snapshots, imageStore, shims, events, logger);
+        var containers = new ContainerService(services);
         owned.Push(containers);
-        var images = new ImageService(imageStore, containers);
+        var images = new ImageService(services, containers);
+        var files = new ContainerFiles(services, containers);
+        var usage = new DiskUsage(services, containers, files);
         await containers.RestoreAsync(CancellationToken.None);
 
         var trim = new IdleTrim();
@@ -108,7 +111,10 @@ internal sealed class DaemonHost : IAsyncDisposable
         new ContainerEndpoints(containers, images).Map(web);
         new ExecEndpoints(containers).Map(web);
         new EventEndpoints(events).Map(web);
-        new ImageEndpoints(images).Map(web);
+        new ImageEndpoints(images, usage).Map(web);
+        new CommitEndpoints(new ContainerCommit(services, containers, images)).Map(web);
+        new ContainerFileEndpoints(files).Map(web);
+        new DiskUsageEndpoints(containers, images, usage).Map(web);
         addresses.ForEach(static address => address.RemoveStale());
         await web.StartAsync();
         owned.Push(web);

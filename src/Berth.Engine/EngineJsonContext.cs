@@ -13,6 +13,7 @@ namespace Berth.Engine;
     UseStringEnumConverter = true,
     Converters = [typeof(DigestConverter), typeof(ContainerIdConverter)])]
 [JsonSerializable(typeof(ContainerRecord))]
+[JsonSerializable(typeof(List<string>))]
 internal sealed partial class EngineJsonContext : JsonSerializerContext;
 
 /// <summary>Writes and reads a <see cref="ContainerId"/> as its digits.</summary>

@@ -8,57 +8,84 @@ using Berth.Storage.Images;
 
 namespace Berth.Daemon.Endpoints;
 
-/// <summary><c>/images</c>. Names hold slashes, so what follows the name is taken off by hand.</summary>
-internal sealed class ImageEndpoints(ImageService images)
+/// <summary><c>/images</c>.</summary>
+internal sealed class ImageEndpoints(ImageService images, DiskUsage usage)
 {
+    private readonly ImageTransferEndpoints transfers = new(images);
+
     public void Map(IEndpointRouteBuilder routes)
     {
         routes.MapGet("/images/json", (RequestDelegate)ListAsync);
         routes.MapPost("/images/create", (RequestDelegate)CreateAsync);
+        routes.MapPost("/images/prune", (RequestDelegate)PruneAsync);
+        transfers.Map(routes);
         routes.MapGet("/images/{**rest}", (RequestDelegate)GetAsync);
         routes.MapPost("/images/{**rest}", (RequestDelegate)PostAsync);
         routes.MapDelete("/images/{**rest}", (RequestDelegate)RemoveAsync);
     }
 
-    private static string Rest(HttpContext context) => (string?)context.Request.RouteValues["rest"] ?? "";
-
-    private static bool TryTake(HttpContext context, string suffix, out string name)
-    {
-        string rest = Rest(context);
-        name = rest.EndsWith(suffix, StringComparison.Ordinal) ? rest[..^suffix.Length] : "";
-        return name.Length > 0;
-    }
-
     private Task ListAsync(HttpContext context)
     {
-        // Two parameters are honoured by there being nothing to do: all (no image is another's unnamed step) and digests (they are always told).
-        context.RefuseUnbuilt("shared-size", "manifests");
-        Dictionary<string, List<string>> filters = context.GetFilters(ImageListFilter.Built, ImageListFilter.Unbuilt);
-        ImageListFilter.Check(filters);
+        // digests needs nothing to be done: they are always told.
+        context.RefuseUnbuilt("manifests");
+        Dictionary<string, List<string>> filters = context.GetFilters(ImageListFilter.Built);
+        var filter = new ImageListFilter(filters, name => images.Inspect(name), DateTimeOffset.UtcNow);
         ApiVersion version = context.GetApiVersion();
-        List<ImageSummary> answer =
-        [
-            .. images.List().Where(image => ImageListFilter.Fits(image, filters)).OrderByDescending(static image => image.Config.Created)
-                .Select(image => ImageListFilter.Narrow(ImageMapping.ToSummary(image, version), filters)),
-        ];
+        bool showsAll = context.GetBoolean("all");
+        IReadOnlyDictionary<Digest, long>? shared = context.GetBoolean("shared-size") ? usage.SharedSizes() : null;
+        List<ImageSummary> answer = [];
+        foreach (ImageRecord image in images.List().Where(filter.Fits).OrderByDescending(static image => image.Config.Created))
+        {
+            if (image.References.Count > 0 || showsAll || !images.HasChildren(image))
+            {
+                ImageSummary summary = filter.Narrow(ImageMapping.ToSummary(image, version));
+                summary.SharedSize = shared is null ? -1 : shared.GetValueOrDefault(image.Id);
+                answer.Add(summary);
+            }
+        }
+
         return JsonBody.WriteAsync(context, answer, ApiJson.Context.ListImageSummary);
     }
 
     private Task GetAsync(HttpContext context)
     {
-        if (!TryTake(context, "/json", out string name))
+        if (ImageQuery.TryTake(context, "/json", out string name))
         {
-            context.Response.StatusCode = StatusCodes.Status404NotFound;
-            return Task.CompletedTask;
+            context.RefuseUnbuilt("manifests");
+            ImageRecord image = images.Inspect(name, ImageQuery.GetPlatform(context));
+            ImageInspect answer = ImageMapping.ToInspect(image, context.GetApiVersion(), images.StorageDriver, images.DescribeStorage(image));
+            return JsonBody.WriteAsync(context, answer, ApiJson.Context.ImageInspect);
         }
 
-        context.RefuseUnbuilt("manifests", "platform");
-        return JsonBody.WriteAsync(context, ImageMapping.ToInspect(images.Inspect(name), context.GetApiVersion(), images.StorageDriver), ApiJson.Context.ImageInspect);
+        if (ImageQuery.TryTake(context, "/history", out name))
+        {
+            List<ImageHistoryItem> answer = [.. images.HistoryOf(name, ImageQuery.GetPlatform(context)).Select(ImageMapping.ToHistory)];
+            return JsonBody.WriteAsync(context, answer, ApiJson.Context.ListImageHistoryItem);
+        }
+
+        if (ImageQuery.TryTake(context, "/get", out name))
+        {
+            return transfers.SaveAsync(context, name);
+        }
+
+        context.Response.StatusCode = StatusCodes.Status404NotFound;
+        return Task.CompletedTask;
+    }
+
+    private async Task PruneAsync(HttpContext context)
+    {
+        Dictionary<string, List<string>> filters = context.GetFilters(ImageListFilter.Prune);
+        bool all = filters.Remove("dangling", out List<string>? dangling) && !ImageQuery.ReadBoolean("dangling", dangling);
+        var filter = new ImageListFilter(filters, name => images.Inspect(name), DateTimeOffset.UtcNow);
+        ImagePruning pruning = await images.PruneAsync(all, filter.Fits, context.RequestAborted);
+        List<ImageDeleteItem> removed = [.. pruning.Removals.Select(ImageMapping.ToDeleteItem)];
+        await JsonBody.WriteAsync(
+            context, new ImagesPruneResponse { ImagesDeleted = removed.Count == 0 ? null : removed, SpaceReclaimed = pruning.ReclaimedBytes }, ApiJson.Context.ImagesPruneResponse);
     }
 
     private async Task PostAsync(HttpContext context)
     {
-        if (!TryTake(context, "/tag", out string name))
+        if (!ImageQuery.TryTake(context, "/tag", out string name))
         {
             context.Response.StatusCode = StatusCodes.Status404NotFound;
             return;
@@ -92,10 +119,10 @@ internal sealed class ImageEndpoints(ImageService images)
 
     private async Task RemoveAsync(HttpContext context)
     {
-        // noprune keeps the unnamed images that a removed one was built on; no image here stands on another, so none is removed with it either way.
         context.RefuseUnbuilt("platforms");
-        IReadOnlyList<ImageRemoval> removed = await images.RemoveAsync(Rest(context), context.GetBoolean("force"), context.RequestAborted);
-        List<ImageDeleteItem> answer = [.. removed.Select(static step => new ImageDeleteItem { Untagged = step.Untagged, Deleted = step.Deleted })];
+        IReadOnlyList<ImageRemoval> removed = await images.RemoveAsync(
+            ImageQuery.Rest(context), context.GetBoolean("force"), prune: !context.GetBoolean("noprune"), context.RequestAborted);
+        List<ImageDeleteItem> answer = [.. removed.Select(ImageMapping.ToDeleteItem)];
         await JsonBody.WriteAsync(context, answer, ApiJson.Context.ListImageDeleteItem);
     }
 }

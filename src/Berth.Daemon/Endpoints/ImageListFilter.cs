@@ -1,39 +1,52 @@
 using Berth.Api;
+using Berth.Engine.Images;
 using Berth.Model;
 using Berth.Storage.Images;
 
 namespace Berth.Daemon.Endpoints;
 
-/// <summary>The filters of the image list.</summary>
-internal static class ImageListFilter
+/// <summary>The filters of the image list and of pruning.</summary>
+internal sealed class ImageListFilter
 {
-    /// <summary>The filters that are built.</summary>
-    public static ReadOnlySpan<string> Built => (string[])["reference", "dangling", "label"];
+    private readonly IReadOnlyDictionary<string, List<string>> filters;
+    private readonly bool? dangling;
+    private readonly DateTimeOffset? before;
+    private readonly DateTimeOffset? since;
+    private readonly DateTimeOffset? until;
 
-    /// <summary>The filters that docker's engine has besides.</summary>
-    public static ReadOnlySpan<string> Unbuilt => (string[])["before", "since", "until", "label!"];
-
-    /// <summary>Refuses values that are none of their filter's.</summary>
-    /// <exception cref="EngineException">InvalidArgument naming filter and values.</exception>
-    public static void Check(IReadOnlyDictionary<string, List<string>> filters)
+    /// <param name="filters">By name; each of them one of <see cref="Built"/>.</param>
+    /// <param name="find">Finds the images of <c>before</c> and <c>since</c>.</param>
+    /// <param name="now">What durations count from.</param>
+    /// <exception cref="EngineException">InvalidArgument naming filter and values; NotFound for an image.</exception>
+    public ImageListFilter(IReadOnlyDictionary<string, List<string>> filters, Func<string, ImageRecord> find, DateTimeOffset now)
     {
-        if (filters.TryGetValue("dangling", out List<string>? values) && (values.Count == 0 || values.Exists(IsTrue) == values.Exists(static value => value is "false" or "0")))
-        {
-            throw new EngineException(ErrorKind.InvalidArgument, values.Count == 0 ? "invalid filter 'dangling'" : $"invalid filter 'dangling=[{string.Join(' ', values)}]'");
-        }
+        this.filters = filters;
+        dangling = filters.TryGetValue("dangling", out List<string>? values) ? ImageQuery.ReadBoolean("dangling", values) : null;
+        before = Created("before", find);
+        since = Created("since", find);
+        until = filters.TryGetValue("until", out values) && values.Count > 0 ? TimeFilter.Parse(values[0], now) : null;
     }
 
-    public static bool Fits(ImageRecord image, IReadOnlyDictionary<string, List<string>> filters)
+    /// <summary>The filters of the list.</summary>
+    public static ReadOnlySpan<string> Built => (string[])["reference", "dangling", "label", "label!", "before", "since", "until"];
+
+    /// <summary>The filters of pruning.</summary>
+    public static ReadOnlySpan<string> Prune => (string[])["dangling", "label", "label!", "until"];
+
+    public bool Fits(ImageRecord image)
     {
-        bool isDangling = image.References.Count == 0;
-        bool wantsDangling = filters.TryGetValue("dangling", out List<string>? values) && values.Exists(IsTrue);
-        return (values is null || wantsDangling == isDangling)
+        DateTimeOffset created = image.Config.Created ?? DateTimeOffset.UnixEpoch;
+        return (dangling is null || dangling == (image.References.Count == 0))
+            && (before is null || created < before)
+            && (since is null || created > since)
+            && (until is null || created < until)
             && (!filters.TryGetValue("label", out List<string>? labels) || labels.TrueForAll(label => HasLabel(image, label)))
+            && (!filters.TryGetValue("label!", out List<string>? unwanted) || !unwanted.Exists(label => HasLabel(image, label)))
             && (!filters.TryGetValue("reference", out List<string>? patterns) || image.References.Any(name => patterns.Exists(pattern => Matches(name.Familiar, pattern))));
     }
 
     /// <summary>Leaves only the names that a reference filter asked for.</summary>
-    public static ImageSummary Narrow(ImageSummary image, IReadOnlyDictionary<string, List<string>> filters)
+    public ImageSummary Narrow(ImageSummary image)
     {
         if (filters.TryGetValue("reference", out List<string>? patterns))
         {
@@ -44,7 +57,8 @@ internal static class ImageListFilter
         return image;
     }
 
-    private static bool IsTrue(string value) => value is "true" or "1";
+    private DateTimeOffset? Created(string filter, Func<string, ImageRecord> find) =>
+        filters.TryGetValue(filter, out List<string>? values) && values.Count > 0 ? find(values[0]).Config.Created ?? DateTimeOffset.UnixEpoch : null;
 
     private static bool HasLabel(ImageRecord image, string label) =>
         label.Split('=', 2) is [var key, .. var rest] && image.Config.Config?.Labels is { } labels && labels.TryGetValue(key, out string? value) && (rest.Length == 0 || rest[0] == value);

@@ -25,25 +25,15 @@ internal static class JsonBody
             throw new EngineException(ErrorKind.InvalidArgument, "the request needs a JSON body; got none");
         }
 
-        if (context.Request.ContentType is { Length: > 0 } type && !type.AsSpan(0, type.IndexOf(';') is >= 0 and var end ? end : type.Length).Trim().Equals("application/json", StringComparison.OrdinalIgnoreCase))
-        {
-            throw new EngineException(ErrorKind.InvalidArgument, $"unsupported Content-Type header ({type}): must be 'application/json'");
-        }
+        return Parse(context, body);
+    }
 
-        JsonElement element;
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(body);
-            element = document.RootElement.Clone();
-        }
-        catch (JsonException exception)
-        {
-            throw new EngineException(ErrorKind.InvalidArgument, $"invalid JSON: {exception.Message}", exception);
-        }
-
-        return element.ValueKind == JsonValueKind.Object
-            ? element
-            : throw new EngineException(ErrorKind.InvalidArgument, $"invalid JSON: wanted an object, got {element.ValueKind.ToString().ToLowerInvariant()}");
+    /// <summary>Reads the whole body as an object; null when there is none, or it is null.</summary>
+    /// <exception cref="EngineException">TooLarge over 4 MiB; InvalidArgument when it is something else.</exception>
+    public static async Task<JsonElement?> TryReadElementAsync(HttpContext context)
+    {
+        byte[] body = await ReadBytesAsync(context);
+        return body.AsSpan().Trim(" \t\r\n"u8) is [] or [(byte)'n', (byte)'u', (byte)'l', (byte)'l'] ? null : Parse(context, body);
     }
 
     /// <summary>Makes a record of an object.</summary>
@@ -71,6 +61,29 @@ internal static class JsonBody
         context.Response.BodyWriter.Write(body);
         context.Response.BodyWriter.Write("\n"u8); // Go's encoder ends every document with one
         await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+    }
+
+    private static JsonElement Parse(HttpContext context, byte[] body)
+    {
+        if (context.Request.ContentType is { Length: > 0 } type && !type.AsSpan(0, type.IndexOf(';') is >= 0 and var end ? end : type.Length).Trim().Equals("application/json", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"unsupported Content-Type header ({type}): must be 'application/json'");
+        }
+
+        JsonElement element;
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(body);
+            element = document.RootElement.Clone();
+        }
+        catch (JsonException exception)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"invalid JSON: {exception.Message}", exception);
+        }
+
+        return element.ValueKind == JsonValueKind.Object
+            ? element
+            : throw new EngineException(ErrorKind.InvalidArgument, $"invalid JSON: wanted an object, got {element.ValueKind.ToString().ToLowerInvariant()}");
     }
 
     private static async Task<byte[]> ReadBytesAsync(HttpContext context)

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Berth.Api;
 using Berth.Daemon.Http;
 using Berth.Model;
@@ -14,17 +16,19 @@ internal static class ImageMapping
         Created = (image.Config.Created ?? DateTimeOffset.UnixEpoch).ToUnixTimeSeconds(),
         Id = image.Id.ToString(),
         Labels = image.Config.Config?.Labels,
-        RepoDigests = [.. Digests(image)],
-        RepoTags = [.. Tags(image)],
+        ParentId = image.Parent.IsEmpty ? "" : image.Parent.ToString(),
+        RepoDigests = IsNone(image, version) ? ["<none>@<none>"] : [.. Digests(image)],
+        RepoTags = IsNone(image, version) ? ["<none>:<none>"] : [.. Tags(image)],
         Size = image.Size,
         VirtualSize = version.IsAtLeast(1, 44) ? 0 : image.Size,
     };
 
-    public static ImageInspect ToInspect(ImageRecord image, ApiVersion version, string storageDriver) => new()
+    public static ImageInspect ToInspect(ImageRecord image, ApiVersion version, string storageDriver, IReadOnlyDictionary<string, string> storage) => new()
     {
         Id = image.Id.ToString(),
         RepoTags = [.. Tags(image)],
         RepoDigests = [.. Digests(image)],
+        Parent = image.Parent.IsEmpty ? "" : image.Parent.ToString(),
         Comment = image.Config.Comment ?? "",
         Created = WireTime.Format(image.Config.Created),
         Container = version.IsAtLeast(1, 45) ? null : image.Config.Container ?? "",
@@ -36,10 +40,25 @@ internal static class ImageMapping
         Os = image.Config.Os,
         Size = image.Size,
         VirtualSize = version.IsAtLeast(1, 44) ? 0 : image.Size,
-        GraphDriver = new DriverData { Name = storageDriver },
+        GraphDriver = new DriverData { Name = storageDriver, Data = storage.Count == 0 ? null : new Dictionary<string, string>(storage) },
         RootFS = new ImageRootfsInfo { Type = "layers", Layers = [.. image.Config.Rootfs.DiffIds.Select(static id => id.ToString())] },
         Metadata = new ImageMetadata { LastTagTime = WireTime.Format(image.LastTagged) },
     };
+
+    public static ImageHistoryItem ToHistory(ImageHistoryStep step) => new()
+    {
+        Comment = step.Step.Comment ?? "",
+        Created = (step.Step.Created ?? DateTimeOffset.UnixEpoch).ToUnixTimeSeconds(),
+        CreatedBy = step.Step.CreatedBy ?? "",
+        Id = step.Id?.ToString() ?? "<missing>",
+        Size = step.Size,
+        Tags = step.Tags.Count == 0 ? null : [.. step.Tags],
+    };
+
+    public static ImageDeleteItem ToDeleteItem(ImageRemoval removal) => new() { Untagged = removal.Untagged, Deleted = removal.Deleted };
+
+    // Before 1.43 lists name what has no name.
+    private static bool IsNone(ImageRecord image, ApiVersion version) => image.References.Count == 0 && !version.IsAtLeast(1, 43);
 
     private static IEnumerable<string> Tags(ImageRecord image) => image.References.Where(static name => name.Tag is not null).Select(static name => name.Familiar);
 
@@ -57,5 +76,22 @@ internal static class ImageMapping
         Labels = config.Labels,
         StopSignal = config.StopSignal,
         ArgsEscaped = config.ArgsEscaped ?? false,
+        Healthcheck = Other(config, "Healthcheck", ApiJson.Context.HealthConfig),
+        OnBuild = Other(config, "OnBuild", ApiJson.Context.ListString),
+        Shell = Other(config, "Shell", ApiJson.Context.ListString),
     };
+
+    // What the image's document says in a form that is none is left out.
+    private static T? Other<T>(ImageRunConfig config, string member, JsonTypeInfo<T> type)
+        where T : class
+    {
+        try
+        {
+            return config.Other is not null && config.Other.TryGetValue(member, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value.Deserialize(type) : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
 }

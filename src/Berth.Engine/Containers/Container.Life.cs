@@ -67,6 +67,7 @@ internal sealed partial class Container
         string bundle = services.Options.Bundle(record.Id);
         Shim? launched = null;
         Task journaled = Task.CompletedTask;
+        await fileUses.DrainAsync();
         try
         {
             BundleWriter.Write(services, record, LogPath, ExitFile, findNetwork());
@@ -296,6 +297,7 @@ internal sealed partial class Container
         try
         {
             // What cannot be deleted now has no record any more and is deleted at the next start.
+            await fileUses.DrainAsync();
             services.Snapshots.Remove(record.Id);
             Directory.Delete(Folder, recursive: true);
             if (services.Images.List().All(image => image.Id != record.ImageId))

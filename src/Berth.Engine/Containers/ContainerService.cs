@@ -29,6 +29,10 @@ public sealed class ContainerService : IAsyncDisposable
     /// <summary>Every container as it is at this moment, newest first.</summary>
     public IReadOnlyList<ContainerInfo> List() => [.. directory.All.Select(static container => container.Info).OrderByDescending(static info => info.Record.Created)];
 
+    /// <summary>The one owner of a container's state.</summary>
+    /// <exception cref="EngineException">NotFound.</exception>
+    internal Container Find(string reference) => directory.Find(reference);
+
     /// <summary>One container as it is at this moment.</summary>
     /// <exception cref="EngineException">NotFound.</exception>
     public ContainerInfo Inspect(string reference) => directory.Find(reference).Info;

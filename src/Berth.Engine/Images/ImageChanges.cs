@@ -4,44 +4,101 @@ using Berth.Model.Oci.Image;
 
 namespace Berth.Engine.Images;
 
-/// <summary>Applies Dockerfile instructions that change an image's run configuration, as <c>import --change</c> gives them.</summary>
+/// <summary>Applies Dockerfile instructions that change an image's run configuration, as <c>import</c> and <c>commit</c> take them.</summary>
 public static class ImageChanges
 {
     private static readonly JsonElement Present = JsonDocument.Parse("{}").RootElement;
 
     /// <summary>Applies <paramref name="changes"/> in order to an empty configuration.</summary>
     /// <exception cref="EngineException">InvalidArgument or NotImplemented naming the instruction.</exception>
-    public static ImageRunConfig Apply(IEnumerable<string> changes) => changes.Aggregate(new ImageRunConfig(), Apply);
+    public static ImageRunConfig Apply(IEnumerable<string> changes) => Apply(new ImageRunConfig(), [.. changes]);
 
-    private static ImageRunConfig Apply(ImageRunConfig config, string change)
+    /// <summary>Applies <paramref name="changes"/> in order to <paramref name="start"/>.</summary>
+    /// <exception cref="EngineException">InvalidArgument in docker's words; NotImplemented naming what is not built.</exception>
+    public static ImageRunConfig Apply(ImageRunConfig start, IReadOnlyList<string> changes)
+    {
+        bool setsCommand = false;
+        foreach (string change in changes)
+        {
+            start = Apply(start, change, ref setsCommand);
+        }
+
+        return start;
+    }
+
+    private static ImageRunConfig Apply(ImageRunConfig config, string change, ref bool setsCommand)
     {
         string line = change.Trim();
+        if (line.Length == 0)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, "file with no instructions");
+        }
+
         int space = line.IndexOfAny([' ', '\t']);
         string keyword = (space < 0 ? line : line[..space]).ToUpperInvariant();
         string rest = space < 0 ? "" : line[space..].Trim();
-        if (rest.Length == 0)
+        if (keyword is not ("CMD" or "ENTRYPOINT" or "USER" or "WORKDIR" or "ENV" or "LABEL" or "EXPOSE" or "VOLUME" or "ONBUILD" or "HEALTHCHECK" or "STOPSIGNAL"))
         {
-            throw new EngineException(ErrorKind.InvalidArgument, $"{keyword} requires at least one argument");
+            throw new EngineException(ErrorKind.InvalidArgument, $"{keyword.ToLowerInvariant()} is not a valid change command");
         }
 
+        if (rest.Length == 0 && keyword is not ("CMD" or "ENTRYPOINT"))
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"{keyword} requires {(keyword is "USER" or "WORKDIR" or "STOPSIGNAL" ? "exactly" : "at least")} one argument");
+        }
+
+        setsCommand |= keyword == "CMD";
         return keyword switch
         {
             "CMD" => config with { Cmd = CommandLine(rest) },
-            "ENTRYPOINT" => config with { Entrypoint = CommandLine(rest) },
+            // An entrypoint takes an older command away, as that was meant for what started before.
+            "ENTRYPOINT" => config with { Entrypoint = rest.Length == 0 ? null : CommandLine(rest), Cmd = setsCommand ? config.Cmd : null },
             "USER" => config with { User = Evaluate(config, rest) },
-            "WORKDIR" => config with { WorkingDir = Path.GetFullPath(Evaluate(config, rest), config.WorkingDir ?? "/") },
+            "WORKDIR" => config with { WorkingDir = Path.GetFullPath(Evaluate(config, rest), string.IsNullOrEmpty(config.WorkingDir) ? "/" : config.WorkingDir) },
             "STOPSIGNAL" => config with { StopSignal = Evaluate(config, rest) },
             "ENV" => config with { Env = Containers.EnvironmentList.Merge(config.Env ?? [], Pairs(config, keyword, rest)) },
             "LABEL" => config with { Labels = Merge(config.Labels, Pairs(config, keyword, rest)) },
             "EXPOSE" => config with { ExposedPorts = Add(config.ExposedPorts, Words(config, rest).SelectMany(ExposedPorts.Parse)) },
             "VOLUME" => config with { Volumes = Add(config.Volumes, JsonWords(rest) ?? Words(config, rest)) },
-            "ONBUILD" or "HEALTHCHECK" or "SHELL" => throw new EngineException(ErrorKind.NotImplemented, $"change {keyword} is not supported yet"),
-            _ => throw new EngineException(ErrorKind.InvalidArgument, $"{keyword} is not a valid change command"),
+            "ONBUILD" => With(config, "OnBuild", Trigger(config, rest)),
+            _ => With(config, "Healthcheck", HealthcheckChange.Parse(rest, JsonWords)),
         };
     }
 
+    private static ImageRunConfig With(ImageRunConfig config, string member, JsonElement value) =>
+        config with { Other = new Dictionary<string, JsonElement>(config.Other ?? [], StringComparer.Ordinal) { [member] = value } };
+
+    private static JsonElement Trigger(ImageRunConfig config, string rest)
+    {
+        string instruction = rest.Split([' ', '\t'], 2)[0].ToUpperInvariant();
+        switch (instruction)
+        {
+            case "ONBUILD":
+                throw new EngineException(ErrorKind.InvalidArgument, "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
+            case "MAINTAINER" or "FROM":
+                throw new EngineException(ErrorKind.InvalidArgument, $"{instruction} isn't allowed as an ONBUILD trigger");
+        }
+
+        JsonElement[] earlier = config.Other is not null && config.Other.TryGetValue("OnBuild", out JsonElement list) && list.ValueKind == JsonValueKind.Array ? [.. list.EnumerateArray()] : [];
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartArray();
+            foreach (JsonElement trigger in earlier)
+            {
+                trigger.WriteTo(writer);
+            }
+
+            writer.WriteStringValue(rest);
+            writer.WriteEndArray();
+        }
+
+        using JsonDocument document = JsonDocument.Parse(buffer.ToArray());
+        return document.RootElement.Clone();
+    }
+
     // A JSON array is the command itself; all else is a line for the shell.
-    private static List<string> CommandLine(string text) => JsonWords(text) ?? ["/bin/sh", "-c", text];
+    private static List<string> CommandLine(string text) => JsonWords(text) ?? (text.Length == 0 ? ["/bin/sh", "-c"] : ["/bin/sh", "-c", text]);
 
     private static List<string>? JsonWords(string text)
     {

@@ -47,7 +47,7 @@ internal sealed class ImageRemover(ImageTable table, Func<Digest, ImageUse> uses
         ImageReference name = NameOf(image, nameOrId);
         if (!force)
         {
-            ImageConflicts.RequireNameUnused(image, name.Familiar, uses(image.Id));
+            ImageConflicts.RequireNameUnused(image, nameOrId, uses(image.Id));
         }
 
         Untag([name]);

@@ -109,7 +109,7 @@ public sealed partial class ImageStore
     }
 
     /// <summary>The images that a name, or a repository without tag, stands for, with the names that are meant.</summary>
-    internal IReadOnlyList<(ImageRecord Image, IReadOnlyList<ImageReference> Names)> Select(string nameOrId)
+    public IReadOnlyList<(ImageRecord Image, IReadOnlyList<ImageReference> Names)> Select(string nameOrId)
     {
         ImageTable at = Table;
         if (ImageReference.TryParse(nameOrId, out ImageReference asked, out _) && asked is { Tag: null, Digest.IsEmpty: true })

@@ -84,9 +84,10 @@ public sealed class ImageChangesTests
     public void Volumes(string change, string expected) => Assert.Equal(expected.Split('|'), Apply(change).Volumes!.Keys.Order(StringComparer.Ordinal));
 
     [Theory]
-    [InlineData("CMD", ErrorKind.InvalidArgument, "CMD requires")]
-    [InlineData("", ErrorKind.InvalidArgument, "requires")]
-    [InlineData("RUN ls", ErrorKind.InvalidArgument, "RUN is not")]
+    [InlineData("USER", ErrorKind.InvalidArgument, "USER requires exactly one argument")]
+    [InlineData("ENV", ErrorKind.InvalidArgument, "ENV requires at least one argument")]
+    [InlineData("", ErrorKind.InvalidArgument, "file with no instructions")]
+    [InlineData("RUN ls", ErrorKind.InvalidArgument, "run is not a valid change command")]
     [InlineData("ENV A", ErrorKind.InvalidArgument, "ENV must have two")]
     [InlineData("ENV A=1 B", ErrorKind.InvalidArgument, "\"B\"")]
     [InlineData("EXPOSE 65536", ErrorKind.InvalidArgument, "Invalid containerPort: 65536")]
@@ -99,12 +100,60 @@ public sealed class ImageChangesTests
     [InlineData("ENV A 'x", ErrorKind.InvalidArgument, "matching single-quote")]
     [InlineData("ENV =b", ErrorKind.InvalidArgument, "ENV names can not be blank")]
     [InlineData("ENV A=${B:-c}", ErrorKind.NotImplemented, "${B:-c}")]
-    [InlineData("HEALTHCHECK NONE", ErrorKind.NotImplemented, "HEALTHCHECK")]
-    [InlineData("ONBUILD RUN ls", ErrorKind.NotImplemented, "ONBUILD")]
+    [InlineData("HEALTHCHECK bad", ErrorKind.InvalidArgument, "Unknown type \"BAD\" in HEALTHCHECK (try CMD)")]
+    [InlineData("HEALTHCHECK", ErrorKind.InvalidArgument, "HEALTHCHECK requires at least one argument")]
+    [InlineData("HEALTHCHECK --bad=1 CMD x", ErrorKind.InvalidArgument, "Unknown flag: bad")]
+    [InlineData("HEALTHCHECK --interval=0 CMD x", ErrorKind.InvalidArgument, "Interval \"interval\" cannot be less than 1ms")]
+    [InlineData("HEALTHCHECK --interval=1us CMD x", ErrorKind.InvalidArgument, "Interval \"interval\" cannot be less than 1ms")]
+    [InlineData("HEALTHCHECK --retries=0 CMD x", ErrorKind.InvalidArgument, "--retries must be at least 1 (not 0)")]
+    [InlineData("HEALTHCHECK --retries=x CMD x", ErrorKind.InvalidArgument, "strconv.ParseInt: parsing \"x\": invalid syntax")]
+    [InlineData("HEALTHCHECK CMD", ErrorKind.InvalidArgument, "Missing command after HEALTHCHECK CMD")]
+    [InlineData("HEALTHCHECK NONE x", ErrorKind.InvalidArgument, "HEALTHCHECK NONE takes no arguments")]
+    [InlineData("ONBUILD", ErrorKind.InvalidArgument, "ONBUILD requires at least one argument")]
+    [InlineData("ONBUILD ONBUILD RUN x", ErrorKind.InvalidArgument, "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")]
+    [InlineData("ONBUILD FROM x", ErrorKind.InvalidArgument, "FROM isn't allowed as an ONBUILD trigger")]
     public void Errors_name_the_fault(string change, ErrorKind kind, string part)
     {
         var error = Assert.Throws<EngineException>(() => Apply(change));
         Assert.Equal(kind, error.Kind);
         Assert.Contains(part, error.Message, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("HEALTHCHECK NONE", """{"Test":["NONE"]}""")]
+    [InlineData("HEALTHCHECK --interval=5s --retries=2 CMD true", """{"Test":["CMD-SHELL","true"],"Interval":5000000000,"Retries":2}""")]
+    [InlineData("""HEALTHCHECK CMD ["a","b"]""", """{"Test":["CMD","a","b"]}""")]
+    [InlineData("HEALTHCHECK --start-period=1m CMD a b", """{"Test":["CMD-SHELL","a b"],"StartPeriod":60000000000}""")]
+    public void Health_checks(string change, string expected) => Assert.Equal(expected, Apply(change).Other!["Healthcheck"].GetRawText());
+
+    [Fact]
+    public void Triggers_add_up() => Assert.Equal("""["RUN x","add a b"]""", Apply("ONBUILD RUN x", "onbuild add a b").Other!["OnBuild"].GetRawText());
+
+    [Fact]
+    public void An_entrypoint_takes_an_older_command_away()
+    {
+        var start = new ImageRunConfig { Cmd = ["old"] };
+        Assert.Null(ImageChanges.Apply(start, ["ENTRYPOINT x"]).Cmd);
+        Assert.Equal(["new"], ImageChanges.Apply(start, ["CMD [\"new\"]", "ENTRYPOINT x"]).Cmd!);
+        Assert.Equal(["/bin/sh", "-c"], Apply("CMD").Cmd!);
+    }
+
+    [Theory]
+    [InlineData("1h30m", 5_400_000_000_000)]
+    [InlineData("-1.5s", -1_500_000_000)]
+    [InlineData("0", 0)]
+    [InlineData("300ms", 300_000_000)]
+    public void Durations(string text, long nanoseconds)
+    {
+        Assert.True(GoDuration.TryParse(text, out long found));
+        Assert.Equal(nanoseconds, found);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("5")]
+    [InlineData("5x")]
+    [InlineData("s")]
+    [InlineData("9999999h9")]
+    public void Other_texts_are_no_durations(string text) => Assert.False(GoDuration.TryParse(text, out _));
 }

@@ -20,10 +20,12 @@ internal sealed class MergedLevel : IDisposable
     private const ResolveFlags Confined = ResolveFlags.RESOLVE_BENEATH | ResolveFlags.RESOLVE_NO_SYMLINKS | ResolveFlags.RESOLVE_NO_XDEV;
     private readonly IReadOnlyList<FileDescriptor> roots;
     private readonly List<Part> parts;
+    private readonly bool hasMarks;
 
-    private MergedLevel(IReadOnlyList<FileDescriptor> roots, byte[] path, List<Part> parts)
+    private MergedLevel(IReadOnlyList<FileDescriptor> roots, byte[] path, List<Part> parts, bool hasMarks)
     {
         this.roots = roots;
+        this.hasMarks = hasMarks;
         Path = path;
         this.parts = parts;
     }
@@ -36,17 +38,17 @@ internal sealed class MergedLevel : IDisposable
 
     private static ulong FolderFlags => OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY | OpenFlags.O_NOFOLLOW;
 
-    /// <summary>The root of all layers, which stay the caller's.</summary>
-    public static MergedLevel Root(IReadOnlyList<FileDescriptor> roots)
+    /// <summary>The root of all layers, which stay the caller's. Without marks, no file is asked for overlay's attributes.</summary>
+    public static MergedLevel Root(IReadOnlyList<FileDescriptor> roots, bool hasMarks = true)
     {
         List<Part> all = [];
         for (int i = 0; i < roots.Count; i++)
         {
             FileDescriptor folder = Paths.Open(roots[i], "."u8, FolderFlags);
-            all.Add(new Part { Layer = i, Folder = folder, Opacity = Whiteouts.OpacityOf(folder, "."u8) });
+            all.Add(new Part { Layer = i, Folder = folder, Opacity = OpacityOf(folder, hasMarks) });
         }
 
-        return new MergedLevel(roots, [], all);
+        return new MergedLevel(roots, [], all, hasMarks);
     }
 
     /// <summary>The folder's descriptor in its n-th layer, or null when it is gone there meanwhile.</summary>
@@ -117,7 +119,7 @@ internal sealed class MergedLevel : IDisposable
                 break;
             }
 
-            FolderOpacity opacity = Whiteouts.OpacityOf(folder, "."u8);
+            FolderOpacity opacity = OpacityOf(folder, hasMarks);
             below.Add(new Part { Layer = parts[i].Layer, Folder = folder, Opacity = opacity });
             if (opacity == FolderOpacity.Opaque && !(throughOpaque && below.Count == 1))
             {
@@ -125,7 +127,7 @@ internal sealed class MergedLevel : IDisposable
             }
         }
 
-        return below.Count == 0 ? null : new MergedLevel(roots, path, below);
+        return below.Count == 0 ? null : new MergedLevel(roots, path, below, hasMarks);
     }
 
     /// <summary>Whether the first layer's folder hides all that lies below it.</summary>
@@ -152,6 +154,8 @@ internal sealed class MergedLevel : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Suspend();
+
+    private static FolderOpacity OpacityOf(FileDescriptor folder, bool hasMarks) => hasMarks ? Whiteouts.OpacityOf(folder, "."u8) : FolderOpacity.None;
 
     private static FileDescriptor? Open(FileDescriptor folder, ReadOnlySpan<byte> path)
     {

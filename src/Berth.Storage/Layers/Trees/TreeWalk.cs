@@ -38,10 +38,18 @@ internal sealed class TreeWalk : IDisposable
         }
     }
 
+    /// <summary>A folder that is seen as it is, such as one of a running container; what is mounted below it is reported and not entered.</summary>
+    public TreeWalk(FileDescriptor folder, CancellationToken cancellationToken)
+    {
+        isWholeCopy = true;
+        this.cancellationToken = cancellationToken;
+        roots.Add(Paths.Open(folder, "."u8, OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY));
+    }
+
     /// <summary>Reports every visible file, hidden and deleted ones of lower layers not; the root itself is not among them.</summary>
     public void Everything(ITreeVisitor visitor)
     {
-        using MergedLevel root = MergedLevel.Root(isWholeCopy ? roots[..1] : roots);
+        using MergedLevel root = MergedLevel.Root(isWholeCopy ? roots[..1] : roots, hasMarks: !isWholeCopy);
         Everything(root, visitor, 0);
     }
 
@@ -164,7 +172,15 @@ internal sealed class TreeWalk : IDisposable
                 return;
             }
 
-            bool reported = all || !existed || Differs(level, entry, oldIndex, old);
+            bool isMountPoint = !existed && MountPoints.Includes(entry.Path, details.Status);
+            if (isMountPoint && !details.Status.IsFolder)
+            {
+                return;
+            }
+
+            // Folders that may hold nothing but mount points are told when something else turns up in them.
+            bool waits = isMountPoint || (existed && MountPoints.IsHolder(entry.Path));
+            bool reported = waits ? existed && Differs(level, entry, oldIndex, old) : all || !existed || Differs(level, entry, oldIndex, old);
             if (reported)
             {
                 FlushPending();
@@ -186,14 +202,15 @@ internal sealed class TreeWalk : IDisposable
             }
 
             bool hides = overFolder && (hidesLower || (!walk.isWholeCopy && below.IsOpaque));
-            if (hides && all)
-            {
-                visitor.Opaque(entry.Path);
-            }
-
             if (!reported)
             {
                 pending.Add((entry, level));
+            }
+
+            if (hides && all)
+            {
+                FlushPending();
+                visitor.Opaque(entry.Path);
             }
 
             Below(level, depth, () => Visit(below, depth + 1, hides, isNew: !overFolder || (hides && all)));

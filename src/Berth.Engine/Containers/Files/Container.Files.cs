@@ -1,0 +1,81 @@
+using Berth.Model;
+using Berth.Storage.Files;
+
+namespace Berth.Engine.Containers;
+
+/// <content>Access to the container's files from outside.</content>
+internal sealed partial class Container
+{
+    private readonly FileUses fileUses = new();
+
+    /// <summary>Tells of an operation on the container's files, as docker does.</summary>
+    public void TellOfFiles(string action, IReadOnlyDictionary<string, string>? more = null)
+    {
+        var attributes = new Dictionary<string, string>(record.Config.Labels, StringComparer.Ordinal) { ["image"] = record.Config.Image, ["name"] = record.Name };
+        foreach ((string key, string value) in more ?? new Dictionary<string, string>())
+        {
+            attributes[key] = value;
+        }
+
+        services.Events.Publish("container", action, record.Id.ToString(), attributes);
+    }
+
+    /// <summary>Keeps the container from being removed, and from being started if it does not run, until the result is disposed.</summary>
+    /// <exception cref="EngineException">NotFound when it is gone.</exception>
+    public async Task<IDisposable> UseFilesAsync(CancellationToken cancellationToken)
+    {
+        await gate.WaitAsync(cancellationToken);
+        try
+        {
+            ThrowIfGone();
+            return fileUses.Begin();
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
+    /// <summary>Opens the root file system: of a running container as its processes see it, otherwise as they would. The use ends with the result.</summary>
+    /// <param name="shown">The container as the client called it, for messages.</param>
+    /// <param name="cancellationToken">Ends the wait for what the container is doing.</param>
+    /// <exception cref="EngineException">NotFound when the container is gone; Internal when its root cannot be mounted.</exception>
+    public async Task<OpenRoot> OpenRootAsync(string shown, CancellationToken cancellationToken)
+    {
+        // Under the gate, so that it is known for sure whether it runs; a process that ends meanwhile leaves its root until the gate is free again.
+        await gate.WaitAsync(cancellationToken);
+        try
+        {
+            ThrowIfGone();
+            if (record.State.Pid > 0)
+            {
+                try
+                {
+                    return new OpenRoot(ContainerRoot.OfProcess(record.State.Pid, SpecBuilder.CgroupPath(record.Id), shown), fileUses.Begin());
+                }
+                catch (EngineException exception) when (exception.Kind == ErrorKind.Conflict)
+                {
+                    // It has just ended; nothing can start it before the use that begins below ends.
+                }
+            }
+
+            return new OpenRoot(ContainerRoot.OfSnapshot(services.Root, services.Snapshots, record.Id, record.ChainIds, shown), fileUses.Begin());
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+}
+
+/// <summary>A root file system with the use that keeps it in place.</summary>
+internal sealed class OpenRoot(ContainerRoot root, IDisposable use) : IDisposable
+{
+    public ContainerRoot Root => root;
+
+    public void Dispose()
+    {
+        root.Dispose();
+        use.Dispose();
+    }
+}
