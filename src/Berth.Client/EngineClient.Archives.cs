@@ -53,6 +53,20 @@ public sealed partial class EngineClient
     /// <summary>What a path in a container is; a symbolic link is not followed.</summary>
     public async Task<ContainerPathStat> StatContainerPathAsync(string container, string path, CancellationToken cancellationToken = default)
     {
+        try
+        {
+            return await StatOnceAsync(container, path, cancellationToken);
+        }
+        catch (EngineException exception) when (exception.Kind == ErrorKind.InvalidArgument)
+        {
+            // An answer to HEAD has no text that could tell of an older daemon.
+            await SettleVersionAsync(cancellationToken);
+            return await StatOnceAsync(container, path, cancellationToken);
+        }
+    }
+
+    private async Task<ContainerPathStat> StatOnceAsync(string container, string path, CancellationToken cancellationToken)
+    {
         using HttpResponseMessage response = await transport.SendAsync(HttpMethod.Head, ArchivePath(container, path), RequestBody.None, cancellationToken);
         return ReadStat(response);
     }
@@ -77,9 +91,18 @@ public sealed partial class EngineClient
     public async Task PutContainerArchiveAsync(string container, string folder, Stream archive, bool keepOwners, CancellationToken cancellationToken = default)
     {
         await SettleVersionAsync(cancellationToken);
-        string path = ArchivePath(container, folder) + "&noOverwriteDirNonDir=true" + (keepOwners ? "&copyUIDGID=true" : "");
-        await transport.ReadBytesAsync(HttpMethod.Put, path, RequestBody.Of(archive, "application/x-tar"), cancellationToken);
+        await transport.ReadBytesAsync(HttpMethod.Put, PutPath(container, folder, keepOwners), RequestBody.Of(archive, "application/x-tar"), cancellationToken);
     }
+
+    /// <summary>The same with an archive that is written as it is sent; <paramref name="write"/> is called once, on this thread.</summary>
+    public async Task PutContainerArchiveAsync(string container, string folder, Action<Stream> write, bool keepOwners, CancellationToken cancellationToken = default)
+    {
+        await SettleVersionAsync(cancellationToken);
+        await transport.ReadBytesAsync(HttpMethod.Put, PutPath(container, folder, keepOwners), RequestBody.Of(write, "application/x-tar"), cancellationToken);
+    }
+
+    private static string PutPath(string container, string folder, bool keepOwners) =>
+        ArchivePath(container, folder) + "&noOverwriteDirNonDir=true" + (keepOwners ? "&copyUIDGID=true" : "");
 
     private static string ArchivePath(string container, string path) => $"/containers/{Segment(container)}/archive?path={Uri.EscapeDataString(path)}";
 

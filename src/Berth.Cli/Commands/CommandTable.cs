@@ -33,6 +33,7 @@ internal static class CommandTable
     [
         ("attach", "Attach local standard input, output, and error streams to a running container"),
         ("commit", "Create a new image from a container's changes"),
+        ("cp", "Copy files/folders between a container and the local filesystem"),
         ("create", "Create a new container"),
         ("diff", "Inspect changes to files or directories on a container's filesystem"),
         ("events", "Get real time events from the server"),
@@ -61,7 +62,7 @@ internal static class CommandTable
 
     private static readonly string[] ContainerVerbs =
     [
-        "attach", "commit", "create", "diff", "exec", "export", "inspect", "kill", "logs", "ls", "pause", "port", "prune", "rename", "restart", "rm", "run",
+        "attach", "commit", "cp", "create", "diff", "exec", "export", "inspect", "kill", "logs", "ls", "pause", "port", "prune", "rename", "restart", "rm", "run",
         "start", "stop", "top", "unpause", "update", "wait",
     ];
 
@@ -124,6 +125,7 @@ internal static class CommandTable
         "rename" => RenameCommand.Create(path),
         "top" => TopCommand.Create(path),
         "diff" => DiffCommand.Create(path),
+        "cp" => CopyCommand.Create(path),
         "commit" => CommitCommand.Create(path),
         "export" => ExportCommand.Create(path),
         "port" => PortCommand.Create(path),
@@ -177,7 +179,7 @@ internal static class CommandTable
         var text = new StringBuilder($"Usage:  berth {noun} COMMAND\n\n{summary}\n\nCommands:\n");
         int column = verbs.Max(verb => verb.Length) + 4;
         foreach (string verb in verbs)
-            text.Append("  ").Append(verb.PadRight(column)).Append(build(verb, verb)!.Summary).Append('\n'); // every listed verb can be built
+            text.Append("  ").Append(verb.PadRight(column)).Append(build(verb, verb)!.Summary.Split('\n')[0]).Append('\n'); // every listed verb can be built
 
         return text.Append($"\nRun 'berth {noun} COMMAND --help' for more information on a command.\n").ToString();
     }

@@ -32,6 +32,7 @@ public sealed class HelpTests
     [InlineData("top")]
     [InlineData("diff")]
     [InlineData("commit")]
+    [InlineData("cp")]
     [InlineData("export")]
     [InlineData("port")]
     [InlineData("update")]

@@ -1,0 +1,123 @@
+using System.Text;
+using Berth.Linux;
+using Berth.Linux.Files;
+using Berth.Linux.Pipes;
+
+namespace Berth.Cli.Archives;
+
+/// <summary>
+/// A file or folder as a tar archive. Names come sorted; links are packed as links, a further name of a file that was packed already as a hard link;
+/// of the extended attributes only file capabilities; sockets are left out.
+/// </summary>
+internal sealed class FolderPacker
+{
+    private const string Capability = "security.capability";
+
+    private readonly TarOutput output;
+    private readonly Dictionary<ulong, byte[]> packed = [];
+    private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(256 * 1024);
+
+    public FolderPacker(TarOutput output) => this.output = output;
+
+    /// <summary>Packs <paramref name="path"/> (a link itself is packed when the path does not end in a slash or dot) under another name.</summary>
+    /// <exception cref="LinuxException">Something cannot be read.</exception>
+    public void Pack(string path, string name)
+    {
+        (string folder, string last) = GoPath.Split(path);
+        bool inside = last is "." or "/" || path.EndsWith('/');
+        using FileDescriptor parent = Paths.OpenFolder(inside ? path : folder);
+        PackOne(parent, inside ? "."u8.ToArray() : Encoding.UTF8.GetBytes(last), Encoding.UTF8.GetBytes(name));
+        output.End();
+    }
+
+    private void PackOne(FileDescriptor parent, byte[] name, byte[] entryName)
+    {
+        FileStatus status = FileStatusCalls.Stat(parent, name);
+        if (status.Type == FileTypes.S_IFSOCK)
+            return;
+
+        var entry = new TarEntry
+        {
+            Name = status.IsFolder && entryName is not [.., (byte)'/'] ? [.. entryName, (byte)'/'] : entryName,
+            Kind = Kind(status.Type),
+            Mode = status.Mode & 0xFFF,
+            Uid = status.Uid,
+            Gid = status.Gid,
+            Seconds = status.MtimeSeconds,
+            DeviceMajor = status.Type is FileTypes.S_IFCHR or FileTypes.S_IFBLK ? status.DeviceMajor : 0,
+            DeviceMinor = status.Type is FileTypes.S_IFCHR or FileTypes.S_IFBLK ? status.DeviceMinor : 0,
+        };
+        if (!status.IsFolder && status.Links > 1 && !packed.TryAdd(status.Inode, entryName))
+            output.Begin(entry with { Kind = TarKind.HardLink, LinkName = packed[status.Inode] });
+        else if (entry.Kind == TarKind.SymbolicLink)
+            output.Begin(entry with { LinkName = Paths.ReadLink(parent, name) });
+        else if (entry.Kind == TarKind.File)
+            PackFile(parent, name, entry);
+        else
+            output.Begin(entry);
+
+        if (status.IsFolder)
+            PackContent(parent, name, entry.Name);
+    }
+
+    private void PackContent(FileDescriptor parent, byte[] name, byte[] entryName)
+    {
+        using FileDescriptor folder = Paths.Open(parent, name, OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY | OpenFlags.O_NOFOLLOW);
+        var names = new List<byte[]>();
+        IReadOnlyList<FolderEntry> some;
+        while ((some = FolderReader.ReadSome(folder)).Count > 0)
+            names.AddRange(some.Select(entry => entry.Name));
+
+        names.Sort((left, right) => left.AsSpan().SequenceCompareTo(right));
+        foreach (byte[] child in names)
+            PackOne(folder, child, [.. entryName, .. child]);
+    }
+
+    private void PackFile(FileDescriptor parent, byte[] name, TarEntry entry)
+    {
+        // Not blocking, should a fifo have taken the file's place.
+        using FileDescriptor file = Paths.Open(parent, name, OpenFlags.O_RDONLY | OpenFlags.O_NOFOLLOW | OpenFlags.O_NONBLOCK);
+        FileStatus status = FileStatusCalls.Stat(file);
+        byte[]? capability = ReadCapability(parent, name);
+        output.Begin(entry with
+        {
+            Size = status.Size,
+            Attributes = capability is null ? [] : [new KeyValuePair<string, byte[]>(Capability, capability)],
+        });
+        long left = status.Size;
+        while (left > 0)
+        {
+            Errno errno = DescriptorIo.TryRead(file.Number, buffer.AsSpan(0, (int)Math.Min(left, buffer.Length)), out int count);
+            if (errno != Errno.None)
+                throw new LinuxException(errno, "read", Encoding.UTF8.GetString(entry.Name));
+
+            if (count == 0)
+                throw new TarException($"{Encoding.UTF8.GetString(entry.Name)} became shorter while it was read");
+
+            output.Write(buffer.AsSpan(0, count));
+            left -= count;
+        }
+    }
+
+    private static byte[]? ReadCapability(FileDescriptor parent, byte[] name)
+    {
+        try
+        {
+            return ExtendedAttributes.Get(parent, name, Capability);
+        }
+        catch (LinuxException exception) when (exception.Errno == Errno.EOPNOTSUPP)
+        {
+            return null; // a file system without attributes
+        }
+    }
+
+    private static TarKind Kind(uint type) => type switch
+    {
+        FileTypes.S_IFDIR => TarKind.Folder,
+        FileTypes.S_IFLNK => TarKind.SymbolicLink,
+        FileTypes.S_IFCHR => TarKind.CharacterDevice,
+        FileTypes.S_IFBLK => TarKind.BlockDevice,
+        FileTypes.S_IFIFO => TarKind.Fifo,
+        _ => TarKind.File,
+    };
+}

@@ -1,0 +1,70 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Berth.Client;
+
+/// <summary>What a request carries: nothing, JSON that can be sent again, or a stream that cannot.</summary>
+internal readonly struct RequestBody
+{
+    private readonly byte[]? json;
+    private readonly Stream? stream;
+    private readonly Action<Stream>? write;
+    private readonly string? mediaType;
+
+    private RequestBody(byte[]? json, Stream? stream, Action<Stream>? write, string? mediaType)
+    {
+        this.json = json;
+        this.stream = stream;
+        this.write = write;
+        this.mediaType = mediaType;
+    }
+
+    public static RequestBody None => default;
+
+    public bool IsStream => stream is not null || write is not null;
+
+    /// <summary>The JSON document; null when there is none.</summary>
+    public byte[]? JsonBytes => json;
+
+    public static RequestBody Json<T>(T value, JsonTypeInfo<T> type) => new(JsonSerializer.SerializeToUtf8Bytes(value, type), null, null, null);
+
+    /// <summary>A document that is JSON already.</summary>
+    public static RequestBody RawJson(byte[] json) => new(json, null, null, null);
+
+    public static RequestBody Of(Stream stream, string mediaType = "text/plain") => new(null, stream, null, mediaType);
+
+    /// <summary>What a function writes, once.</summary>
+    public static RequestBody Of(Action<Stream> write, string mediaType) => new(null, null, write, mediaType);
+
+    public HttpContent? ToContent()
+    {
+        if (stream is not null || write is not null)
+        {
+            HttpContent content = write is null ? new StreamContent(stream!, 1 << 18) : new WrittenContent(write); // one of both is set
+            content.Headers.ContentType = new MediaTypeHeaderValue(mediaType ?? "text/plain");
+            return content;
+        }
+
+        if (json is null)
+            return null;
+
+        var body = new ByteArrayContent(json);
+        body.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        return body;
+    }
+
+    private sealed class WrittenContent(Action<Stream> write) : HttpContent
+    {
+        protected override void SerializeToStream(Stream stream, TransportContext? context, CancellationToken cancellationToken) => write(stream);
+
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => Task.Run(() => write(stream));
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = -1;
+            return false;
+        }
+    }
+}

@@ -1,0 +1,144 @@
+using System.Diagnostics;
+using System.Formats.Tar;
+using System.Text;
+using Berth.Cli.Archives;
+using TarEntry = Berth.Cli.Archives.TarEntry;
+
+namespace Berth.Cli.Tests.Archives;
+
+/// <summary>The reader and the writer of tar archives, each beside another implementation.</summary>
+public sealed class TarTests : IDisposable
+{
+    private readonly string home = Directory.CreateTempSubdirectory("berth-tar-").FullName;
+
+    public void Dispose() => Directory.Delete(home, recursive: true);
+
+    [Fact]
+    public void A_tree_comes_back_as_it_was()
+    {
+        string source = Directory.CreateDirectory(Path.Combine(home, "source")).FullName;
+        Directory.CreateDirectory(Path.Combine(source, "sub/empty"));
+        File.WriteAllText(Path.Combine(source, "a file"), "content");
+        File.WriteAllBytes(Path.Combine(source, "sub/big"), [.. Enumerable.Range(0, 700_000).Select(i => (byte)i)]);
+        File.SetUnixFileMode(Path.Combine(source, "a file"), UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.SetUser);
+        File.SetUnixFileMode(Path.Combine(source, "sub/empty"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        File.CreateSymbolicLink(Path.Combine(source, "link"), "sub/big");
+        string longName = new('x', 160);
+        Directory.CreateDirectory(Path.Combine(source, longName));
+        File.WriteAllText(Path.Combine(source, longName, longName + "é"), "deep");
+        foreach (string path in (string[])["a file", "sub/big", "sub/empty"])
+            File.SetLastWriteTimeUtc(Path.Combine(source, path), DateTime.UnixEpoch.AddSeconds(1_000_000_000));
+
+        byte[] archive = Pack(source, "source");
+        string target = Directory.CreateDirectory(Path.Combine(home, "target")).FullName;
+        using (var unpacker = new FolderUnpacker(target, new EntryNames("source", "source")))
+            unpacker.Unpack(new TarInput(new MemoryStream(archive).Read));
+
+        Assert.Equal(Describe(source), Describe(Path.Combine(target, "source")));
+    }
+
+    [Fact]
+    public void Other_readers_understand_what_is_written()
+    {
+        string source = Directory.CreateDirectory(Path.Combine(home, "s")).FullName;
+        File.WriteAllText(Path.Combine(source, "f"), "12345");
+        Run("ln", source + "/f", source + "/h");
+        Run("mkfifo", source + "/p");
+        File.CreateSymbolicLink(Path.Combine(source, "l"), new string('t', 120));
+        using var reader = new TarReader(new MemoryStream(Pack(source + "/.", "new")));
+        var found = new List<string>();
+        while (reader.GetNextEntry() is { } entry)
+            found.Add($"{entry.EntryType} {entry.Name} {entry.LinkName} {entry.Length}");
+
+        Assert.Equal(
+            ["Directory new/  0", "RegularFile new/f  5", "HardLink new/h new/f 0", $"SymbolicLink new/l {new string('t', 120)} 0", "Fifo new/p  0"], found);
+    }
+
+    [Theory]
+    [InlineData("--format=gnu")]
+    [InlineData("--format=pax")]
+    [InlineData("--format=ustar")]
+    [InlineData("--format=v7")]
+    public void Archives_of_tar_are_read(string format)
+    {
+        string source = Directory.CreateDirectory(Path.Combine(home, "s")).FullName;
+        string name = format is "--format=gnu" or "--format=pax" ? new string('n', 220) : new string('n', 90);
+        File.WriteAllText(Path.Combine(source, name), "content");
+        string archive = Path.Combine(home, "a.tar");
+        Run("tar", format, "-C", home, "-cf", archive, "s");
+        using FileStream stream = File.OpenRead(archive);
+        var input = new TarInput(stream.Read);
+        Assert.Equal("s/", Encoding.UTF8.GetString(input.Next()!.Name));
+        TarEntry file = input.Next()!;
+        Assert.Equal(("s/" + name, 7, TarKind.File), (Encoding.UTF8.GetString(file.Name), file.Size, file.Kind));
+        Assert.Equal("content", Encoding.UTF8.GetString(input.ReadContent()));
+        Assert.Null(input.Next());
+    }
+
+    [Fact]
+    public void Damaged_archives_are_refused()
+    {
+        string source = Path.Combine(home, "f");
+        File.WriteAllText(source, new string('c', 5000));
+        byte[] archive = Pack(source, "f");
+        Assert.Contains("cut short", Read(archive[..2000]).Message, StringComparison.Ordinal);
+        Assert.Contains("cut short", Read(archive[..100]).Message, StringComparison.Ordinal);
+        archive[0] ^= 1;
+        Assert.Contains("checksum", Read(archive).Message, StringComparison.Ordinal);
+        Assert.Contains("checksum", Read([.. Enumerable.Repeat((byte)'x', 1024)]).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("8 path=a\n")]
+    [InlineData("99 path=a\n")]
+    [InlineData("x path=a\n")]
+    [InlineData("10 path=aa")]
+    [InlineData("12 size=-5a\n")]
+    [InlineData("11 size=-5\n")]
+    public void Damaged_extended_headers_are_refused(string records)
+    {
+        using var stream = new MemoryStream();
+        var output = new TarOutput(stream);
+        output.Begin(new TarEntry { Name = "x"u8.ToArray(), Kind = (TarKind)(byte)'x', Size = records.Length });
+        output.Write(Encoding.UTF8.GetBytes(records));
+        output.Begin(new TarEntry { Name = "f"u8.ToArray() });
+        output.End();
+        Read(stream.ToArray());
+    }
+
+    private static TarException Read(byte[] archive) => Assert.Throws<TarException>(() =>
+    {
+        var input = new TarInput(new MemoryStream(archive).Read);
+        while (input.Next() is not null)
+        {
+            while (!input.ReadContent().IsEmpty)
+            {
+                // To its end.
+            }
+        }
+    });
+
+    private static byte[] Pack(string path, string name)
+    {
+        using var stream = new MemoryStream();
+        new FolderPacker(new TarOutput(stream)).Pack(path, name);
+        return stream.ToArray();
+    }
+
+    private static string[] Describe(string folder) =>
+    [
+        .. Directory.GetFileSystemEntries(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(path =>
+        {
+            var info = new FileInfo(path);
+            string content = info.LinkTarget ?? (Directory.Exists(path) ? "folder" : Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(path))));
+            return $"{Path.GetRelativePath(folder, path)} {info.UnixFileMode} {content} {(info.LinkTarget is null ? new DateTimeOffset(info.LastWriteTimeUtc).ToUnixTimeSeconds() : 0)}";
+        }),
+    ];
+
+    private static void Run(string program, params string[] arguments)
+    {
+        using Process process = Process.Start(program, arguments);
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+    }
+}
