@@ -6,6 +6,7 @@ return args switch
     ["spawn", .. var rest] => Run(rest, SpawnSupervisor.Run),
     [SpawnWorker.Verb, var home, .. var rest] => Run(rest, options => SpawnWorker.Run(home, options)),
     ["runtimes", .. var rest] => RuntimeComparison.Run(rest),
+    ["leaks", .. var rest] => LeakRun.Run(rest),
     _ => Usage("which benchmark?"),
 };
 
@@ -23,6 +24,8 @@ static int Usage(string error)
                berth-bench runtimes [--count N] NAME=PATH...
                  --count N       how often each runtime runs and execs 'true'; 100 without it
                  NAME=PATH       an OCI runtime; ratios are against the first
+               berth-bench leaks [--count N] PATH
+                 --count N       how often the runtime runs and execs 'true'; 200 without it
         """);
     return 2;
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using Berth.Model;
 using Berth.Model.Oci.Runtime;
 using Berth.Runtime.Host;
@@ -59,6 +60,18 @@ internal sealed class SpawnBundle(string home)
 
     /// <summary>The configuration of a container whose cgroup has that name, without a writable layer.</summary>
     public RuntimeSpec NewSpec(string name) => Spec($"{CgroupsPath}/{name}");
+
+    /// <summary>Makes a bundle for command lines: the image itself, read-only, as its root.</summary>
+    /// <returns>Its folder.</returns>
+    public string MakeBundle(string name, params string[] command)
+    {
+        string folder = $"{home}/bundles/{name}";
+        Directory.CreateDirectory(folder);
+        RuntimeSpec spec = NewSpec(name);
+        spec = spec with { OciVersion = "1.0.2", Root = new RootSpec { Path = home + "/image", Readonly = true }, Process = spec.Process! with { Args = command } };
+        File.WriteAllBytes(folder + "/config.json", JsonSerializer.SerializeToUtf8Bytes(spec, RuntimeSpecJsonContext.Default.RuntimeSpec));
+        return folder;
+    }
 
     private string LayerOf(int number) => $"{home}/layers/{number.ToString(CultureInfo.InvariantCulture)}";
 
