@@ -23,6 +23,13 @@ internal static class Program
     {
         if (args is ["shim"])
             return ShimServer.Run(DetachedProcess.InheritedNumber);
+        int status = Run(args);
+        ProcessControl.Exit(status); // all is written, and the runtime's own end would cost what a verb has no use for
+        return status;
+    }
+
+    private static int Run(string[] args)
+    {
         Arguments global;
         try
         {

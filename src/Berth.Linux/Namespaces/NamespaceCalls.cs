@@ -56,7 +56,7 @@ public static partial class NamespaceCalls
         var differing = NamespaceFlags.None;
         for (int i = 0; i < Names.Length; i++)
         {
-            if (Own.Value[i] is { } own && !own.AsSpan().SequenceEqual(Read($"/proc/{pid}/ns/{Names[i].Name}")))
+            if (Own.Value[i] is { } own && !own.AsSpan().SequenceEqual(Read(Files.Paths.OfProcess(pid, "ns/" + Names[i].Name))))
                 differing |= Names[i].Type;
         }
 
@@ -75,7 +75,23 @@ public static partial class NamespaceCalls
     private static byte[] Read(string path) => Files.Paths.ReadLink(Files.Paths.WorkingFolder, System.Text.Encoding.ASCII.GetBytes(path));
 
     // null: the kernel has no such kind.
-    private static byte[]?[] ReadOwn() => [.. Names.Select(static n => System.IO.Path.Exists("/proc/self/ns/" + n.Name) ? Read("/proc/self/ns/" + n.Name) : null)];
+    private static byte[]?[] ReadOwn()
+    {
+        var own = new byte[]?[Names.Length];
+        for (int i = 0; i < Names.Length; i++)
+        {
+            try
+            {
+                own[i] = Read("/proc/self/ns/" + Names[i].Name);
+            }
+            catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+            {
+                own[i] = null;
+            }
+        }
+
+        return own;
+    }
 
     // From where it is to where it is: nothing changes, but the kernel's answer is the same.
     private static bool TryReturn()

@@ -1,6 +1,5 @@
-using System.Globalization;
+using System.Buffers.Text;
 using System.Runtime.InteropServices;
-using System.Text;
 
 namespace Berth.Linux.Processes;
 
@@ -13,7 +12,9 @@ namespace Berth.Linux.Processes;
 public static unsafe partial class OwnExecutable
 {
     private const int PR_SET_MM = 35, PR_SET_MM_MAP = 14, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4;
-    private const int MAP_PRIVATE = 2, MAP_FIXED = 0x10, MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2;
+    private static FileDescriptor? mount;
+
+    private const int MAP_PRIVATE = 2, MAP_FIXED = 0x10, MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, LastField = 51;
 
     /// <summary>
     /// Does it. Call it first thing in the program: what another thread writes to its static data meanwhile would be lost.
@@ -28,16 +29,8 @@ public static unsafe partial class OwnExecutable
         {
             using FileDescriptor empty = SealedExecutable.Empty();
             using FileDescriptor other = OpenByOtherMount();
-            if (ReadMap() is not { Count: > 0 } mappings)
-                return false;
             using FileDescriptor pages = Pipes.PlainFile.OpenRead("/proc/self/pagemap");
-            foreach (Mapping mapping in mappings)
-            {
-                if (!MapAgain(mapping, other, pages))
-                    return false;
-            }
-
-            return SetExecutable(empty.Number);
+            return MapAllAgain(other, pages) && SetExecutable(empty.Number);
         }
         catch (LinuxException)
         {
@@ -45,65 +38,106 @@ public static unsafe partial class OwnExecutable
         }
     }
 
-    /// <summary>Whether /proc/self/exe is the program's file on disk, or a sealed copy in memory.</summary>
-    public static bool RunsFromDisk => !Target().StartsWith("/memfd:", StringComparison.Ordinal);
-
-    private static string Target() => Encoding.UTF8.GetString(Files.Paths.ReadLink(Files.Paths.WorkingFolder, "/proc/self/exe"u8));
-
-    // The mappings of the executable: all of one device and inode, that of the code which runs here.
-    private static List<Mapping> ReadMap()
+    /// <summary>
+    /// Gives back what <see cref="TryForget"/> needed. It makes the kernel wait for all processors, a tenth of a millisecond: best done while the new process
+    /// runs already. The end of this process does it too.
+    /// </summary>
+    public static void Finish()
     {
-        List<Mapping> mappings = [];
-        string target = Target();
-        foreach (string line in ReadProc("/proc/self/maps").Split('\n', StringSplitOptions.RemoveEmptyEntries))
-        {
-            // address perms offset dev inode path
-            string[] parts = line.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries);
-            if (parts.Length < 6 || parts[5] != target)
-                continue;
-            int dash = parts[0].IndexOf('-', StringComparison.Ordinal);
-            nuint start = nuint.Parse(parts[0].AsSpan(0, dash), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
-            nuint end = nuint.Parse(parts[0].AsSpan(dash + 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
-            int protection = (parts[1][0] == 'r' ? PROT_READ : 0) | (parts[1][1] == 'w' ? PROT_WRITE : 0) | (parts[1][2] == 'x' ? PROT_EXEC : 0);
-            long offset = long.Parse(parts[2], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
-            mappings.Add(new Mapping(start, end - start, protection, offset));
-        }
-
-        return mappings;
+        mount?.Dispose();
+        mount = null;
     }
 
-    // The same file, which the kernel takes for another one, as it compares mounts too. Nobody can change it by this mount: it is attached nowhere.
+    /// <summary>Whether /proc/self/exe is the program's file on disk, or a sealed copy in memory.</summary>
+    public static bool RunsFromDisk => !Target().AsSpan().StartsWith("/memfd:"u8);
+
+    private static byte[] Target() => Files.Paths.ReadLink(Files.Paths.WorkingFolder, "/proc/self/exe"u8);
+
+    // The mappings of the executable are those whose line in maps ends with its path: "address-address perms offset dev inode   path". All here is done on
+    // bytes, as the first use of every string method would bring more pages of the program in than the rest of this takes.
+    private static bool MapAllAgain(FileDescriptor file, FileDescriptor pages)
+    {
+        byte[] target = Target();
+        bool any = false;
+        ReadOnlySpan<byte> rest = Read("/proc/self/maps");
+        while (rest.IndexOf((byte)'\n') is var end and >= 0)
+        {
+            ReadOnlySpan<byte> line = rest[..end];
+            rest = rest[(end + 1)..];
+            if (line.Length <= target.Length || !line.EndsWith(target) || line[^(target.Length + 1)] != ' ')
+                continue;
+            if (!MapAgain(Parse(line), file, pages))
+                return false;
+            any = true;
+        }
+
+        return any;
+    }
+
+    private static Mapping Parse(ReadOnlySpan<byte> line)
+    {
+        ulong start = TakeHex(ref line), end = TakeHex(ref line);
+        int protection = (line[0] == 'r' ? PROT_READ : 0) | (line[1] == 'w' ? PROT_WRITE : 0) | (line[2] == 'x' ? PROT_EXEC : 0);
+        line = line[5..];
+        return new Mapping((nuint)start, (nuint)(end - start), protection, (long)TakeHex(ref line));
+    }
+
+    // A number and the character after it.
+    private static ulong TakeHex(ref ReadOnlySpan<byte> text)
+    {
+        if (!Utf8Parser.TryParse(text, out ulong value, out int used, 'x') || used == text.Length)
+            throw new LinuxException(Errno.EINVAL, "read", "/proc/self/maps");
+        text = text[(used + 1)..];
+        return value;
+    }
+
+    // The same file, which the kernel takes for another one, as it compares mounts too. Nobody can change it by this mount: it is read-only, and attached nowhere.
     private static FileDescriptor OpenByOtherMount()
     {
-        using FileDescriptor mount = Mounts.MountCalls.Clone(Files.Paths.WorkingFolder, "/proc/self/exe", recursive: false);
-        return Pipes.PlainFile.OpenRead($"/proc/self/fd/{mount.Number}");
+        mount = Mounts.MountCalls.Clone(Files.Paths.WorkingFolder, "/proc/self/exe", recursive: false);
+        Mounts.MountCalls.SetAttributes(mount, Mounts.MountAttributes.MOUNT_ATTR_RDONLY, default, default, recursive: false);
+        return Pipes.PlainFile.OpenRead(Files.Paths.OfDescriptor(mount));
     }
 
     // Other threads may run this very code: the kernel exchanges a mapping as one step. Pages that were written to since the start are carried over; between
     // their copy and the exchange nothing is written here but the stack.
     private static bool MapAgain(Mapping mapping, FileDescriptor file, FileDescriptor pages)
     {
-        int pageSize = Environment.SystemPageSize;
-        var entries = new ulong[(int)mapping.Length / pageSize];
-        Span<byte> bytes = MemoryMarshal.AsBytes(entries.AsSpan());
-        if (Pipes.PlainFile.ReadAt(pages, bytes, (long)mapping.Start / pageSize * sizeof(ulong)) != bytes.Length)
-            return false;
-        if (Array.FindIndex(entries, IsOwn) < 0)
-            return (nint)mmap((void*)mapping.Start, mapping.Length, mapping.Protection, MAP_PRIVATE | MAP_FIXED, file.Number, mapping.Offset) == (nint)mapping.Start;
-
-        byte* copy = (byte*)mmap(null, mapping.Length, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.Number, mapping.Offset);
-        if ((nint)copy == -1)
-            return false;
-        for (int i = 0; i < entries.Length; i++)
+        const int Batch = 512;
+        int pageSize = Environment.SystemPageSize, count = (int)(mapping.Length / (nuint)pageSize);
+        Span<ulong> entries = stackalloc ulong[Batch];
+        byte* copy = null;
+        for (int first = 0; first < count; first += Batch)
         {
-            if (IsOwn(entries[i]))
-                Buffer.MemoryCopy((byte*)mapping.Start + (i * pageSize), copy + (i * pageSize), pageSize, pageSize);
+            Span<ulong> some = entries[..Math.Min(Batch, count - first)];
+            Span<byte> bytes = MemoryMarshal.AsBytes(some);
+            if (Pipes.PlainFile.ReadAt(pages, bytes, ((long)mapping.Start / pageSize + first) * sizeof(ulong)) != bytes.Length)
+                return Abandon(copy, mapping);
+            for (int i = 0; i < some.Length; i++)
+            {
+                if (!IsOwn(some[i]))
+                    continue;
+                if (copy is null)
+                    copy = (byte*)mmap(null, mapping.Length, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.Number, mapping.Offset);
+                if ((nint)copy == -1)
+                    return false;
+                nuint at = (nuint)(first + i) * (nuint)pageSize;
+                Buffer.MemoryCopy((byte*)mapping.Start + at, copy + at, pageSize, pageSize);
+            }
         }
 
-        if (mprotect(copy, mapping.Length, mapping.Protection) == 0
+        if (copy is null)
+            return (nint)mmap((void*)mapping.Start, mapping.Length, mapping.Protection, MAP_PRIVATE | MAP_FIXED, file.Number, mapping.Offset) == (nint)mapping.Start;
+        bool isWritable = (mapping.Protection & PROT_WRITE) != 0;
+        return ((isWritable || mprotect(copy, mapping.Length, mapping.Protection) == 0)
             && (nint)mremap(copy, mapping.Length, mapping.Length, MREMAP_MAYMOVE | MREMAP_FIXED, (void*)mapping.Start) != -1)
-            return true;
-        _ = munmap(copy, mapping.Length);
+            || Abandon(copy, mapping);
+    }
+
+    private static bool Abandon(byte* copy, Mapping mapping)
+    {
+        if (copy is not null)
+            _ = munmap(copy, mapping.Length);
         return false;
     }
 
@@ -117,26 +151,28 @@ public static unsafe partial class OwnExecutable
     // PR_SET_MM_EXE_FILE alone would need CAP_SYS_RESOURCE; with the whole table of addresses, which stay as they are, it does not (prctl(2)).
     private static bool SetExecutable(int descriptor)
     {
-        string stat = ReadProc("/proc/self/stat");
-        string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' '); // from field 3 on
-        byte[] vector = ReadBytes("/proc/self/auxv");
-        fixed (byte* auxiliary = vector)
+        Span<ulong> fields = stackalloc ulong[LastField + 1];
+        ReadOnlySpan<byte> stat = Read("/proc/self/stat");
+        stat = stat[(stat.LastIndexOf((byte)')') + 4)..]; // from field 4 on: 3 is a letter
+        for (int number = 4; number <= LastField; number++)
         {
-            var map = new MemoryMap
-            {
-                StartCode = Field(26), EndCode = Field(27), StartStack = Field(28), StartData = Field(45), EndData = Field(46), StartBreak = Field(47),
-                ArgStart = Field(48), ArgEnd = Field(49), EnvStart = Field(50), EnvEnd = Field(51), Break = (ulong)(nint)sbrk(0),
-                Auxiliary = auxiliary, AuxiliarySize = (uint)vector.Length, ExeDescriptor = (uint)descriptor,
-            };
-            return prctl(PR_SET_MM, PR_SET_MM_MAP, (nint)(&map), sizeof(MemoryMap), 0) == 0;
+            // Negative ones are not among those that are used.
+            int length = stat.IndexOfAny((byte)' ', (byte)'\n');
+            if (length < 0)
+                return false;
+            _ = Utf8Parser.TryParse(stat[..length], out fields[number], out _);
+            stat = stat[(length + 1)..];
         }
 
-        ulong Field(int number) => ulong.Parse(fields[number - 3], CultureInfo.InvariantCulture);
+        var map = new MemoryMap
+        {
+            StartCode = fields[26], EndCode = fields[27], StartStack = fields[28], StartData = fields[45], EndData = fields[46], StartBreak = fields[47],
+            ArgStart = fields[48], ArgEnd = fields[49], EnvStart = fields[50], EnvEnd = fields[51], Break = (ulong)(nint)sbrk(0), ExeDescriptor = (uint)descriptor,
+        };
+        return prctl(PR_SET_MM, PR_SET_MM_MAP, (nint)(&map), sizeof(MemoryMap), 0) == 0; // without an auxiliary vector, which stays as it is then
     }
 
-    private static string ReadProc(string path) => Encoding.UTF8.GetString(ReadBytes(path));
-
-    private static byte[] ReadBytes(string path)
+    private static ReadOnlySpan<byte> Read(string path)
     {
         using FileDescriptor file = Pipes.PlainFile.OpenRead(path);
         byte[] buffer = new byte[8192];
@@ -147,7 +183,7 @@ public static unsafe partial class OwnExecutable
             if (errno != Errno.None)
                 throw new LinuxException(errno, "read", path);
             if (count == 0)
-                return buffer[..length];
+                return buffer.AsSpan(0, length);
             length += count;
             if (length == buffer.Length)
                 Array.Resize(ref buffer, length * 2);

@@ -19,6 +19,9 @@ public static unsafe partial class ProcessControl
             throw LinuxException.Last("prctl", "PR_SET_DUMPABLE");
     }
 
+    /// <summary>Ends this process at once (_exit(2)): nothing is flushed, no thread is waited for.</summary>
+    public static void Exit(int status) => _exit(status);
+
     /// <summary>The effective group id of this process.</summary>
     public static uint OwnGid => getegid();
 
@@ -78,6 +81,9 @@ public static unsafe partial class ProcessControl
 
     [LibraryImport("libc")]
     private static partial uint getegid();
+
+    [LibraryImport("libc")]
+    private static partial void _exit(int status);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint syscall(nint number, nint a, nint b);

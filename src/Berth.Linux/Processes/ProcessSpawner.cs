@@ -141,6 +141,8 @@ public static unsafe partial class ProcessSpawner
     private static delegate* unmanaged<void*, int> WarmUp()
     {
         delegate* unmanaged<void*, int> child = &PlanWalker.Child;
+        if (!System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeCompiled)
+            return child;
         using var plan = new SyscallPlan();
         int getpid = SyscallNumbers.Current.Getpid;
         plan.Call("warm up", getpid);

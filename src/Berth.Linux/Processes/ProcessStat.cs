@@ -21,7 +21,7 @@ public readonly record struct ProcessStat(char State, ulong StartTime)
         Span<byte> text = stackalloc byte[1024];
         try
         {
-            using FileDescriptor file = Paths.Open($"/proc/{pid}/stat", OpenFlags.O_RDONLY);
+            using FileDescriptor file = Paths.Open(Paths.OfProcess(pid, "stat"), OpenFlags.O_RDONLY);
             Errno errno = DescriptorIo.TryRead(file.Number, text, out int length);
             if (errno == Errno.ESRCH)
                 return null;

@@ -36,20 +36,31 @@ internal sealed record CgroupHierarchy(string MountPoint, string Root, IReadOnly
 /// Which hierarchies this host has. v2 when the only one is the unified one; v1 otherwise, also where a unified one without controllers stands beside
 /// the others ("hybrid"). This is the one place that decides.
 /// </summary>
-internal sealed record CgroupLayout(IReadOnlyList<CgroupHierarchy> Hierarchies)
+internal sealed class CgroupLayout
 {
     // Words of a v1 superblock's options that are not controllers (cgroup1_show_options of the kernel).
     private static readonly string[] OptionWords =
         ["rw", "ro", "xattr", "noprefix", "clone_children", "favordynmods", "cpuset_v2_mode", "nsdelegate", "memory_recursiveprot"];
 
+    /// <summary>A host that has these.</summary>
+    public CgroupLayout(CgroupHierarchy[] hierarchies)
+    {
+        Hierarchies = hierarchies;
+        IsV2 = Array.TrueForAll(hierarchies, static h => h.IsUnified);
+        Used = IsV2 ? hierarchies : Array.FindAll(hierarchies, static h => !h.IsUnified);
+    }
+
     /// <summary>Read once: hierarchies are not mounted and unmounted while containers run.</summary>
     public static CgroupLayout Current { get; } = Parse(CgroupFile.Read("/proc/self/mountinfo"));
 
+    /// <summary>All of them.</summary>
+    public IReadOnlyList<CgroupHierarchy> Hierarchies { get; }
+
     /// <summary>Those that containers are put into; of a hybrid setup all but the unified one.</summary>
-    public IEnumerable<CgroupHierarchy> Used => IsV2 ? Hierarchies : Hierarchies.Where(static h => !h.IsUnified);
+    public IReadOnlyList<CgroupHierarchy> Used { get; }
 
     /// <summary>Whether containers live in the unified hierarchy alone.</summary>
-    public bool IsV2 => Hierarchies.All(static h => h.IsUnified);
+    public bool IsV2 { get; }
 
     /// <summary>Links for controllers that are mounted together: link name and target.</summary>
     public IEnumerable<(string Link, string Target)> Links =>
@@ -63,26 +74,39 @@ internal sealed record CgroupLayout(IReadOnlyList<CgroupHierarchy> Hierarchies)
     /// <summary>Finds the hierarchies in the text of mountinfo (proc_pid_mountinfo(5)); of several mounts of one the first counts that shows its root.</summary>
     public static CgroupLayout Parse(string mountInfo)
     {
-        var found = new Dictionary<string, CgroupHierarchy>(StringComparer.Ordinal);
-        foreach (string line in mountInfo.Split('\n'))
+        var devices = new List<string>();
+        var found = new List<CgroupHierarchy>();
+        foreach (ReadOnlySpan<char> line in mountInfo.AsSpan().EnumerateLines())
         {
             int separator = line.IndexOf(" - cgroup", StringComparison.Ordinal);
             if (separator < 0)
                 continue;
-            string[] left = line[..separator].Split(' ');
-            string[] right = line[(separator + 3)..].Split(' ');
-            if (left.Length < 6 || right.Length < 3 || (found.TryGetValue(left[2], out CgroupHierarchy? seen) && (seen.Root == "/" || left[3] != "/")))
+            string[] left = line[..separator].ToString().Split(' ');
+            string[] right = line[(separator + 3)..].ToString().Split(' ');
+            if (left.Length < 6 || right.Length < 3)
+                continue;
+            int seen = devices.IndexOf(left[2]);
+            if (seen >= 0 && (found[seen].Root == "/" || left[3] != "/"))
                 continue;
             bool unified = right[0] == "cgroup2";
             string[] controllers = unified
                 ? []
-                : [.. right[2].Split(',').Where(static w => !OptionWords.Contains(w) && !w.StartsWith("release_agent=", StringComparison.Ordinal))];
+                : Array.FindAll(right[2].Split(','), static w => Array.IndexOf(OptionWords, w) < 0 && !w.StartsWith("release_agent=", StringComparison.Ordinal));
             if (!unified && controllers.Length == 0)
                 continue;
-            found[left[2]] = new CgroupHierarchy(Unescape(left[4]), Unescape(left[3]), controllers, unified);
+            var hierarchy = new CgroupHierarchy(Unescape(left[4]), Unescape(left[3]), controllers, unified);
+            if (seen >= 0)
+            {
+                found[seen] = hierarchy;
+            }
+            else
+            {
+                devices.Add(left[2]);
+                found.Add(hierarchy);
+            }
         }
 
-        return new CgroupLayout([.. found.Values]);
+        return new CgroupLayout([.. found]);
     }
 
     // mountinfo writes space, tab, newline and backslash as octal.

@@ -226,11 +226,15 @@ public sealed class ContainerCgroup
         if (layout.IsV2)
             return [.. driver.Folders.Select(f => $"{below.InUnified(f, fallback: () => OfProcess(f, initPid))}/{driver.JoinFile}")];
         below.CheckControllers(layout.Used.SelectMany(static h => h.Controllers));
-        return [.. from hierarchy in layout.Used
-            where location.Folders.ContainsKey(hierarchy.Key)
-            let folder = location.Folders[hierarchy.Key]
-            where driver.Folders.Contains(folder)
-            select $"{below.In(folder, hierarchy.Controllers, fallback: () => folder)}/{driver.JoinFile}"];
+        var files = new List<string>(layout.Used.Count);
+        IReadOnlyList<string> used = driver.Folders;
+        foreach (CgroupHierarchy hierarchy in layout.Used)
+        {
+            if (location.Folders.TryGetValue(hierarchy.Key, out string? folder) && used.Contains(folder))
+                files.Add($"{below.In(folder, hierarchy.Controllers, fallback: () => folder)}/{driver.JoinFile}");
+        }
+
+        return files;
     }
 
     // A cgroup of v2 that hands controllers down takes no processes: a container that has made cgroups of its own has moved its first process into one.
@@ -238,7 +242,7 @@ public sealed class ContainerCgroup
     {
         if (initPid <= 0 || V2.Controllers.Words(folder + "/cgroup.subtree_control").Count == 0)
             return folder;
-        CgroupHierarchy unified = layout.Used.First();
+        CgroupHierarchy unified = layout.Used[0];
         string own = unified.Folder(unified.OwnPath(CgroupFile.Read($"/proc/{initPid}/cgroup")));
         return own.StartsWith(folder + "/", StringComparison.Ordinal) ? own : folder;
     }

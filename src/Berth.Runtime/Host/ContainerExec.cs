@@ -211,7 +211,7 @@ public static class ContainerExec
     {
         try
         {
-            FileDescriptor root = Paths.Open($"/proc/{target.Pid}/root", OpenFlags.O_PATH | OpenFlags.O_DIRECTORY);
+            FileDescriptor root = Paths.Open(Paths.OfProcess(target.Pid, "root"), OpenFlags.O_PATH | OpenFlags.O_DIRECTORY);
             if (ChildProcess.Signal(target.PidFd, 0))
                 return root;
             root.Dispose();

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Berth.Linux.Pipes;
 using Berth.RuntimeHost.CommandLine;
 
 namespace Berth.RuntimeHost.Containers;
@@ -60,7 +61,7 @@ internal sealed record LaunchOptions
             throw new UsageException($"invalid value \"{count}\" for flag -preserve-fds: wanted 0 to {Most}");
         for (int i = 3; i < 3 + count; i++)
         {
-            if (new FileInfo($"/proc/self/fd/{i}").LinkTarget is null)
+            if (DescriptorIo.IsInheritable(i) is not true) // what was opened here is no descriptor of the caller's
                 throw new ArgumentException($"--preserve-fds {count}: descriptor {i} is not open");
         }
 

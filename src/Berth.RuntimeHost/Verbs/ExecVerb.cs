@@ -80,6 +80,7 @@ internal static class ExecVerb
         if (detach)
             return 0;
         using var session = new Foreground(started.Pid, started.PidFd, started.TerminalMaster, reap);
+        OwnExecutable.Finish();
         return session.Wait();
     }
 

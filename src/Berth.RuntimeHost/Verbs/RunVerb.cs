@@ -72,6 +72,7 @@ internal static class RunVerb
         if (!hasTerminal)
         {
             start();
+            OwnExecutable.Finish();
             return session.Wait();
         }
 

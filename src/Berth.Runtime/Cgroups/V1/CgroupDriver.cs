@@ -11,10 +11,9 @@ namespace Berth.Runtime.Cgroups.V1;
 /// </summary>
 internal sealed class CgroupDriver(CgroupLayout layout, CgroupLocation location) : ICgroupDriver
 {
-    private readonly List<(CgroupHierarchy Hierarchy, string Folder)> places =
-        [.. from h in layout.Hierarchies where !h.IsUnified && location.Folders.ContainsKey(h.Key) select (h, location.Folders[h.Key])];
+    private readonly List<(CgroupHierarchy Hierarchy, string Folder)> places = Places(layout, location);
 
-    public IReadOnlyList<string> Folders => [.. places.Select(static p => p.Folder)];
+    public IReadOnlyList<string> Folders => places.ConvertAll(static p => p.Folder);
 
     // Into "tasks" the child moves its one thread; "cgroup.procs" takes a lock over all of its thread group and is measurably slower.
     public string JoinFile => "tasks";
@@ -108,6 +107,18 @@ internal sealed class CgroupDriver(CgroupLayout layout, CgroupLocation location)
             counter.Dispose();
             throw;
         }
+    }
+
+    private static List<(CgroupHierarchy Hierarchy, string Folder)> Places(CgroupLayout layout, CgroupLocation location)
+    {
+        var found = new List<(CgroupHierarchy Hierarchy, string Folder)>(layout.Used.Count);
+        foreach (CgroupHierarchy hierarchy in layout.Used)
+        {
+            if (!hierarchy.IsUnified && location.Folders.TryGetValue(hierarchy.Key, out string? folder))
+                found.Add((hierarchy, folder));
+        }
+
+        return found;
     }
 
     private string? Find(string controller)
