@@ -61,9 +61,9 @@ public ref struct JsonCursor
     /// <summary>After <see cref="Next"/>: passes over the member.</summary>
     public void Skip() => json.Skip();
 
-    /// <summary>A text.</summary>
+    /// <summary>A text without zero bytes, at which the kernel would end it.</summary>
     /// <exception cref="JsonException">It is none.</exception>
-    public readonly string? Text() => Has(JsonTokenType.String, "a text") ? json.GetString() : null;
+    public readonly string? Text() => Has(JsonTokenType.String, "a text") ? WithoutZero(json.GetString()) : null;
 
     /// <summary>True or false.</summary>
     /// <exception cref="JsonException">It is neither.</exception>
@@ -144,7 +144,7 @@ public ref struct JsonCursor
         var map = new Dictionary<string, T>(StringComparer.Ordinal);
         while (Next())
         {
-            string name = json.GetString() ?? "";
+            string name = WithoutZero(json.GetString()) ?? "";
             json.Read();
             map[name] = json.TokenType == JsonTokenType.Null ? throw Wrong("a value") : read(ref this);
         }
@@ -169,6 +169,9 @@ public ref struct JsonCursor
         json.Read();
         return json.TokenType != JsonTokenType.EndArray;
     }
+
+    private readonly string? WithoutZero(string? text) =>
+        text is not null && text.Contains('\0', StringComparison.Ordinal) ? throw new JsonException($"{Where()}: there is a zero byte inside") : text;
 
     // False: it is null.
     private readonly bool Has(JsonTokenType type, string wanted) =>

@@ -59,6 +59,19 @@ internal static class CgroupLocator
         CheckParts(path[1..], path);
     }
 
+    /// <summary>Refuses a location out of a damaged file: the folders are ended and removed with all that is in them.</summary>
+    /// <exception cref="ArgumentException">A folder is not below the root of one of the host's hierarchies.</exception>
+    public static void CheckStored(CgroupLayout layout, CgroupLocation location)
+    {
+        foreach (string? folder in location.Folders.Values)
+        {
+            bool isBelow = folder is not null && layout.Hierarchies.Any(h => folder.StartsWith(h.MountPoint + "/", StringComparison.Ordinal)
+                && folder[(h.MountPoint.Length + 1)..].Split('/').All(static part => part is not ("" or "." or "..")));
+            if (!isBelow && (folder is not ['/', ..] || Path.Exists(folder)))
+                throw new ArgumentException($"the stored cgroup \"{folder}\" is not below the root of a cgroup hierarchy");
+        }
+    }
+
     private static void CheckParts(string relative, string path)
     {
         if (relative.Contains('\0', StringComparison.Ordinal) || relative.Contains('\n', StringComparison.Ordinal)

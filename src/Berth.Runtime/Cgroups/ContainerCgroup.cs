@@ -78,7 +78,12 @@ public sealed class ContainerCgroup
     }
 
     /// <summary>The cgroup at that place, which may or may not exist.</summary>
-    public static ContainerCgroup Open(CgroupLocation location) => new(CgroupLayout.Current, location);
+    /// <exception cref="ArgumentException">It is not below the root of a hierarchy: what lives there is not a container's to end.</exception>
+    public static ContainerCgroup Open(CgroupLocation location)
+    {
+        CgroupLocator.CheckStored(CgroupLayout.Current, location);
+        return new ContainerCgroup(CgroupLayout.Current, location);
+    }
 
     /// <summary>Ends whatever lives in the cgroup and removes it; for what a killed supervisor left. Absent is fine.</summary>
     /// <exception cref="LinuxException">A process does not end.</exception>

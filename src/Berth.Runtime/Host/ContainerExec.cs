@@ -82,8 +82,9 @@ public static class ContainerExec
         if (!unprivileged)
             ProcessControl.ForbidInspection();
         bool cannotReturn = differing.HasFlag(NamespaceFlags.CLONE_NEWPID) && !NamespaceCalls.CanReturnToPidNamespace;
-        if (unprivileged || cannotReturn || differing.HasFlag(NamespaceFlags.CLONE_NEWTIME) || end.Filter is { HasListener: true } || target.Cgroup is { NeedsAttach: true })
-            return SpawnConcurrent(target, options, end, differing, unprivileged || cannotReturn);
+        bool twoProcesses = unprivileged || cannotReturn || CanBeInspected(differing);
+        if (twoProcesses || differing.HasFlag(NamespaceFlags.CLONE_NEWTIME) || end.Filter is { HasListener: true } || target.Cgroup is { NeedsAttach: true })
+            return SpawnConcurrent(target, options, end, differing, twoProcesses);
         using var plan = new SyscallPlan();
         AddBeginning(plan, target, options, end.Process);
         ProcessPlan.AddBeginning(plan, end.Process, options.DieWithParent);
@@ -94,6 +95,11 @@ public static class ContainerExec
             : ProcessSpawner.Spawn(plan);
     }
 
+    // Being non-dumpable keeps out all but those with CAP_SYS_PTRACE in the user namespace of our memory, the host's (ptrace(2)). They see the process from
+    // its birth into their pid namespace: so it must be born with memory of its own, in the container's root and without descriptors of the host.
+    private static bool CanBeInspected(NamespaceFlags differing) =>
+        differing.HasFlag(NamespaceFlags.CLONE_NEWPID) && !differing.HasFlag(NamespaceFlags.CLONE_NEWUSER);
+
     private static (int Pid, FileDescriptor PidFd) SpawnConcurrent(
         ExecTarget target, ExecOptions options, FinalSteps end, NamespaceFlags differing, bool twoProcesses)
     {
@@ -102,19 +108,25 @@ public static class ContainerExec
         PlanRegister reached = plan.NewRegister(), forked = plan.NewRegister(), listener = default;
         PlanLabel first = plan.NewLabel();
         AddBeginning(plan, target, options, end.Process, () => handshake.AddPoint("waiting to be moved into the cgroup", StartPoints.Namespaces));
+        end = end with { KeptDescriptors = [handshake.ChildDescriptor] };
         if (twoProcesses)
         {
-            plan.Call("dying with the supervisor", SyscallNumbers.Current.Prctl, ProcessControl.PR_SET_PDEATHSIG, SIGKILL);
+            // Whoever sees the second process sees what it was born with: the container's root, and no descriptor of the host's files.
+            ProcessPlan.AddBeginning(plan, end.Process);
             AddJoin(plan, target, differing);
+            ProcessPlan.AddStreams(plan, end);
             plan.Fork("entering the pid namespace", CLONE_PARENT | SIGCHLD).SaveTo(forked).OnSuccess(first);
+            ProcessPlan.AddSession(plan, options.DieWithParent);
+        }
+        else
+        {
+            ProcessPlan.AddBeginning(plan, end.Process, options.DieWithParent);
+            AddJoin(plan, target, differing & ~NamespaceFlags.CLONE_NEWPID);
         }
 
-        ProcessPlan.AddBeginning(plan, end.Process, options.DieWithParent);
-        if (!twoProcesses)
-            AddJoin(plan, target, differing & ~NamespaceFlags.CLONE_NEWPID);
         AddEnd(plan, end with
         {
-            KeptDescriptors = [handshake.ChildDescriptor],
+            HasStreams = twoProcesses,
             OnListener = number =>
             {
                 listener = number;

@@ -53,7 +53,10 @@ public static class ContainerLauncher
         }
         catch (Exception e)
         {
+            bool memory = e is PlanInterruptedException && cgroup?.WasOomKilled() == true;
             RemoveAfterFailure(cgroup, e);
+            if (memory)
+                throw StartSteps.Create(StartFailure.Host, $"{e.Message}, for want of memory (linux.resources.memory.limit too low?)", isExec: false, e);
             if (ToStartException(e, isExec: false) is { } translated && !ReferenceEquals(translated, e))
                 throw translated;
             throw;

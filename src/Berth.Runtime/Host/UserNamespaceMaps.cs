@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Berth.Linux;
 using Berth.Linux.Files;
+using Berth.Linux.Mounts;
 using Berth.Linux.Pipes;
 using Berth.Linux.Processes;
 using Berth.Linux.Signals;
@@ -95,10 +96,14 @@ internal static class UserNamespaceMaps
             throw new ArgumentException($"linux.{field} is {string.Join(", ", wanted)}, but the user namespace to join has {string.Join(", ", actual)}");
     }
 
-    /// <summary>One write(2), as these files want it.</summary>
+    /// <summary>One write(2), as these files of the host's /proc want it.</summary>
+    /// <exception cref="LinuxException">The kernel refuses.</exception>
+    /// <exception cref="InvalidDataException">It is no proc that lies there, so the process would go on without what was asked for.</exception>
     internal static void WriteFile(string path, string text)
     {
         using FileDescriptor file = Paths.Open(path, OpenFlags.O_WRONLY);
+        if (FileSystemKind.Of(file) != FileSystemKind.PROC_SUPER_MAGIC)
+            throw new InvalidDataException($"{path} is not in a proc file system");
         Errno errno = DescriptorIo.TryWrite(file.Number, Encoding.ASCII.GetBytes(text), out _);
         if (errno != Errno.None)
             throw new LinuxException(errno, "write", $"{path} \"{text.TrimEnd('\n').Replace("\n", ", ", StringComparison.Ordinal)}\"");

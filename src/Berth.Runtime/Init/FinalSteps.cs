@@ -27,6 +27,9 @@ internal sealed record FinalSteps
     /// <summary>Instead of <see cref="Terminal"/>: the slave of a terminal that the new process has opened itself.</summary>
     public PlanRegister? TerminalSlave { get; init; }
 
+    /// <summary>Whether the streams are connected and all other descriptors closed already, by <see cref="ProcessPlan.AddStreams"/>.</summary>
+    public bool HasStreams { get; init; }
+
     /// <summary>Whether the process is in a user namespace, to which its streams may not belong: they are then left as they are.</summary>
     public bool HasUserNamespace { get; init; }
 

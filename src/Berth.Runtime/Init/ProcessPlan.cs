@@ -66,13 +66,19 @@ internal static class ProcessPlan
     /// <exception cref="LinuxException">The host's /proc cannot be opened.</exception>
     public static void AddBeginning(SyscallPlan plan, ProcessSpec process, bool dieWithParent = true)
     {
+        AddSession(plan, dieWithParent);
+        if (process.OomScoreAdj is { } score)
+            AddOomScore(plan, score);
+        SecurityLabels.Add(plan, process);
+    }
+
+    /// <summary>The part of <see cref="AddBeginning"/> that a fork does not hand on.</summary>
+    public static void AddSession(SyscallPlan plan, bool dieWithParent)
+    {
         SyscallNumbers calls = SyscallNumbers.Current;
         if (dieWithParent)
             plan.Call("dying with the supervisor", calls.Prctl, ProcessControl.PR_SET_PDEATHSIG, SIGKILL);
         plan.Call("new session", calls.Setsid);
-        if (process.OomScoreAdj is { } score)
-            AddOomScore(plan, score);
-        SecurityLabels.Add(plan, process);
     }
 
     /// <summary>Adds everything up to execve(2), to be walked inside the container's root.</summary>
@@ -86,7 +92,10 @@ internal static class ProcessPlan
         if (end.Keyring is { } keyring)
             plan.Call("joining a session keyring", calls.Keyctl, KEYCTL_JOIN_SESSION_KEYRING, plan.Text(keyring)).Tolerating(Errno.ENOSYS);
         ResourceLimits.Add(plan, process.Rlimits ?? []);
-        AddStdio(plan, end);
+        if (!end.HasStreams)
+            AddStreams(plan, end);
+        if (end.Terminal is not null || end.TerminalSlave is not null)
+            plan.Call("taking the terminal", calls.Ioctl, 0, TIOCSCTTY, 0);
         bool userMayDoBetter = end.Identity.Uid != 0;
         PlanRegister folder = ProgramStart.AddWorkingFolder(plan, process.Cwd, userMayDoBetter);
         plan.Call("setting umask", calls.Umask, (nint)(process.User.Umask ?? DefaultUmask));
@@ -134,10 +143,9 @@ internal static class ProcessPlan
         plan.Call("close", SyscallNumbers.Current.Close, listener);
     }
 
-    // After this step no descriptor is open but 0, 1, 2 and those asked for, so nothing that follows can reach a host file by one.
-    private static void AddStdio(SyscallPlan plan, FinalSteps end)
+    /// <summary>Adds the steps that connect the streams. After them no descriptor is open but 0, 1, 2 and those asked for, so nothing that follows can reach a host file by one.</summary>
+    public static void AddStreams(SyscallPlan plan, FinalSteps end)
     {
-        SyscallNumbers calls = SyscallNumbers.Current;
         if (end.TerminalSlave is { } slave)
         {
             for (int i = 0; i < 3; i++)
@@ -151,8 +159,6 @@ internal static class ProcessPlan
                 AddStream(plan, end, plan.Own(DescriptorIo.Duplicate(sources[i], 3)), IsOwn(sources[i]), i); // numbers below 3 could be overwritten before their turn; copies cannot
         }
 
-        if (end.Terminal is not null || end.TerminalSlave is not null)
-            plan.Call("taking the terminal", calls.Ioctl, 0, TIOCSCTTY, 0);
         AddClosing(plan, end);
     }
 

@@ -49,6 +49,8 @@ internal sealed class DeviceTree
             string[] path = RootResolver.Split(device.Path);
             if (path.Length == 0 || path is ["dev"])
                 throw new ArgumentException($"a device at {device.Path} makes no sense", nameof(configured));
+            if (device.Path.Length >= NativePath.Max)
+                throw new ArgumentException($"device \"{device.Path[..100]}...\": its path has {device.Path.Length} characters; paths have less than {NativePath.Max}");
             _ = Describe(device);
             if (path is ["dev", "ptmx"])
                 continue; // engines name every device of the host; this one is a link to the container's own terminals

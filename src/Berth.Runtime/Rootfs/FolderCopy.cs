@@ -97,10 +97,12 @@ internal sealed class FolderCopy
 
     private void CopyFile(FileDescriptor from, FileDescriptor to, byte[] name)
     {
-        using FileDescriptor source = Paths.Open(from, name, OpenFlags.O_RDONLY | OpenFlags.O_NOFOLLOW | OpenFlags.O_NONBLOCK, 0, Confined);
-        using FileDescriptor target = Paths.Open(to, name, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_NOFOLLOW, 0x180, Confined);
-        if (FileStatusCalls.Stat(source).Type != FileTypes.S_IFREG)
+        // Known first and opened then: another container may have put a device there, which acts when it is opened.
+        using FileDescriptor pinned = Paths.Open(from, name, OpenFlags.O_PATH | OpenFlags.O_NOFOLLOW, 0, Confined);
+        if (FileStatusCalls.Stat(pinned).Type != FileTypes.S_IFREG)
             throw new LinuxException(Errno.EAGAIN, "tmpcopyup", $"{NativePath.Show(name)} changed while it was copied");
+        using FileDescriptor source = Paths.Open($"/proc/self/fd/{pinned.Number}", OpenFlags.O_RDONLY);
+        using FileDescriptor target = Paths.Open(to, name, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_NOFOLLOW, 0x180, Confined);
         while (true)
         {
             Check(DescriptorIo.TryRead(source.Number, buffer, out int count), "read", name);

@@ -79,6 +79,8 @@ internal sealed class MountPlanner
             MountSpec mount = mounts[i];
             if (destinations[i].Length == 0)
                 throw new ArgumentException($"mount destination \"{mount.Destination}\" is the root itself");
+            if (mount.Destination.Length >= NativePath.Max)
+                throw new ArgumentException($"mount destination \"{mount.Destination[..100]}...\" has {mount.Destination.Length} characters; paths have less than {NativePath.Max}");
             MountOptions options = MountOptions.Parse(mount.Type, mount.Options ?? []);
             bool mayCoverProc = MayCoverProc(mount, destinations[i], options);
             string step = $"error mounting \"{mount.Source ?? mount.Type}\" to rootfs at \"{mount.Destination}\"";

@@ -26,7 +26,7 @@ internal static class RootFileSystem
         if (mounts.Count > 1)
             throw new NotSupportedException($"a root file system is made of one mount, not of {mounts.Count}");
         if (mounts.Count == 0)
-            return Bind(rootPath, MountOptions.Parse("bind", ["rbind"]));
+            return BindRoot(rootPath);
         Mount mount = mounts[0];
         MountOptions options = MountOptions.Parse(mount.Type, mount.Options);
         if (options.IsBind)
@@ -71,6 +71,18 @@ internal static class RootFileSystem
         plan.Call(step, calls.MoveMount, mount, empty, MountCalls.AT_FDCWD, plan.Text("/"), MountCalls.MOVE_MOUNT_F_EMPTY_PATH);
         plan.Mark(attached);
         return mount;
+    }
+
+    private static FileDescriptor BindRoot(string path)
+    {
+        try
+        {
+            return Bind(path, MountOptions.Parse("bind", ["rbind"]));
+        }
+        catch (LinuxException e)
+        {
+            throw new LinuxException(e.Errno, "root.path", $"{path} ({e.Call})");
+        }
     }
 
     private static FileDescriptor Bind(string source, MountOptions options)

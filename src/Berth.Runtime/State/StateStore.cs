@@ -69,16 +69,23 @@ public sealed class StateStore(string root)
     }
 
     /// <summary>All containers with a state, by name; what appears or goes meanwhile may be missing.</summary>
-    /// <exception cref="InvalidDataException">A state cannot be read.</exception>
-    public IReadOnlyList<StoredContainer> List()
+    /// <param name="onDamaged">Told of each whose state cannot be read; the others are listed all the same.</param>
+    public IReadOnlyList<StoredContainer> List(Action<Exception> onDamaged)
     {
         if (!Directory.Exists(root))
             return [];
         var found = new List<StoredContainer>();
         foreach (string folder in Directory.EnumerateDirectories(root).Order(StringComparer.Ordinal))
         {
-            if (StoredContainer.TryLoad(folder) is { } state)
-                found.Add(new StoredContainer(Path.GetFileName(folder), folder, null, state));
+            try
+            {
+                if (StoredContainer.TryLoad(folder) is { } state)
+                    found.Add(new StoredContainer(Path.GetFileName(folder), folder, null, state));
+            }
+            catch (Exception e) when (e is InvalidDataException or LinuxException)
+            {
+                onDamaged(e);
+            }
         }
 
         return found;

@@ -178,7 +178,7 @@ public sealed class StoredContainer : IDisposable
         string path = Path.Combine(folder, StateFile);
         try
         {
-            return StoredStateJson.Read(PlainFile.ReadAll(path, MaxStateBytes));
+            return StoredStateJson.Read(PlainFile.ReadAll(path, MaxStateBytes)) ?? throw new JsonException("it is null");
         }
         catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR)
         {

@@ -37,7 +37,7 @@ internal static class RuntimeLog
     {
         Write("error", message);
         if (file is not null)
-            Console(message + "\n");
+            Console(Shorten(message) + "\n");
     }
 
     public static void Warning(string message) => Write("warning", message);
@@ -70,10 +70,18 @@ internal static class RuntimeLog
         return Encoding.UTF8.GetString(buffer.WrittenSpan) + "\n";
     }
 
+    // Names in a configuration may be of any length.
+    private static string Shorten(string message)
+    {
+        const int Most = 8000;
+        return message.Length <= Most ? message : $"{message[..(Most / 2)]} ... ({message.Length - Most} characters left out) ... {message[^(Most / 2)..]}";
+    }
+
     // One write(2) per line, so that lines of several processes stay whole.
     private static void Write(string level, string message)
     {
         DateTime now = DateTime.UtcNow;
+        message = Shorten(message);
         string line = json ? JsonLine(now, level, message) : TextLine(now, level, message);
         if (file is null)
             Console(line);

@@ -21,7 +21,10 @@ internal sealed class Foreground : IDisposable
     private readonly FileDescriptor process;
     private readonly FileDescriptor? master;
     private readonly List<PosixSignalRegistration> registrations = [];
+    private readonly bool reapOthers;
+    private readonly Lock reaping = new();
     private LocalTerminal? terminal;
+    private bool isWaiting;
 
     /// <param name="pid">A child of ours.</param>
     /// <param name="process">Pins it; the caller keeps it.</param>
@@ -32,6 +35,7 @@ internal sealed class Foreground : IDisposable
         this.pid = pid;
         this.process = process;
         this.master = master;
+        this.reapOthers = reapOthers;
         foreach (int signal in Forwarded)
             On((PosixSignal)signal, () => ChildProcess.Signal(process, signal));
         if (reapOthers)
@@ -43,6 +47,27 @@ internal sealed class Foreground : IDisposable
     /// <summary>Waits for the process's end; its status as shells have it.</summary>
     /// <exception cref="LinuxException">Waiting failed.</exception>
     public int Wait()
+    {
+        // Children that have an owner, as hooks have, come before and after.
+        SetWaiting(true);
+        try
+        {
+            ReapOthers();
+            return WaitForEnd();
+        }
+        finally
+        {
+            SetWaiting(false);
+        }
+    }
+
+    private void SetWaiting(bool value)
+    {
+        lock (reaping)
+            isWaiting = value;
+    }
+
+    private int WaitForEnd()
     {
         if (master is null)
             return ChildProcess.Reap(process).ShellCode; // closing an epoll instance would cost milliseconds
@@ -122,10 +147,16 @@ internal sealed class Foreground : IDisposable
         }
     }
 
+    // Signals come on threads of their own, several at a time.
     private void ReapOthers()
     {
-        for (int ended = ChildProcess.PeekEnded(); ended != 0 && ended != pid; ended = ChildProcess.PeekEnded())
-            _ = ChildProcess.TryReap(ended);
+        lock (reaping)
+        {
+            if (!isWaiting || !reapOthers)
+                return;
+            for (int ended = ChildProcess.PeekEnded(); ended != 0 && ended != pid; ended = ChildProcess.PeekEnded())
+                _ = ChildProcess.TryReap(ended);
+        }
     }
 
     // Until there is nothing more for now; false at the end (EIO: the last process has closed the other side).

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Berth.Linux;
 using Berth.Runtime.State;
 using Berth.RuntimeHost.CommandLine;
 using Berth.RuntimeHost.Containers;
@@ -25,7 +26,7 @@ internal static class ListVerb
     {
         call.Arguments.Expect("list", 0, 0);
         string format = call.Arguments.Text("format") ?? "table";
-        Container[] containers = [.. call.Options.Store.List().Select(static s => new Container(s))];
+        Container[] containers = [.. call.Options.Store.List(static e => RuntimeLog.Warning(e.Message)).Select(static s => new Container(s)).Where(CanBeShown)];
         if (call.Arguments.IsOn("quiet"))
         {
             RuntimeLog.Print(string.Concat(containers.Select(static c => c.Id + "\n")));
@@ -39,6 +40,25 @@ internal static class ListVerb
             _ => throw new StateException("invalid format option"),
         });
         return 0;
+    }
+
+    // One whose state names something impossible, or that has just been deleted, hides no other.
+    private static bool CanBeShown(Container container)
+    {
+        try
+        {
+            _ = (container.Status, container.OwnerUid);
+            return true;
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        {
+            return false;
+        }
+        catch (Exception e) when (e is LinuxException or ArgumentException)
+        {
+            RuntimeLog.Warning($"container {container.Id}: {e.Message}");
+            return false;
+        }
     }
 
     private static string Json(Container[] containers)

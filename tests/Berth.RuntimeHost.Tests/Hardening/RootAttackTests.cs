@@ -1,0 +1,187 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+using Berth.RuntimeHost.Tests.Support;
+
+namespace Berth.RuntimeHost.Tests.Hardening;
+
+/// <summary>Rows 3 to 6 and 10: images and neighbours that want mounts, nodes and writes to land elsewhere. The victim is looked at after each test.</summary>
+public sealed class RootAttackTests : AttackTest
+{
+    // In CI the time ends a race; BERTH_RACE_SECONDS makes it longer.
+    private static readonly double RaceSeconds =
+        double.TryParse(Environment.GetEnvironmentVariable("BERTH_RACE_SECONDS"), CultureInfo.InvariantCulture, out double seconds) ? seconds : 4;
+
+    private readonly string corePattern = File.ReadAllText("/proc/sys/kernel/core_pattern");
+
+    protected override void Dispose(bool disposing)
+    {
+        Assert.Equal(corePattern, File.ReadAllText("/proc/sys/kernel/core_pattern"));
+        base.Dispose(disposing);
+    }
+
+    [Theory]
+    [InlineData("/proc/sys/kernel/core_pattern")]
+    [InlineData("victim")]
+    public void Attack03_AnImagesNullDeviceMasksNothing(string target)
+    {
+        RemoveMounts("/dev");
+        string link = Path.Combine(Rootfs, "dev", "null");
+        File.CreateSymbolicLink(link, target == "victim" ? Climbing + "/file" : target);
+        Outcome outcome = RunScript("cat /proc/keys | wc -c; echo evil > /proc/keys; echo evil > /dev/null; ls -l /dev/null | cut -c1");
+        Assert.Equal("0\nc\n", outcome.Output);
+
+        // A folder, a file and a FIFO in its place.
+        foreach (string kind in (ReadOnlySpan<string>)["mkdir", "touch", "mkfifo"])
+        {
+            _ = Programs.Run("/bin/rm", ["-rf", link]);
+            Assert.Equal(0, Programs.Run(Programs.Busybox, [kind, link]).Code);
+            outcome = RunScript("cat /proc/keys | wc -c; ls -l /dev/null | cut -c1");
+            if (outcome.Code == 0)
+                Assert.Equal("0\nc\n", outcome.Output);
+            else
+                Assert.Contains("/dev/null", outcome.Errors, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("dev")]
+    [InlineData("dev/pts")]
+    [InlineData("dev/console")]
+    [InlineData("dev/shm")]
+    [InlineData("dev/ptmx")]
+    public void Attack04_LinksInDevLeadNowhereOutside(string link)
+    {
+        string path = Path.Combine(Rootfs, link);
+        if (Directory.Exists(path))
+            Directory.Delete(path, recursive: true);
+        File.CreateSymbolicLink(path, link is "dev/console" or "dev/ptmx" ? Climbing + "/file" : Climbing);
+        foreach (bool ownDev in (ReadOnlySpan<bool>)[true, false])
+        {
+            if (!ownDev)
+                RemoveMounts("/dev");
+            foreach (string verb in (ReadOnlySpan<string>)["run", "create"])
+            {
+                // With a terminal, whose console is mounted. Without a devpts that is an error.
+                Change(static spec => spec["process"]!["terminal"] = true);
+                SetProgram("sh", "-c", "echo x > /dev/console; echo x > /dev/null");
+                string id = NewId();
+                string socket = Path.Combine(Folder, id);
+                using var server = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                server.Bind(new UnixDomainSocketEndPoint(socket));
+                server.Listen();
+                Outcome outcome = Runtime([verb, .. verb == "create" ? ["--console-socket", socket] : Array.Empty<string>(), id]);
+                Assert.True(outcome.Code is 0 or 1, outcome.ToString());
+                _ = Expect(0, "delete", "--force", id);
+            }
+        }
+    }
+
+    [Fact]
+    public void Attack05_WritesReachTheHostsProcWhateverCoversTheContainers()
+    {
+        // The container has put a tmpfs with files of the right names over its proc: an exec's settings are not to land there, and not to be lost.
+        MakePrivileged();
+        Change(static spec => spec["process"]!["oomScoreAdj"] = 321);
+        SetProgram("sh", "-c", """
+            mkdir -p /tmp/proc && mount -t proc proc /tmp/proc && mount -t tmpfs none /proc && mkdir -p /proc/self/attr/apparmor /proc/thread-self/attr /proc/1/ns || exit 9
+            for f in self/oom_score_adj self/attr/exec self/attr/apparmor/exec self/attr/keycreate self/setgroups 1/uid_map; do : > /proc/$f; done
+            touch /tmp/ready; while :; do sleep 1; done
+            """);
+        string id = NewId();
+        _ = Expect(0, "run", "--detach", id);
+        Await(() => File.Exists(Path.Combine(Rootfs, "tmp", "ready")), "the container has covered its proc");
+        Assert.Equal("321\n", Expect(0, "exec", id, "cat", "/tmp/proc/self/oom_score_adj").Output);
+        Assert.Equal("0\n", Expect(0, "exec", id, "sh", "-c", "cat /proc/self/*/* /proc/self/oom* /proc/self/setgroups | wc -c").Output);
+    }
+
+    [Theory]
+    [InlineData("/volume/proc")]
+    [InlineData("/volume/self")]
+    public void Attack05_ANeighbourSwapsWhatLeadsIntoProc(string destination)
+    {
+        // The neighbour exchanges a folder of the shared volume and a link into proc all the time.
+        string name = destination["/volume/".Length..], volume = StartSwapper(name, name == "proc" ? "/proc" : "/proc/self/attr");
+        AddMount("/volume", "bind", volume, "rbind", "rw");
+        AddMount(destination, "tmpfs", "tmpfs", "size=4k");
+        SetProgram("sh", "-c", "grep -c ' /proc/.*tmpfs.*size=4k' /proc/self/mountinfo; grep -c ' /proc .*tmpfs.*size=4k' /proc/self/mountinfo");
+        (int started, int refused) = Race(outcome => Assert.Equal("0\n0\n", outcome.Output));
+        Assert.True(started + refused > 0);
+    }
+
+    [Fact]
+    public void Attack06_ADestinationThatANeighbourSwapsForALink()
+    {
+        string volume = StartSwapper("a", Climbing);
+        AddMount("/volume", "bind", volume, "rbind", "rw");
+        AddMount("/volume/a", "tmpfs", "tmpfs", "size=4k");
+        AddMount("/volume/a/inner", "bind", Bundle, "bind", "ro");
+        Change(static spec => spec["linux"]!["devices"] = new JsonArray(new JsonObject { ["type"] = "c", ["path"] = "/volume/a/node", ["major"] = 1, ["minor"] = 3 }));
+        SetProgram("true");
+        (int started, int refused) = Race(_ => { });
+        Assert.True(started + refused > 0);
+    }
+
+    [Theory]
+    [InlineData("/proc")]
+    [InlineData("/proc/sys/kernel")]
+    [InlineData("//proc/./self/../sys")]
+    public void Attack10_NothingIsMountedOverProc(string destination)
+    {
+        AddMount(destination, "bind", Victim, "bind");
+        Outcome outcome = RunScript("true");
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains("inside /proc", outcome.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Attack10_DestinationsThatClimbAndLinksInLinksStayInside()
+    {
+        File.CreateSymbolicLink(Path.Combine(Rootfs, "one"), "two/../../../../two");
+        File.CreateSymbolicLink(Path.Combine(Rootfs, "two"), Climbing);
+        Directory.CreateDirectory(Rootfs + Victim);
+        AddMount("../../../../.." + Victim, "tmpfs", "tmpfs", "size=4k");
+        AddMount("/one", "tmpfs", "tmpfs", "size=8k");
+        AddMount("/one/new/folder", "tmpfs", "tmpfs", "tmpcopyup", "size=8k");
+        Outcome outcome = RunScript($"touch {Victim}/x /one/y; mount | grep -c size=.k");
+        Assert.Equal("3\n", outcome.Output);
+        Assert.False(Directory.Exists(Victim + "/new"));
+    }
+
+    // A container that exchanges volume/NAME between a folder and a link; returns the volume.
+    private string StartSwapper(string name, string target)
+    {
+        string volume = Directory.CreateDirectory(Path.Combine(Folder, "volume")).FullName;
+        Directory.CreateDirectory(Path.Combine(volume, name, "inner"));
+        File.CreateSymbolicLink(Path.Combine(volume, "other"), target);
+        JsonNode spec = JsonNode.Parse(File.ReadAllText(Path.Combine(Bundle, "config.json")))!;
+        AddMount("/volume", "bind", volume, "rbind", "rw");
+        SetCapabilities("CAP_DAC_OVERRIDE");
+        SetProgram("sh", "-c", $"cd /volume; while :; do mv {name} third; mv other {name}; mv third other; done 2> /dev/null");
+        _ = Expect(0, "run", "--detach", NewId());
+        File.WriteAllText(Path.Combine(Bundle, "config.json"), spec.ToJsonString());
+        return volume;
+    }
+
+    private (int Started, int Refused) Race(Action<Outcome> check)
+    {
+        int started = 0, refused = 0;
+        for (var clock = Stopwatch.StartNew(); clock.Elapsed.TotalSeconds < RaceSeconds;)
+        {
+            Outcome outcome = Runtime("run", NewId());
+            Assert.DoesNotContain(Victim, File.ReadAllText("/proc/self/mountinfo"), StringComparison.Ordinal);
+            Assert.Equal([Victim + "/file"], Directory.GetFileSystemEntries(Victim));
+            if (outcome.Code == 1 && outcome.Errors.Length > 0)
+            {
+                refused++;
+                continue;
+            }
+
+            check(outcome);
+            started++;
+        }
+
+        return (started, refused);
+    }
+}
