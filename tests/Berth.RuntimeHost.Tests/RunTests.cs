@@ -34,14 +34,14 @@ public sealed class RunTests : RuntimeTest
         using Process process = Process.Start(new ProcessStartInfo(Programs.Runtime, ["--root", State, "run", "--bundle", Bundle, id]))!;
         Await(() => Directory.Exists(Path.Combine(State, id)) && Runtime("state", id) is { Code: 0 } o && JsonNode.Parse(o.Output)!["status"]!.GetValue<string>() == "running", "it runs");
         _ = Expect(0, "kill", id, "9");
-        Assert.True(process.WaitForExit(10_000));
+        Assert.True(process.WaitForExit(60_000));
         Assert.Equal(137, process.ExitCode);
 
         SetProgram("sh", "-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 0.05; done");
         using Process trapped = Process.Start(new ProcessStartInfo(Programs.Runtime, ["--root", State, "run", "--bundle", Bundle, NewId()]) { UseShellExecute = false, RedirectStandardOutput = true })!;
         Assert.Equal("ready", trapped.StandardOutput.ReadLine());
         _ = Programs.Run("/bin/kill", ["-TERM", $"{trapped.Id}"]);
-        Assert.True(trapped.WaitForExit(10_000));
+        Assert.True(trapped.WaitForExit(60_000));
         Assert.Equal(5, trapped.ExitCode);
     }
 

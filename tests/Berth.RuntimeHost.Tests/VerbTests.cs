@@ -25,6 +25,7 @@ public sealed class VerbTests : RuntimeTest
     {
         string id = Running();
         Assert.Equal($"[{PidOf(id)}]\n", Expect(0, "ps", "-f", "json", id).Output);
+        Await(() => File.ReadAllText($"/proc/{PidOf(id)}/comm") == "sleep\n", "the program is executed");
         string[] lines = Expect(0, "ps", id, "-o", "pid,comm").Output.TrimEnd().Split('\n');
         Assert.Equal(2, lines.Length);
         Assert.EndsWith("sleep", lines[1], StringComparison.Ordinal);
@@ -90,7 +91,7 @@ public sealed class VerbTests : RuntimeTest
         for (int i = 0; i < 2; i++)
             Assert.Equal("stats", JsonNode.Parse(events.StandardOutput.ReadLine()!)!["type"]!.GetValue<string>());
         _ = Expect(0, "kill", id, "KILL");
-        Assert.True(events.WaitForExit(10_000));
+        Assert.True(events.WaitForExit(60_000));
         Assert.Equal(0, events.ExitCode);
     }
 

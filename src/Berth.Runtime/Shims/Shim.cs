@@ -157,7 +157,7 @@ public sealed class Shim : IAsyncDisposable
         {
             await SendAsync(payload.Build(type, id)).ConfigureAwait(false);
             if (Volatile.Read(ref _lost))
-                throw Lost(null);
+                _ = reply.TrySetException(Lost(null)); // unless the answer came before the end
             Reply answer = await reply.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
             answer.Expect(expected);
             return answer;

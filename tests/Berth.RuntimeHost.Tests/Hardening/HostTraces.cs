@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using Berth.RuntimeHost.Tests.Support;
 
@@ -6,19 +7,22 @@ namespace Berth.RuntimeHost.Tests.Hardening;
 /// <summary>What a container leaves on its host: found by the container's id, which nothing else has in its name.</summary>
 internal static class HostTraces
 {
-    /// <summary>Waits until nothing is left (the kernel frees keys and ended processes a moment later), and tells what is.</summary>
-    public static void ExpectNone(string id, string stateRoot)
+    /// <summary>Waits until nothing but keys is left (ended processes are reaped a moment later), and tells what is.</summary>
+    public static void ExpectNone(string id, string stateRoot) => Expect(() => Find(id, stateRoot), id);
+
+    /// <summary>Waits until no key is left, which the kernel frees seconds later.</summary>
+    public static void ExpectNoKeys(string id) =>
+        Expect(() => [.. File.ReadAllLines("/proc/keys").Where(line => line.Contains("_ses." + id, StringComparison.Ordinal)).Select(static line => "key: " + line)], id);
+
+    private static void Expect(Func<List<string>> find, string id)
     {
-        List<string> left = [];
-        for (int i = 0; i < 200; i++)
+        List<string> left = find();
+        for (var clock = Stopwatch.StartNew(); left.Count > 0; left = find())
         {
-            left = Find(id, stateRoot);
-            if (left.Count == 0)
-                return;
+            if (clock.Elapsed.TotalSeconds > 60)
+                Assert.Fail($"left of {id}:\n{string.Join('\n', left)}");
             Thread.Sleep(10);
         }
-
-        Assert.Fail($"left of {id}:\n{string.Join('\n', left)}");
     }
 
     private static List<string> Find(string id, string stateRoot)
@@ -27,7 +31,6 @@ internal static class HostTraces
         if (Directory.Exists(Path.Combine(stateRoot, id)))
             left.Add($"state: {string.Join(' ', Directory.GetFileSystemEntries(Path.Combine(stateRoot, id)))}");
         left.AddRange(File.ReadAllLines("/proc/self/mountinfo").Where(line => line.Contains(id, StringComparison.Ordinal)).Select(static line => "mount: " + line));
-        left.AddRange(File.ReadAllLines("/proc/keys").Where(line => line.Contains("_ses." + id, StringComparison.Ordinal)).Select(static line => "key: " + line));
         left.AddRange(Hierarchies().Where(h => Directory.Exists(h + "/" + id)).Select(h => $"cgroup: {h}/{id}"));
         foreach (string process in Directory.GetDirectories("/proc").Where(static p => char.IsAsciiDigit(p[6])))
         {

@@ -101,7 +101,7 @@ public sealed class PrivilegeAttackTests : AttackTest
 
         var clock = Stopwatch.StartNew();
         Outcome added = Runtime("exec", id, "sh", "-c", "echo $HOME"), run = RunScript("echo $HOME");
-        Assert.True(clock.Elapsed.TotalSeconds < 5, $"took {clock.Elapsed}");
+        Assert.True(clock.Elapsed.TotalSeconds < 30, $"took {clock.Elapsed}");
         foreach (Outcome outcome in (Outcome[])[added, run])
         {
             Assert.DoesNotContain("secret", outcome.Output, StringComparison.Ordinal);

@@ -93,7 +93,7 @@ public sealed class StateFuzzTests : RuntimeTest
             // In this order, and to the first that is wrong: URG does nothing to processes that do not ask for it, delete would end them all.
             foreach (string[] verb in (string[][])[["kill", "--all"], ["update", "--pids-limit", "50"], ["pause"], ["delete", "--force"]])
             {
-                Outcome outcome = Programs.Run("/usr/bin/timeout", ["5", Programs.Runtime, "--root", State, .. verb, id, .. verb[0] == "kill" ? ["URG"] : Array.Empty<string>()]);
+                Outcome outcome = Programs.Run("/usr/bin/timeout", ["30", Programs.Runtime, "--root", State, .. verb, id, .. verb[0] == "kill" ? ["URG"] : Array.Empty<string>()]);
                 Assert.Equal(1, outcome.Code);
                 Assert.Contains("is not below the root of a cgroup hierarchy", outcome.Errors, StringComparison.Ordinal);
             }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using System.Text;
 
 namespace Berth.RuntimeHost.Tests.Support;
 
@@ -24,29 +23,40 @@ internal static class Programs
     public static string? InPath(string name) =>
         (Environment.GetEnvironmentVariable("PATH") + ":/usr/sbin:/sbin").Split(':').Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 
+    /// <summary>
+    /// Runs a program to its end. Its output goes to files: what it has written is there when it has ended, also where a detached container that
+    /// has the same streams lives on, and however busy the machine is.
+    /// </summary>
     public static Outcome Run(string program, IEnumerable<string> arguments, string? workingFolder = null, string? input = null, IReadOnlyDictionary<string, string>? environment = null)
     {
-        var info = new ProcessStartInfo(program, arguments)
+        string output = Path.GetTempFileName(), errors = Path.GetTempFileName();
+        try
         {
-            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = workingFolder ?? "/",
-            StandardOutputEncoding = Encoding.UTF8, StandardErrorEncoding = Encoding.UTF8,
-        };
-        foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
-            info.Environment[name] = value;
-        using Process process = Process.Start(info) ?? throw new InvalidOperationException($"{program} did not start");
-        Task<string> output = process.StandardOutput.ReadToEndAsync();
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        process.StandardInput.Write(input);
-        process.StandardInput.Close();
-        if (!process.WaitForExit(30_000))
-        {
-            process.Kill();
-            throw new TimeoutException($"{program} {string.Join(' ', info.ArgumentList)} did not end within 30 s");
+            int code = Run(new ProcessStartInfo("/bin/sh", ["-c", "out=$1 err=$2; shift 2; exec \"$@\" >>\"$out\" 2>>\"$err\"", "sh", output, errors, program, .. arguments])
+            {
+                UseShellExecute = false, RedirectStandardInput = true, WorkingDirectory = workingFolder ?? "/",
+            }, input, environment ?? new Dictionary<string, string>());
+            return new Outcome(code, File.ReadAllText(output), File.ReadAllText(errors));
         }
+        finally
+        {
+            File.Delete(output);
+            File.Delete(errors);
+        }
+    }
 
-        // A detached container may keep the pipes open: what was written until now is enough then.
-        Task.WaitAll([output, errors], 1000);
-        return new Outcome(process.ExitCode, output.IsCompleted ? output.Result : "", errors.IsCompleted ? errors.Result : "");
+    private static int Run(ProcessStartInfo info, string? input, IReadOnlyDictionary<string, string> environment)
+    {
+        foreach ((string name, string value) in environment)
+            info.Environment[name] = value;
+        using Process process = Process.Start(info) ?? throw new InvalidOperationException($"{info.FileName} did not start");
+        if (input is not null)
+            process.StandardInput.Write(input);
+        process.StandardInput.Close();
+        if (process.WaitForExit(60_000))
+            return process.ExitCode;
+        process.Kill();
+        throw new TimeoutException($"{string.Join(' ', info.ArgumentList.Skip(5))} did not end within 60 s");
     }
 
     private static string Find([CallerFilePath] string here = "")
