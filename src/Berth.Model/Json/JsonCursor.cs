@@ -63,7 +63,7 @@ public ref struct JsonCursor
 
     /// <summary>A text without zero bytes, at which the kernel would end it.</summary>
     /// <exception cref="JsonException">It is none.</exception>
-    public readonly string? Text() => Has(JsonTokenType.String, "a text") ? WithoutZero(json.GetString()) : null;
+    public readonly string? Text() => Has(JsonTokenType.String, "a text") ? WithoutZero(Decoded()) : null;
 
     /// <summary>True or false.</summary>
     /// <exception cref="JsonException">It is neither.</exception>
@@ -144,7 +144,7 @@ public ref struct JsonCursor
         var map = new Dictionary<string, T>(StringComparer.Ordinal);
         while (Next())
         {
-            string name = WithoutZero(json.GetString()) ?? "";
+            string name = WithoutZero(Decoded());
             json.Read();
             map[name] = json.TokenType == JsonTokenType.Null ? throw Wrong("a value") : read(ref this);
         }
@@ -170,8 +170,21 @@ public ref struct JsonCursor
         return json.TokenType != JsonTokenType.EndArray;
     }
 
-    private readonly string? WithoutZero(string? text) =>
-        text is not null && text.Contains('\0', StringComparison.Ordinal) ? throw new JsonException($"{Where()}: there is a zero byte inside") : text;
+    // Half of a pair of UTF-16 is found only here.
+    private readonly string Decoded()
+    {
+        try
+        {
+            return json.GetString()!; // not null: it is a text or a name
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new JsonException($"{Where()}: this text is not UTF-8", e);
+        }
+    }
+
+    private readonly string WithoutZero(string text) =>
+        text.Contains('\0', StringComparison.Ordinal) ? throw new JsonException($"{Where()}: there is a zero byte inside") : text;
 
     // False: it is null.
     private readonly bool Has(JsonTokenType type, string wanted) =>
@@ -183,7 +196,7 @@ public ref struct JsonCursor
         {
             JsonTokenType.StartObject => "an object",
             JsonTokenType.StartArray => "a list",
-            JsonTokenType.String => $"\"{json.GetString()}\"",
+            JsonTokenType.String => $"\"{Decoded()}\"",
             _ => Encoding.UTF8.GetString(json.ValueSpan),
         };
         return new JsonException($"{Where()}: wanted {wanted}, got {got}");

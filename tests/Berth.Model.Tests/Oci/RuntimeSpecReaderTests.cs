@@ -80,7 +80,7 @@ public sealed class RuntimeSpecReaderTests
     [InlineData("", "line 1, byte 1: this is not JSON")]
     [InlineData("{}x", "line 1, byte 3: this is not JSON")]
     [InlineData("{\"a\":1,\n}", "line 2, byte 1: this is not JSON")]
-    [InlineData("""{"hostname":"\ud83d"}""", "a text or name is not UTF-8")]
+    [InlineData("""{"hostname":"\ud83d"}""", "hostname: this text is not UTF-8")]
     public void ErrorsSayWhere(string json, string message) =>
         Assert.Equal(message, Assert.Throws<JsonException>(() => RuntimeSpecReader.ReadSpec(Encoding.UTF8.GetBytes(json))).Message);
 
