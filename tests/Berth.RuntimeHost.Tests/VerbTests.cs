@@ -84,6 +84,126 @@ public sealed class VerbTests : RuntimeTest
     }
 
     [Fact]
+    public void UpdateReadsAFileAndThenNoFlag()
+    {
+        string id = Running(), file = Path.Combine(Folder, "resources.json");
+        File.WriteAllText(file, """{"pids":{"limit":77},"futureField":[1],"memory":{"limit":0}}""");
+        _ = Expect(0, "update", "-r", file, "--pids-limit", "5", id);
+        JsonNode Data() => JsonNode.Parse(Expect(0, "events", "--stats", id).Output)!["data"]!;
+        Assert.Equal(77, Data()["pids"]!["limit"]!.GetValue<long>());
+        Outcome piped = Programs.Run(Programs.Runtime, ["--root", State, "update", "-r", "-", id], input: """{"pids":{"limit":78}}""");
+        Assert.Equal(0, piped.Code);
+        Assert.Equal(78, Data()["pids"]!["limit"]!.GetValue<long>());
+        File.WriteAllText(file, """{"pids":{"limit":"many"}}""");
+        Assert.Contains("pids.limit: wanted a whole number, got \\\"many\\\"", Expect(1, "update", "-r", file, id).Errors, StringComparison.Ordinal);
+        Assert.Contains(Folder, Expect(1, "update", "-r", Path.Combine(Folder, "none"), id).Errors, StringComparison.Ordinal);
+        Assert.Equal(78, Data()["pids"]!["limit"]!.GetValue<long>());
+    }
+
+    [Fact]
+    public async Task EventsTellWhenMemoryRunsOut()
+    {
+        Change(static spec => spec["linux"]!["resources"]!["memory"] = new JsonObject { ["limit"] = 16 << 20 });
+        string id = Running();
+        using Process events = Process.Start(new ProcessStartInfo(Programs.Runtime, ["--root", State, "events", "--interval", "1h", id]) { UseShellExecute = false, RedirectStandardOutput = true })!;
+        Task<string?> line = events.StandardOutput.ReadLineAsync();
+        Await(
+            () =>
+            {
+                // Again until it is told: the first may come before somebody listens.
+                _ = Runtime("exec", id, "sh", "-c", "busybox head -c 60000000 /dev/zero | busybox tail >/dev/null");
+                return line.IsCompleted;
+            },
+            "out of memory is told");
+        Assert.Equal($"{{\"type\":\"oom\",\"id\":\"{id}\"}}", await line);
+        _ = Expect(0, "kill", id, "KILL");
+        Assert.True(events.WaitForExit(10_000));
+        Assert.Contains("is not running", Expect(1, "events", "--stats", id).Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void EventsTellWhatIsUsed()
+    {
+        string id = Running();
+        JsonNode told = JsonNode.Parse(Expect(0, "events", "--stats", id).Output)!;
+        Assert.Equal(("stats", id), (told["type"]!.GetValue<string>(), told["id"]!.GetValue<string>()));
+        JsonNode data = told["data"]!;
+        Assert.Equal(1, data["pids"]!["current"]!.GetValue<int>());
+        Assert.InRange(data["memory"]!["usage"]!["usage"]!.GetValue<long>(), 1, 64 << 20);
+        Assert.True(data["cpu"]!["usage"]!["total"]!.GetValue<long>() > 0);
+        foreach (string member in (string[])["cpuset", "blkio", "hugetlb", "intel_rdt"])
+            Assert.NotNull(data[member]);
+    }
+
+    [Fact]
+    public void PsPassesOptionsOnAndNeedsAColumnPid()
+    {
+        string id = Running();
+        string[] lines = Expect(0, "ps", id).Output.TrimEnd().Split('\n');
+        Assert.StartsWith("UID ", lines[0], StringComparison.Ordinal);
+        Assert.Contains(" sleep 1000", Assert.Single(lines[1..]), StringComparison.Ordinal);
+        lines = Expect(0, "ps", "--format", "table", id, "aux").Output.TrimEnd().Split('\n');
+        Assert.StartsWith("USER ", lines[0], StringComparison.Ordinal);
+        Assert.Contains($" {PidOf(id)} ", Assert.Single(lines[1..]), StringComparison.Ordinal);
+        Assert.Contains("couldn't find PID field in ps output", Expect(1, "ps", id, "-o", "comm").Errors, StringComparison.Ordinal);
+        _ = Expect(0, "kill", id, "KILL");
+        AwaitStatus(id, "stopped");
+        Assert.Equal("null\n", Expect(0, "ps", "-f", "json", id).Output);
+    }
+
+    // Every word of features in one configuration: what is announced is done.
+    [Fact]
+    public void WhatFeaturesAnnounceIsAccepted()
+    {
+        JsonNode features = JsonNode.Parse(Expect(0, "features").Output)!, linux = features["linux"]!, seccomp = linux["seccomp"]!;
+        string[] options = [.. Texts(features["mountOptions"]!)];
+        Change(spec =>
+        {
+            JsonArray mounts = spec["mounts"]!.AsArray();
+            foreach (string word in options.Where(static o => o is not ("idmap" or "ridmap" or "remount")))
+            {
+                bool bind = word is "bind" or "rbind" || (word[0] == 'r' && word is not ("ro" or "rw" or "relatime" or "runbindable"));
+                mounts.Add(new JsonObject
+                {
+                    ["destination"] = "/tmp/" + word, ["type"] = bind ? "bind" : "tmpfs", ["source"] = bind ? Bundle : "tmpfs", ["options"] = bind ? new JsonArray("bind", word) : new JsonArray(word),
+                });
+            }
+
+            foreach (string word in (string[])["idmap", "ridmap"])
+            {
+                JsonArray Ids() => new(new JsonObject { ["containerID"] = 0, ["hostID"] = 1000, ["size"] = 10 });
+                mounts.Add(new JsonObject
+                {
+                    ["destination"] = "/tmp/" + word, ["type"] = "bind", ["source"] = Bundle, ["options"] = new JsonArray("rbind", word), ["uidMappings"] = Ids(), ["gidMappings"] = Ids(),
+                });
+            }
+
+            mounts.Add(new JsonObject { ["destination"] = "/tmp/nosuid", ["type"] = "none", ["source"] = "none", ["options"] = new JsonArray("remount", "ro") });
+            spec["linux"]!["namespaces"] = new JsonArray([.. Texts(linux["namespaces"]!).Where(static n => n != "user").Select(static n => (JsonNode)new JsonObject { ["type"] = n })]);
+            spec["process"]!["capabilities"]!["bounding"] = linux["capabilities"]!.DeepClone();
+            spec["linux"]!["seccomp"] = new JsonObject
+            {
+                ["defaultAction"] = "SCMP_ACT_ALLOW", ["architectures"] = seccomp["archs"]!.DeepClone(), ["flags"] = seccomp["supportedFlags"]!.DeepClone(),
+                ["syscalls"] = new JsonArray([
+                    .. Texts(seccomp["actions"]!).Where(static a => a != "SCMP_ACT_NOTIFY").Select(static a => new JsonObject { ["names"] = new JsonArray("reboot"), ["action"] = a }),
+                    .. Texts(seccomp["operators"]!).Select(static o => new JsonObject
+                    {
+                        ["names"] = new JsonArray("swapon"), ["action"] = "SCMP_ACT_ERRNO", ["args"] = new JsonArray(new JsonObject { ["index"] = 1, ["value"] = 5, ["valueTwo"] = 4, ["op"] = o }),
+                    })]),
+            };
+            spec["hooks"] = new JsonObject([.. Texts(features["hooks"]!).Select(kind => KeyValuePair.Create<string, JsonNode?>(
+                kind, new JsonArray(new JsonObject { ["path"] = kind is "createContainer" or "startContainer" ? "/bin/true" : Programs.Busybox, ["args"] = new JsonArray("true") })))]);
+        });
+        SetProgram("cat", "/proc/mounts");
+        Outcome outcome = Expect(0, "run", NewId());
+        Assert.DoesNotContain("warning", outcome.Errors.Replace("left out, as they are not ours to give", "", StringComparison.Ordinal).Replace("level=warning", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        foreach (string word in options.Where(static o => o != "remount"))
+            Assert.Contains($" /tmp/{word} ", outcome.Output, StringComparison.Ordinal);
+
+        static IEnumerable<string> Texts(JsonNode list) => list.AsArray().Select(static item => item!.GetValue<string>());
+    }
+
+    [Fact]
     public void EventsEndWithTheContainer()
     {
         string id = Running();

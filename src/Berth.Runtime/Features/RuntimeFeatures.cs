@@ -1,25 +1,19 @@
 using System.Text.Json.Serialization;
 using Berth.Linux.Capabilities;
 using Berth.Runtime.Cgroups.Systemd;
+using Berth.Runtime.Init;
+using Berth.Runtime.Seccomp;
 
 namespace Berth.Runtime.Features;
 
-/// <summary>What this runtime implements, as the document of the specification (features.md of version 1.2). Tests hold the lists against the code.</summary>
+/// <summary>What this runtime implements, as the document of the specification (features.md of version 1.2). The lists are those of the code that reads a configuration.</summary>
 public sealed record RuntimeFeatures
 {
     public string OciVersionMin { get; init; } = "1.0.0";
     public string OciVersionMax { get; init; } = "1.2.0";
     public IReadOnlyList<string> Hooks { get; init; } = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
 
-    public IReadOnlyList<string> MountOptions { get; init; } =
-    [
-        "async", "atime", "bind", "defaults", "dev", "diratime", "dirsync", "exec", "idmap", "iversion", "lazytime", "loud", "mand", "noatime", "nodev",
-        "nodiratime", "noexec", "noiversion", "nolazytime", "nomand", "norelatime", "nostrictatime", "nosuid", "nosymfollow", "private", "ratime", "rbind",
-        "rdev", "rdiratime", "relatime", "remount", "rexec", "ridmap", "rnoatime", "rnodev", "rnodiratime", "rnoexec", "rnorelatime", "rnostrictatime", "rnosuid",
-        "rnosymfollow", "ro", "rprivate", "rrelatime", "rro", "rrw", "rshared", "rslave", "rstrictatime", "rsuid", "rsymfollow", "runbindable", "rw", "shared",
-        "silent", "slave", "strictatime", "suid", "symfollow", "sync", "tmpcopyup", "unbindable",
-    ];
-
+    public IReadOnlyList<string> MountOptions { get; init; } = Rootfs.MountOptions.Words;
     public LinuxFeatures Linux { get; init; } = new();
     public SortedDictionary<string, string> Annotations { get; init; } = [];
     public IReadOnlyList<string> PotentiallyUnsafeConfigAnnotations { get; init; } = [PropertyAnnotations.Prefix];
@@ -28,7 +22,7 @@ public sealed record RuntimeFeatures
 /// <summary>The part about Linux.</summary>
 public sealed record LinuxFeatures
 {
-    public IReadOnlyList<string> Namespaces { get; init; } = ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"];
+    public IReadOnlyList<string> Namespaces { get; init; } = NamespacePlan.Types;
     public IReadOnlyList<string> Capabilities { get; init; } = [.. new CapabilitySet((1UL << CapabilitySet.Count) - 1).Members];
     public CgroupFeatures Cgroup { get; init; } = new();
     public SeccompFeatures Seccomp { get; init; } = new();
@@ -53,23 +47,11 @@ public sealed record SeccompFeatures
 {
     public bool Enabled { get; init; } = true;
 
-    public IReadOnlyList<string> Actions { get; init; } =
-    [
-        "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE",
-        "SCMP_ACT_TRAP",
-    ];
-
-    public IReadOnlyList<string> Operators { get; init; } =
-        ["SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"];
-
-    public IReadOnlyList<string> Archs { get; init; } = ["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", "SCMP_ARCH_X32", "SCMP_ARCH_X86", "SCMP_ARCH_X86_64"];
-
-    public IReadOnlyList<string> KnownFlags { get; init; } = FlagNames;
-
-    public IReadOnlyList<string> SupportedFlags { get; init; } = FlagNames;
-
-    private static string[] FlagNames =>
-        ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"];
+    public IReadOnlyList<string> Actions { get; init; } = SeccompAction.Names;
+    public IReadOnlyList<string> Operators { get; init; } = ArgumentTest.Names;
+    public IReadOnlyList<string> Archs { get; init; } = SyscallAbis.OciNames;
+    public IReadOnlyList<string> KnownFlags { get; init; } = SeccompFlagNames.Names;
+    public IReadOnlyList<string> SupportedFlags { get; init; } = SeccompFlagNames.Names;
 }
 
 /// <summary>Whether a thing is there.</summary>

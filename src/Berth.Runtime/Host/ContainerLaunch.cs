@@ -98,6 +98,8 @@ internal sealed partial class ContainerLaunch(
 
     private void Validate()
     {
+        if (spec.OciVersion.Split('.') is not ["1", _, ..])
+            throw new ArgumentException($"ociVersion \"{spec.OciVersion}\" is not known: this runtime knows version 1 of the specification, such as 1.2.0");
         namespaces = NamespacePlan.Parse(spec.Linux?.Namespaces ?? []);
         UserNamespaceMaps.Validate(spec.Linux, namespaces);
         if (spec.Linux?.TimeOffsets is { Count: > 0 } && !namespaces.MakesTime)
@@ -106,6 +108,8 @@ internal sealed partial class ContainerLaunch(
         HookRunner.Validate(hooks.Prestart, "prestart");
         HookRunner.Validate(hooks.CreateRuntime, "createRuntime");
         HookRunner.Validate(hooks.CreateContainer, "createContainer");
+        HookRunner.Validate(hooks.Poststart, "poststart");
+        HookRunner.Validate(hooks.Poststop, "poststop");
         PreservedDescriptors.Check(create?.PreserveFds ?? 0);
         if (spec.Linux?.IntelRdt is not null)
             throw new NotSupportedException("linux.intelRdt is not supported: groups of resctrl are not made here");

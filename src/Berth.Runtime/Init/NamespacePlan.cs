@@ -240,6 +240,9 @@ internal sealed class NamespacePlan : IDisposable
         ("uts", NamespaceFlags.CLONE_NEWUTS), ("user", NamespaceFlags.CLONE_NEWUSER), ("cgroup", NamespaceFlags.CLONE_NEWCGROUP), ("time", NamespaceFlags.CLONE_NEWTIME),
     ];
 
+    /// <summary>The types that <see cref="Parse"/> takes, sorted.</summary>
+    public static IReadOnlyList<string> Types => [.. Kinds.Select(static k => k.Name).Order(StringComparer.Ordinal)];
+
     private static NamespaceFlags Flag(string type)
     {
         NamespaceFlags found = Array.Find(Kinds, k => k.Name == type).Type;

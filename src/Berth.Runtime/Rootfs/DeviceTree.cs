@@ -47,8 +47,8 @@ internal sealed class DeviceTree
         foreach (DeviceSpec device in Defaults.Concat(configured))
         {
             string[] path = RootResolver.Split(device.Path);
-            if (path.Length == 0 || path is ["dev"])
-                throw new ArgumentException($"a device at {device.Path} makes no sense", nameof(configured));
+            if (path.Length == 0 || path is ["dev"] || !device.Path.StartsWith('/'))
+                throw new ArgumentException($"linux.devices: \"{device.Path}\" must be the absolute path of a device");
             if (device.Path.Length >= NativePath.Max)
                 throw new ArgumentException($"device \"{device.Path[..100]}...\": its path has {device.Path.Length} characters; paths have less than {NativePath.Max}");
             _ = Describe(device);

@@ -48,6 +48,14 @@ internal sealed record MountOptions
         ["private"] = MountFlags.MS_PRIVATE, ["slave"] = MountFlags.MS_SLAVE, ["shared"] = MountFlags.MS_SHARED, ["unbindable"] = MountFlags.MS_UNBINDABLE,
     };
 
+    /// <summary>Every word that is not for the file system, sorted.</summary>
+    public static IReadOnlyList<string> Words =>
+    [
+        .. AttributeWords.Keys.Concat(AttributeWords.Keys.Select(static word => "r" + word)).Concat(FileSystemWords.Keys)
+            .Concat(PropagationWords.Keys).Concat(PropagationWords.Keys.Select(static word => "r" + word))
+            .Concat(["bind", "rbind", "remount", "tmpcopyup", "idmap", "ridmap", "defaults"]).Order(StringComparer.Ordinal),
+    ];
+
     /// <summary>Whether an existing folder or file is shown at another place.</summary>
     public bool IsBind { get; private set; }
 

@@ -16,10 +16,12 @@ internal static class PathRestrictions
     /// <param name="paths">Inside the container.</param>
     /// <param name="dev">The container's fresh /dev, which nobody else has touched; null: the host's null device is used.</param>
     /// <exception cref="InvalidDataException">The null device is something else.</exception>
+    /// <exception cref="ArgumentException">A path is not absolute.</exception>
     public static void AddMasks(SyscallPlan plan, RootResolver resolver, IReadOnlyList<string> paths, FileDescriptor? dev)
     {
         if (paths.Count == 0)
             return;
+        Check(paths, "maskedPaths");
         SyscallNumbers calls = SyscallNumbers.Current;
         PlanRegister source = plan.NewRegister(), copy = plan.NewRegister();
         VerifyNull(dev);
@@ -48,10 +50,12 @@ internal static class PathRestrictions
     }
 
     /// <summary>Makes <paramref name="paths"/>, with what is mounted below them, read-only.</summary>
+    /// <exception cref="ArgumentException">A path is not absolute.</exception>
     public static void AddReadOnly(SyscallPlan plan, RootResolver resolver, IReadOnlyList<string> paths)
     {
         if (paths.Count == 0)
             return;
+        Check(paths, "readonlyPaths");
         SyscallNumbers calls = SyscallNumbers.Current;
         PlanRegister copy = plan.NewRegister();
         nint empty = plan.Text("");
@@ -70,6 +74,12 @@ internal static class PathRestrictions
             resolver.CloseTarget();
             plan.Mark(missing);
         }
+    }
+
+    private static void Check(IReadOnlyList<string> paths, string field)
+    {
+        if (paths.FirstOrDefault(static path => !path.StartsWith('/')) is { } relative)
+            throw new ArgumentException($"linux.{field}: \"{relative}\" must be an absolute path");
     }
 
     private static void VerifyNull(FileDescriptor? dev)

@@ -21,6 +21,16 @@ internal readonly record struct ArgumentTest(uint Index, ArgumentOperator Operat
 {
     private const uint MaxIndex = 5;
 
+    private static readonly (string Name, ArgumentOperator Operator)[] Known =
+    [
+        ("SCMP_CMP_EQ", ArgumentOperator.Equal), ("SCMP_CMP_GE", ArgumentOperator.GreaterOrEqual), ("SCMP_CMP_GT", ArgumentOperator.Greater),
+        ("SCMP_CMP_LE", ArgumentOperator.LessOrEqual), ("SCMP_CMP_LT", ArgumentOperator.Less), ("SCMP_CMP_MASKED_EQ", ArgumentOperator.MaskedEqual),
+        ("SCMP_CMP_NE", ArgumentOperator.NotEqual),
+    ];
+
+    /// <summary>The operators that <see cref="Parse"/> takes, sorted.</summary>
+    public static IReadOnlyList<string> Names => [.. Known.Select(static k => k.Name)];
+
     // struct seccomp_data: nr, arch, instruction_pointer, then six 64-bit arguments.
     private const uint FirstArgument = 16;
 
@@ -30,18 +40,10 @@ internal readonly record struct ArgumentTest(uint Index, ArgumentOperator Operat
             throw SeccompAction.Invalid($"{where}: an argument's comparison is null");
         if (argument.Index > MaxIndex)
             throw SeccompAction.Invalid($"{where}: argument index {argument.Index}; calls have arguments 0 to {MaxIndex}");
-        ArgumentOperator op = argument.Op switch
-        {
-            "SCMP_CMP_NE" => ArgumentOperator.NotEqual,
-            "SCMP_CMP_LT" => ArgumentOperator.Less,
-            "SCMP_CMP_LE" => ArgumentOperator.LessOrEqual,
-            "SCMP_CMP_EQ" => ArgumentOperator.Equal,
-            "SCMP_CMP_GE" => ArgumentOperator.GreaterOrEqual,
-            "SCMP_CMP_GT" => ArgumentOperator.Greater,
-            "SCMP_CMP_MASKED_EQ" => ArgumentOperator.MaskedEqual,
-            _ => throw SeccompAction.Invalid(
-                $"{where}: unknown comparison \"{argument.Op}\"; known are SCMP_CMP_ NE, LT, LE, EQ, GE, GT, MASKED_EQ"),
-        };
+        int at = Array.FindIndex(Known, k => k.Name == argument.Op);
+        if (at < 0)
+            throw SeccompAction.Invalid($"{where}: unknown comparison \"{argument.Op}\"; known are SCMP_CMP_ NE, LT, LE, EQ, GE, GT, MASKED_EQ");
+        ArgumentOperator op = Known[at].Operator;
         return op == ArgumentOperator.MaskedEqual
             ? new ArgumentTest(argument.Index, op, argument.ValueTwo.GetValueOrDefault(), argument.Value)
             : new ArgumentTest(argument.Index, op, argument.Value, ulong.MaxValue);

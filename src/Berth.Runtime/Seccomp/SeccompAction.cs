@@ -23,8 +23,18 @@ internal static class SeccompAction
     /// <summary>The one action that needs a listener.</summary>
     public const string NotifyName = "SCMP_ACT_NOTIFY";
 
+    // No list on its own: what features announces is what Parse takes.
+    private static readonly (string Name, uint Action)[] Known =
+    [
+        ("SCMP_ACT_ALLOW", Allow), ("SCMP_ACT_ERRNO", Errno), ("SCMP_ACT_KILL", KillThread), ("SCMP_ACT_KILL_PROCESS", KillProcess),
+        ("SCMP_ACT_KILL_THREAD", KillThread), ("SCMP_ACT_LOG", Log), (NotifyName, UserNotify), ("SCMP_ACT_TRACE", Trace), ("SCMP_ACT_TRAP", Trap),
+    ];
+
     private const uint Eperm = 1;
     private const uint MaxErrno = 4095;
+
+    /// <summary>The names that <see cref="Parse"/> takes, sorted.</summary>
+    public static IReadOnlyList<string> Names => [.. Known.Select(static k => k.Name)];
 
     /// <summary>Severity of an action without its data; smaller is more severe.</summary>
     public static int Severity(uint action) => (int)(action & 0xFFFF0000);
@@ -36,19 +46,10 @@ internal static class SeccompAction
     /// <exception cref="EngineException"><see cref="ErrorKind.InvalidArgument"/>: unknown name, or a number where it has no meaning or no room.</exception>
     public static uint Parse(string name, uint? errno, string where)
     {
-        uint action = name switch
-        {
-            "SCMP_ACT_ALLOW" => Allow,
-            "SCMP_ACT_ERRNO" => Errno,
-            "SCMP_ACT_KILL" or "SCMP_ACT_KILL_THREAD" => KillThread,
-            "SCMP_ACT_KILL_PROCESS" => KillProcess,
-            "SCMP_ACT_TRAP" => Trap,
-            "SCMP_ACT_TRACE" => Trace,
-            "SCMP_ACT_LOG" => Log,
-            NotifyName => UserNotify,
-            _ => throw Invalid(
-                $"{where}: unknown action \"{name}\"; known are SCMP_ACT_ ALLOW, ERRNO, KILL, KILL_THREAD, KILL_PROCESS, TRAP, TRACE, LOG, NOTIFY"),
-        };
+        int at = Array.FindIndex(Known, k => k.Name == name);
+        if (at < 0)
+            throw Invalid($"{where}: unknown action \"{name}\"; known are SCMP_ACT_ ALLOW, ERRNO, KILL, KILL_THREAD, KILL_PROCESS, TRAP, TRACE, LOG, NOTIFY");
+        uint action = Known[at].Action;
         if (action is not (Errno or Trace))
             return errno is null
                 ? action

@@ -31,6 +31,15 @@ public enum SeccompFlags : uint
 /// <summary>Reads the flags of an OCI runtime configuration.</summary>
 public static class SeccompFlagNames
 {
+    private static readonly (string Name, SeccompFlags Flag)[] Known =
+    [
+        ("SECCOMP_FILTER_FLAG_LOG", SeccompFlags.Log), ("SECCOMP_FILTER_FLAG_SPEC_ALLOW", SeccompFlags.SpecAllow), ("SECCOMP_FILTER_FLAG_TSYNC", SeccompFlags.ThreadSync),
+        ("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SeccompFlags.WaitKillable),
+    ];
+
+    /// <summary>The names that <see cref="Parse(SeccompSpec)"/> takes, sorted.</summary>
+    public static IReadOnlyList<string> Names => [.. Known.Select(static k => k.Name)];
+
     /// <summary>
     /// The value for seccomp(2). No list at all means SPEC_ALLOW, as runc has it; an empty list means none. A filter with a rule that notifies gets
     /// a listener. WAIT_KILLABLE_RECV is about waiting for one, and says nothing without.
@@ -59,14 +68,10 @@ public static class SeccompFlagNames
         SeccompFlags flags = SeccompFlags.None;
         foreach (string name in names)
         {
-            flags |= name switch
-            {
-                "SECCOMP_FILTER_FLAG_TSYNC" => SeccompFlags.ThreadSync,
-                "SECCOMP_FILTER_FLAG_LOG" => SeccompFlags.Log,
-                "SECCOMP_FILTER_FLAG_SPEC_ALLOW" => SeccompFlags.SpecAllow,
-                "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" => SeccompFlags.WaitKillable,
-                _ => throw SeccompAction.Invalid($"unknown flag \"{name}\"; known are SECCOMP_FILTER_FLAG_ TSYNC, LOG, SPEC_ALLOW, WAIT_KILLABLE_RECV"),
-            };
+            int at = Array.FindIndex(Known, k => k.Name == name);
+            flags |= at >= 0
+                ? Known[at].Flag
+                : throw SeccompAction.Invalid($"unknown flag \"{name}\"; known are SECCOMP_FILTER_FLAG_ TSYNC, LOG, SPEC_ALLOW, WAIT_KILLABLE_RECV");
         }
 
         return flags;

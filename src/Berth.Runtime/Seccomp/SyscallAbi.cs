@@ -50,6 +50,9 @@ internal static class SyscallAbis
         _ => "SCMP_ARCH_ARM",
     };
 
+    /// <summary>The names of all, sorted.</summary>
+    public static IReadOnlyList<string> OciNames => [.. Enum.GetValues<SyscallAbi>().Select(OciName).Order(StringComparer.Ordinal)];
+
     /// <summary>
     /// Names that the OCI specification knows for machines Berth does not run on. In a profile they are
     /// harmless: this host's kernel never reports them, and a call from an unlisted architecture is killed anyway.

@@ -37,6 +37,31 @@ public sealed class LimitsTests
     }
 
     [Fact]
+    public void V1WritesWhatIsRare()
+    {
+        var resources = new ResourcesSpec
+        {
+            Cpu = new CpuSpec { RealtimeRuntime = 950000, RealtimePeriod = 1000000 },
+            Memory = new MemorySpec { Kernel = 1 << 24, KernelTcp = 1 << 23, UseHierarchy = true },
+            BlockIo = new BlockIoSpec
+            {
+                LeafWeight = 20,
+                WeightDevice = [new WeightDeviceSpec { Major = 8, Minor = 16, LeafWeight = 30 }],
+                ThrottleWriteBpsDevice = [new ThrottleDeviceSpec(254, 0, 7)],
+                ThrottleReadIopsDevice = [new ThrottleDeviceSpec(254, 0, 8)],
+            },
+            Rdma = new Dictionary<string, RdmaSpec>(StringComparer.Ordinal) { ["mlx4_0"] = new RdmaSpec { HcaHandles = 3, HcaObjects = 10 } },
+        };
+        Assert.Equal(
+            [
+                "cpu.rt_period_us=1000000", "cpu.rt_runtime_us=950000", "memory.kmem.limit_in_bytes=16777216", "memory.kmem.tcp.limit_in_bytes=8388608",
+                "memory.use_hierarchy=1", "blkio.leaf_weight=20", "blkio.leaf_weight_device=8:16 30", "blkio.throttle.write_bps_device=254:0 7",
+                "blkio.throttle.read_iops_device=254:0 8", "rdma.max=mlx4_0 hca_handle=3 hca_object=10",
+            ],
+            Show(Berth.Runtime.Cgroups.V1.Limits.Of(resources, isUpdate: false, (_, _) => true)));
+    }
+
+    [Fact]
     public void V2TranslatesWhatIsAsked()
     {
         var resources = new ResourcesSpec
@@ -96,6 +121,9 @@ public sealed class LimitsTests
         Refused(new ResourcesSpec { Network = new NetworkClassSpec { Priorities = [new InterfacePrioritySpec("lo", 1)] } }, "network.priorities");
         Refused(new ResourcesSpec { Cpu = new CpuSpec { RealtimeRuntime = 1000 } }, "cpu.realtimeRuntime");
         Refused(new ResourcesSpec { Memory = new MemorySpec { Kernel = 1000 } }, "memory.kernel");
+        Refused(new ResourcesSpec { Memory = new MemorySpec { KernelTcp = 1000 } }, "memory.kernelTCP");
+        Refused(new ResourcesSpec { Memory = new MemorySpec { UseHierarchy = false } }, "memory.useHierarchy");
+        Refused(new ResourcesSpec { Cpu = new CpuSpec { RealtimePeriod = 1000 } }, "cpu.realtimePeriod");
         Refused(new ResourcesSpec { Memory = new MemorySpec { Swappiness = 5 } }, "memory.swappiness");
         Refused(new ResourcesSpec { Memory = new MemorySpec { DisableOomKiller = true } }, "memory.disableOOMKiller");
         Refused(new ResourcesSpec { BlockIo = new BlockIoSpec { LeafWeight = 10 } }, "blockIO.leafWeight");

@@ -33,6 +33,11 @@ public sealed class RuntimeFeaturesTests
     public void ListsAreSortedAndCapabilitiesComplete()
     {
         Assert.Equal(Announced.MountOptions.Order(StringComparer.Ordinal), Announced.MountOptions);
+        Assert.Equal(Announced.MountOptions.Distinct(), Announced.MountOptions);
+        Assert.Equal(Announced.Linux.Seccomp.Actions.Order(StringComparer.Ordinal), Announced.Linux.Seccomp.Actions);
+        Assert.Equal(Announced.Linux.Seccomp.Operators.Order(StringComparer.Ordinal), Announced.Linux.Seccomp.Operators);
+        Assert.Equal(Announced.Linux.Seccomp.KnownFlags.Order(StringComparer.Ordinal), Announced.Linux.Seccomp.KnownFlags);
+        Assert.Equal(typeof(HooksSpec).GetProperties().Select(static p => p.Name.ToUpperInvariant()), Announced.Hooks.Select(static h => h.ToUpperInvariant()));
         Assert.Equal(Announced.Linux.Namespaces.Order(StringComparer.Ordinal), Announced.Linux.Namespaces);
         Assert.Equal(41, Announced.Linux.Capabilities.Count);
     }

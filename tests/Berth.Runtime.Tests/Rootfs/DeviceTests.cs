@@ -70,7 +70,7 @@ public sealed class DeviceTests : IDisposable
     [Theory]
     [InlineData("x", "/dev/a", "known are c, u, b and p")]
     [InlineData("c", "/dev/a", "needs a major and a minor number")]
-    [InlineData("p", "/", "makes no sense")]
+    [InlineData("p", "/", "absolute path of a device")]
     public void ImpossibleDevicesAreNamed(string type, string path, string message)
     {
         RuntimeSpec spec = Spec("true", Dev());

@@ -69,6 +69,7 @@ internal static class Limits
             : resources.Memory?.KernelTcp is { } tcp and not (0 or -1) ? "memory.kernelTCP"
             : resources.Memory?.Swappiness is { } swappiness and not ulong.MaxValue ? "memory.swappiness"
             : resources.Memory?.DisableOomKiller is true ? "memory.disableOOMKiller"
+            : resources.Memory?.UseHierarchy is false ? "memory.useHierarchy as false"
             : resources.BlockIo?.LeafWeight is > 0 || resources.BlockIo?.WeightDevice?.Any(static d => d.LeafWeight > 0) == true ? "blockIO.leafWeight"
             : null;
         if (field is not null)
