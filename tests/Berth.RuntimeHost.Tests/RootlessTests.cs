@@ -45,7 +45,7 @@ public sealed class RootlessTests : RuntimeTest
     public void TheUsersOwnIdIsMappedWithoutHelp()
     {
         Starter();
-        SetProgram("sh", "-c", "cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups; id; hostname 2>/dev/null; exit 3");
+        SetProgram("sh", "-c", "cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups; id; exit 3");
         Outcome outcome = AsUser("/nonexistent", "run", NewId());
         Assert.Equal((3, "0 6000 1 0 6000 1 deny uid=0 gid=0"), (outcome.Code, Words(outcome.Output)));
         Assert.Empty(Directory.GetDirectories(Path.Combine(RunFolder, "berth-runtime"))); // the state of users is in $XDG_RUNTIME_DIR
@@ -83,7 +83,7 @@ public sealed class RootlessTests : RuntimeTest
         Change(static spec =>
         {
             foreach (string set in (string[])["bounding", "effective", "permitted"])
-                spec["process"]!["capabilities"]![set]!.AsArray().Add("CAP_CHOWN");
+                spec["process"]!["capabilities"]![set]!.AsArray().Add((JsonNode)"CAP_CHOWN");
             spec["process"]!["user"]!["additionalGids"] = new JsonArray(7, 8);
         });
         Assert.Equal("0 6000 1 1 200000 65536 allow 5:6", Words(AsUser(Environment.GetEnvironmentVariable("PATH")!, "run", NewId()).Output));
