@@ -15,6 +15,8 @@ internal sealed class CliContext : IDisposable
 
     public bool Debug { get; init; }
 
+    public ClientConfig Config { get; init; } = ClientConfig.Empty;
+
     public required TextOutput Out { get; init; }
 
     public required TextOutput Error { get; init; }

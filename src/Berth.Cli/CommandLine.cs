@@ -52,6 +52,7 @@ internal static class CommandLine
                 Endpoint = EngineEndpoint.Parse(global.Host),
                 ApiVersion = NotEmpty(Environment.GetEnvironmentVariable("DOCKER_API_VERSION")),
                 Debug = global.Debug,
+                Config = ClientConfig.Read(global.ConfigFolder),
                 Out = output,
                 Error = error,
             };
@@ -113,6 +114,8 @@ internal static class CommandLine
     private sealed class GlobalOptions
     {
         private readonly List<string> hosts = [];
+        private string? configFolder;
+        private string? context;
 
         public GlobalOptions()
         {
@@ -120,16 +123,15 @@ internal static class CommandLine
             Flags.List("host", 'H', "Daemon socket to connect to", hosts);
             Flags.Switch("debug", 'D', "Enable debug mode", value => Debug = value);
             Flags.Switch("version", 'v', "Print version information and quit", value => Version = value);
-            Flags.Text("context", 'c', "", value =>
-            {
-                if (value != "default")
-                    throw new UsageException($"context \"{value}\": not found; contexts are not supported yet, use -H", exitCode: 1);
-            });
-            Flags.Text("config", null, "", _ => throw new UsageException("--config is not supported yet", exitCode: 125));
+            Flags.Text("context", 'c', "", value => context = value);
+            Flags.Text("config", null, "", value => configFolder = value);
             Flags.Text("log-level", 'l', "", CheckLogLevel);
             foreach (string name in (ReadOnlySpan<string>)["tls", "tlsverify", "tlscacert", "tlscert", "tlskey"])
                 Flags.Refuse(name);
         }
+
+        /// <summary>Null for none.</summary>
+        public string? ConfigFolder => NotEmpty(configFolder) ?? NotEmpty(Environment.GetEnvironmentVariable("BERTH_CONFIG"));
 
         public FlagSet Flags { get; }
 
@@ -137,8 +139,12 @@ internal static class CommandLine
 
         public bool Version { get; private set; }
 
+        /// <exception cref="UsageException">Several hosts, or a context: the only one is <c>default</c>, which is what -H and the environment say.</exception>
         public string Host => hosts switch
         {
+            [_, ..] when context is not null => throw new UsageException("conflicting options: cannot specify both --host and --context", exitCode: 1),
+            _ when context is not (null or "" or "default") =>
+                throw new UsageException($"context \"{context}\": context not found: there is only \"default\"; use -H", exitCode: 1),
             [] => NotEmpty(Environment.GetEnvironmentVariable("BERTH_HOST")) ?? NotEmpty(Environment.GetEnvironmentVariable("DOCKER_HOST")) ?? DefaultHost,
             [string host] => host,
             _ => throw new UsageException("Specify only one -H", exitCode: 1),
@@ -148,7 +154,7 @@ internal static class CommandLine
         {
             // This program logs nothing, so every valid level is honoured.
             if (level is not ("debug" or "info" or "warn" or "error" or "fatal"))
-                throw new UsageException($"unable to parse logging level: {level}", exitCode: 1);
+                throw new UsageException($"Unable to parse logging level: {level}", exitCode: 1);
         }
     }
 }

@@ -54,11 +54,15 @@ public sealed partial class EngineClient
     }
 
     /// <summary>Removes a name, and the image with its last one; returns what was done, in order.</summary>
-    public Task<List<ImageDeleteItem>> RemoveImageAsync(string image, bool force, bool noPrune, CancellationToken cancellationToken = default)
+    public Task<List<ImageDeleteItem>> RemoveImageAsync(
+        string image, bool force, bool noPrune, IReadOnlyList<string> platforms, CancellationToken cancellationToken = default)
     {
         var path = new QueryString($"/images/{Segment(image)}");
         path.Add("force", force);
         path.Add("noprune", noPrune);
+        foreach (string platform in platforms)
+            path.Add("platforms", platform);
+
         return transport.ReadAsync(HttpMethod.Delete, path.ToString(), RequestBody.None, ApiJson.Context.ListImageDeleteItem, cancellationToken);
     }
 

@@ -196,6 +196,8 @@ internal static class CommandTable
         }
 
         var flags = new FlagSet();
+        flags.Text("config", null, "Location of client config files (BERTH_CONFIG sets it too)", _ => { });
+        flags.Text("context", 'c', "Name of the context to use to connect to the daemon; there is only \"default\"", _ => { });
         flags.Switch("debug", 'D', "Enable debug mode", _ => { });
         flags.List("host", 'H', "Daemon socket to connect to (default \"unix:///run/berth.sock\"; BERTH_HOST and DOCKER_HOST override it)", []);
         flags.Text("log-level", 'l', "Set the logging level (\"debug\", \"info\", \"warn\", \"error\", \"fatal\")", _ => { }, defaultText: "\"info\"");

@@ -163,7 +163,8 @@ internal sealed class FlagSet
         }
     }
 
-    private static bool ParseSwitch(string text) => text switch
+    /// <summary>A truth value in Go's words.</summary>
+    public static bool ParseSwitch(string text) => text switch
     {
         "1" or "t" or "T" or "true" or "TRUE" or "True" => true,
         "0" or "f" or "F" or "false" or "FALSE" or "False" => false,

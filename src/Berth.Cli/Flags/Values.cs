@@ -79,7 +79,9 @@ internal static class Values
                 "h" => 3600e9,
                 _ => 0,
             };
-            valid &= unit > 0;
+            if (valid && unit == 0)
+                throw new FlagValueException(position == unitStart ? $"time: missing unit in duration \"{text}\"" : $"time: unknown unit \"{text[unitStart..position]}\" in duration \"{text}\"");
+
             total += number * unit;
         }
 
@@ -123,7 +125,10 @@ internal static class Values
         if (parts.Length > 3 || parts[0].Length == 0)
             throw new FlagValueException($"invalid device specification: {text}");
 
-        bool secondIsMode = parts.Length == 2 && parts[1].Length is > 0 and <= 3 && parts[1].All(letter => letter is 'r' or 'w' or 'm');
+        bool secondIsMode = parts.Length == 2 && IsDeviceMode(parts[1]);
+        if (parts.Length == 3 && !IsDeviceMode(parts[2]))
+            throw new FlagValueException($"bad mode specified: {parts[2]}");
+
         return new DeviceMapping
         {
             PathOnHost = parts[0],
@@ -131,6 +136,25 @@ internal static class Values
             CgroupPermissions = secondIsMode ? parts[1] : parts.Length == 3 ? parts[2] : "rwm",
         };
     }
+
+    /// <summary>An entry of the hosts file, <c>name:address</c> or <c>name=address</c>; the address may be in brackets.</summary>
+    public static string ExtraHost(string text)
+    {
+        int at = text.IndexOf('=') is >= 0 and var equals ? equals : text.IndexOf(':');
+        if (at <= 0)
+            throw new FlagValueException($"bad format for add-host: \"{text}\"");
+
+        string address = text[(at + 1)..];
+        address = address is ['[', .., ']'] ? address[1..^1] : address;
+        return address == "host-gateway" || System.Net.IPAddress.TryParse(address, out _)
+            ? $"{text[..at]}:{address}"
+            : throw new FlagValueException($"invalid IP address in add-host: \"{address}\"");
+    }
+
+    /// <summary>An address, written as it will be used.</summary>
+    public static string IpAddress(string text) => System.Net.IPAddress.TryParse(text.Trim(), out System.Net.IPAddress? address)
+        ? address.ToString()
+        : throw new FlagValueException($"IP address is not correctly formatted: {text}");
 
     /// <summary>A block I/O weight.</summary>
     public static ushort Weight(long value) => value is >= 0 and <= ushort.MaxValue
@@ -158,6 +182,9 @@ internal static class Values
 
         return map;
     }
+
+    private static bool IsDeviceMode(string text) =>
+        text.Length is > 0 and <= 3 && text.All(letter => letter is 'r' or 'w' or 'm') && text.Distinct().Count() == text.Length;
 
     private static bool TryLimit(string text, out long value) =>
         long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value) && value >= -1;

@@ -34,6 +34,7 @@ internal sealed class AttachCommand
 
     private async Task<int> RunAsync(CliContext context, IReadOnlyList<string> arguments)
     {
+        detachKeys ??= context.Config.DetachKeys;
         ContainerInspect container = await context.Client.InspectContainerAsync(arguments[0]);
         CheckState(container.State ?? new ContainerState());
         ContainerConfig config = container.Config ?? new ContainerConfig();

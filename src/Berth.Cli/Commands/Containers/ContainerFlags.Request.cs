@@ -14,27 +14,93 @@ internal sealed partial class ContainerFlags
         if (host.AutoRemove && host.RestartPolicy.Name is not ("" or "no"))
             throw new CommandFailedException("conflicting options: cannot specify both --restart and --rm", exitCode: 125);
 
+        CheckModes();
         config.Image = arguments[0];
         config.Cmd = arguments.Count > 1 ? [.. arguments.Skip(1)] : null;
         config.Entrypoint = entrypoint is null ? null : [entrypoint];
-        config.AttachStdin = attach.Contains("stdin") || (attach.Count == 0 && config.OpenStdin);
+        config.AttachStdin = attach.Contains("stdin") || config.OpenStdin;
         config.AttachStdout = attach.Count == 0 || attach.Contains("stdout");
         config.AttachStderr = attach.Count == 0 || attach.Contains("stderr");
         config.StdinOnce = config is { OpenStdin: true, AttachStdin: true };
-        config.Env = KeyValueFiles.Read(environmentFiles, environment, Environment.GetEnvironmentVariable);
-        config.Labels = Values.Map(KeyValueFiles.Read(labelFiles, labels, _ => ""));
+        config.Env = OrNull(KeyValueFiles.ReadEnvironment(environmentFiles, environment));
+        config.Labels = Values.Map(KeyValueFiles.Read(labelFiles, labels, _ => null, keepNames: true));
         SetHealth();
         SetHost();
         config.HostConfig = host;
-        config.NetworkingConfig = new NetworkingConfig { EndpointsConfig = [] };
+        config.NetworkingConfig = SetNetworks();
         return config;
+    }
+
+    /// <summary>Values that docker's command line judges itself, in its order.</summary>
+    private void CheckModes()
+    {
+        if (Pull is not ("always" or "missing" or "never"))
+            throw Bad($"invalid pull option: '{Pull}': must be one of \"always\", \"missing\" or \"never\"");
+
+        if (host.MemorySwappiness is < -1 or > 100)
+            throw Bad($"invalid value: {host.MemorySwappiness}. Valid memory swappiness range is 0-100");
+
+        bool isContainer = host.PidMode.StartsWith("container:", StringComparison.Ordinal) && host.PidMode.Length > "container:".Length;
+        if (host.PidMode is not ("" or "host") && !isContainer)
+            throw Bad("--pid: invalid PID mode");
+
+        if (host.UtsMode is not ("" or "host"))
+            throw Bad("--uts: invalid UTS mode");
+
+        if (host.UsernsMode is not ("" or "host"))
+            throw Bad("--userns: invalid USER mode");
+
+        if (host.CgroupnsMode is not ("" or "host" or "private"))
+            throw Bad("--cgroupns: invalid CGROUP mode");
+    }
+
+    private static CommandFailedException Bad(string problem) => new(problem, exitCode: 125);
+
+    private static T OrFail<T>(Func<T> parse)
+    {
+        try
+        {
+            return parse();
+        }
+        catch (FlagValueException exception)
+        {
+            throw Bad(exception.Message);
+        }
+    }
+
+    /// <summary>Options of security; the one about the system's paths is two lists of the request, emptied.</summary>
+    private void SetSecurity()
+    {
+        if (securityOptions.Count == 0)
+            return;
+
+        if (securityOptions.RemoveAll(option => option == "systempaths=unconfined") > 0)
+        {
+            host.MaskedPaths = [];
+            host.ReadonlyPaths = [];
+        }
+
+        host.SecurityOpt = [];
+        foreach (string option in securityOptions)
+        {
+            bool isPair = option.Contains('=', StringComparison.Ordinal) || option.Contains(':', StringComparison.Ordinal);
+            host.SecurityOpt.Add(isPair || option == "no-new-privileges" ? ReadSecurityOption(option) : throw Bad($"Invalid --security-opt: \"{option}\""));
+        }
     }
 
     private void SetHealth()
     {
-        bool any = health.Test is not null || health.Interval != 0 || health.Timeout != 0 || health.StartPeriod != 0 || health.Retries != 0;
+        bool any = health.Test is not null || health.Interval != 0 || health.Timeout != 0 || health.StartPeriod != 0
+            || health.StartInterval != 0 || health.Retries != 0;
         if (noHealthcheck && any)
             throw new CommandFailedException("--no-healthcheck conflicts with --health-* options", exitCode: 125);
+
+        foreach ((string flag, long value) in (ReadOnlySpan<(string, long)>)
+            [("interval", health.Interval), ("timeout", health.Timeout), ("retries", health.Retries), ("start-period", health.StartPeriod), ("start-interval", health.StartInterval)])
+        {
+            if (value < 0)
+                throw Bad($"--health-{flag} cannot be negative");
+        }
 
         if (noHealthcheck)
             config.Healthcheck = new HealthConfig { Test = ["NONE"] };
@@ -44,26 +110,55 @@ internal sealed partial class ContainerFlags
 
     private void SetHost()
     {
-        if (networks.Count > 1)
-            throw new CommandFailedException("--network can be given once: several networks are not supported yet", exitCode: 125);
-
-        if (networks.Count == 1)
-            host.NetworkMode = networks[0];
+        SetPorts();
+        SetSecurity();
+        host.Annotations = annotations.Count > 0 ? Values.Map(annotations) : null;
+        foreach (string device in devices)
+            host.Devices!.Add(OrFail(() => Values.Device(device))); // set at construction
 
         if (config.Tty && TerminalSize.Current is { } size)
             host.ConsoleSize = [size.Rows, size.Columns];
 
         host.LogConfig.Config = Values.Map(logOptions);
         host.Sysctls = sysctls.Count > 0 ? Values.Map(sysctls) : null;
+        if (storageOptions.Exists(option => !option.Contains('=', StringComparison.Ordinal)))
+            throw new CommandFailedException("invalid storage option", exitCode: 125);
+
         host.StorageOpt = storageOptions.Count > 0 ? Values.Map(storageOptions) : null;
         host.Links = links.Count > 0 ? links : null;
-        host.SecurityOpt = securityOptions.Count > 0 ? [.. securityOptions.Select(ReadSecurityOption)] : null;
         host.Tmpfs = tmpfs.Count > 0
             ? tmpfs.Select(text => text.Split(':', 2)).ToDictionary(parts => parts[0], parts => parts.Length > 1 ? parts[1] : "", StringComparer.Ordinal)
             : null;
+        config.Volumes = [];
         foreach (string volume in volumes)
             AddVolume(volume);
+
+        host.Ulimits!.Sort((left, right) => string.CompareOrdinal(left.Name, right.Name)); // set at construction
+        SetCapabilities();
+        host.Binds = OrNull(host.Binds);
+        host.DeviceCgroupRules = OrNull(host.DeviceCgroupRules);
+        host.ExtraHosts = OrNull(host.ExtraHosts);
+        host.GroupAdd = OrNull(host.GroupAdd);
+        host.VolumesFrom = OrNull(host.VolumesFrom);
     }
+
+    /// <summary>Capabilities under their full names, sorted; one that is added is not dropped.</summary>
+    private void SetCapabilities()
+    {
+        List<string> added = Capabilities(host.CapAdd);
+        host.CapDrop = OrNull(Capabilities(host.CapDrop).FindAll(name => !added.Contains(name)));
+        host.CapAdd = OrNull(added);
+    }
+
+    private static List<string> Capabilities(List<string>? names)
+    {
+        string[] full = [.. (names ?? []).Select(name => name.Trim().ToUpperInvariant())
+            .Select(name => name == "ALL" || name.StartsWith("CAP_", StringComparison.Ordinal) ? name : "CAP_" + name)];
+        return full.Contains("ALL") ? ["ALL"] : [.. full.Distinct().Order(StringComparer.Ordinal)];
+    }
+
+    /// <summary>Docker sends null where nothing was asked for, and the daemon shows what it was sent.</summary>
+    private static List<string>? OrNull(List<string>? list) => list is { Count: > 0 } ? list : null;
 
     /// <summary>A path alone is an anonymous volume; otherwise a bind, whose host path is made absolute.</summary>
     private void AddVolume(string volume)
@@ -93,7 +188,7 @@ internal sealed partial class ContainerFlags
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new CommandFailedException($"opening seccomp profile ({path}) failed: {KeyValueFiles.Reason(exception)}", exitCode: 125);
+            throw new CommandFailedException($"opening seccomp profile ({path}) failed: open {path}: {KeyValueFiles.Reason(exception)}", exitCode: 125);
         }
     }
 }

@@ -43,7 +43,10 @@ internal sealed class ExecCommand
     private async Task<int> RunAsync(CliContext context, IReadOnlyList<string> arguments)
     {
         request.Cmd = [.. arguments.Skip(1)];
-        List<string> variables = KeyValueFiles.Read(environmentFiles, environment, Environment.GetEnvironmentVariable);
+        if (request.DetachKeys.Length == 0)
+            request.DetachKeys = context.Config.DetachKeys ?? "";
+
+        List<string> variables = KeyValueFiles.ReadEnvironment(environmentFiles, environment);
         request.Env = variables.Count > 0 ? variables : null;
         request.Detach = detach;
         if (!detach)

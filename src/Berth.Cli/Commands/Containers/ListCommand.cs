@@ -52,6 +52,9 @@ internal sealed class ListCommand
 
     private async Task<int> RunAsync(CliContext context, IReadOnlyList<string> arguments)
     {
+        if (format.Length == 0 && !quiet)
+            format = context.Config.PsFormat;
+
         bool needsSize = size || (format.Length > 0 && UsesSize());
         if (quiet && format.Length > 0)
             context.Error.WriteLine("WARNING: Ignoring custom format, because both --format and --quiet are set.");

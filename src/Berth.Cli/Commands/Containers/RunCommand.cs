@@ -43,6 +43,7 @@ internal sealed class RunCommand
 
     private async Task<int> RunAsync(CliContext context, IReadOnlyList<string> arguments)
     {
+        detachKeys ??= context.Config.DetachKeys;
         try
         {
             ContainerCreateRequest request = container.ToRequest(arguments);

@@ -36,6 +36,7 @@ internal sealed class StartCommand
 
     private async Task<int> RunAsync(CliContext context, IReadOnlyList<string> containers)
     {
+        detachKeys ??= context.Config.DetachKeys;
         if (!attach && !interactive)
             return await StartAllAsync(context, containers);
 

@@ -16,6 +16,7 @@ internal sealed class InspectCommand
 
     private readonly Scope scope;
     private string format = "";
+    private string? platform;
     private bool size;
     private string type = "";
 
@@ -42,6 +43,12 @@ internal sealed class InspectCommand
         else if (scope == Scope.Container)
         {
             flags.Switch("size", 's', "Display total file sizes", value => inspect.size = value);
+        }
+
+        else
+        {
+            flags.Text("platform", null, "Inspect a specific platform of the multi-platform image. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")",
+                value => inspect.platform = Values.Platform(value));
         }
 
         return new Command
@@ -117,7 +124,7 @@ internal sealed class InspectCommand
             string path = candidate switch
             {
                 "container" => $"/containers/{segment}/json{(size ? "?size=1" : "")}",
-                "image" => $"/images/{segment}/json",
+                "image" => $"/images/{segment}/json{(platform is null ? "" : "?platform=" + Uri.EscapeDataString(platform))}",
                 "network" => $"/networks/{segment}",
                 _ => $"/volumes/{segment}",
             };

@@ -41,6 +41,9 @@ internal sealed class ImageListCommand
 
     private async Task<int> RunAsync(CliContext context, IReadOnlyList<string> arguments)
     {
+        if (format.Length == 0 && !quiet)
+            format = context.Config.ImagesFormat;
+
         if (arguments.Count == 1)
             filters.Add(new KeyValuePair<string, string>("reference", arguments[0]));
 
