@@ -11,7 +11,8 @@ using Berth.Storage;
 using Berth.Storage.Content;
 using Berth.Storage.Images;
 using Berth.Storage.Metadata;
-using Berth.Storage.Snapshots.Overlay;
+using Berth.Storage.Snapshots;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace Berth.Daemon;
 
@@ -86,7 +87,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         var journal = Journal.Open(root);
         owned.Push(journal);
         var content = ContentStore.Open(root);
-        var snapshots = OverlaySnapshotter.Open(root);
+        var snapshots = FolderSnapshotter.Open(root, options.StorageDriver);
         owned.Push(snapshots);
         var imageStore = ImageStore.Open(journal, content, snapshots);
         var shims = new ShimLauncher(engineOptions.RuntimePath, new ShimLauncherOptions { ErrorLogFolder = options.Debug ? engineOptions.ExecRoot : null });
@@ -142,6 +143,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         builder.Logging.AddFilter("Microsoft", options.Debug ? LogLevel.Information : LogLevel.Warning);
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = TimeSpan.FromSeconds(1)); // followers and attachments never end by themselves
+        builder.Services.Configure<SocketTransportOptions>(static transport => transport.WaitForDataBeforeAllocatingBuffer = false); // half the system calls of an upload, for 4 KiB a connection
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;

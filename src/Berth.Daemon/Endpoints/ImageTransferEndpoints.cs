@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Threading.Channels;
 using Berth.Api;
 using Berth.Daemon.Http;
 using Berth.Engine.Images;
@@ -41,7 +42,7 @@ internal sealed class ImageTransferEndpoints(ImageService images)
         context.Response.ContentType = "application/json";
         try
         {
-            foreach (LoadedImage image in await images.LoadAsync(context.Request.Body, platform, context.RequestAborted))
+            foreach (LoadedImage image in await LoadAsync(context, platform))
             {
                 IEnumerable<string> lines = image.Names.Count == 0
                     ? [$"Loaded image ID: {image.Image.Id}\n"]
@@ -56,5 +57,23 @@ internal sealed class ImageTransferEndpoints(ImageService images)
         {
             await WriteLineAsync(context, new JsonMessage { ErrorDetail = new JsonErrorDetail { Message = exception.Message }, Error = exception.Message });
         }
+    }
+
+    private async Task<IReadOnlyList<LoadedImage>> LoadAsync(HttpContext context, Platform? platform)
+    {
+        if (context.GetBoolean("quiet"))
+        {
+            return await images.LoadAsync(context.Request.Body, platform, null, context.RequestAborted);
+        }
+
+        Channel<LayerProgress> progress = Channel.CreateUnbounded<LayerProgress>(new UnboundedChannelOptions { SingleReader = true });
+        Task<IReadOnlyList<LoadedImage>> load = images.LoadAsync(context.Request.Body, platform, layer => progress.Writer.TryWrite(layer), context.RequestAborted);
+        _ = load.ContinueWith(_ => progress.Writer.TryComplete(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        await foreach (LayerProgress layer in progress.Reader.ReadAllAsync(context.RequestAborted))
+        {
+            await WriteLineAsync(context, new JsonMessage { Status = "Loading layer", ProgressDetail = new JsonProgress { Current = layer.Done, Total = layer.Total }, Id = layer.Name });
+        }
+
+        return await load;
     }
 }

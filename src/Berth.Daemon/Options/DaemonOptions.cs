@@ -20,6 +20,9 @@ internal sealed record DaemonOptions
     public string? Bridge { get; init; }
     public bool Debug { get; init; }
 
+    /// <summary>How layers are kept: <c>overlay2</c>, <c>vfs</c>, or empty for what the data root was made with (overlay2 for a new one).</summary>
+    public string StorageDriver { get; init; } = "";
+
     public const string Usage = """
         Usage:  berthd [OPTIONS]
 
@@ -34,6 +37,8 @@ internal sealed record DaemonOptions
               --help                 Print usage
           -H, --host list            Address to listen on, unix://PATH or tcp://HOST:PORT (default "unix:///run/berth.sock")
           -p, --pidfile string       File to write the daemon's process id to
+          -s, --storage-driver string
+                                     How layers are kept: overlay2 or vfs (default as the data root was made, overlay2 for a new one)
           -v, --version              Print version information and quit
 
         """;
@@ -64,6 +69,9 @@ internal sealed record DaemonOptions
                     break;
                 case "-p" or "--pidfile":
                     overrides["pidfile"] = Value();
+                    break;
+                case "-s" or "--storage-driver":
+                    overrides["storage-driver"] = Value();
                     break;
                 case "--data-root" or "--exec-root" or "--bridge":
                     overrides[name[2..]] = Value();
@@ -116,6 +124,12 @@ internal sealed record DaemonOptions
         "data-root" => this with { DataRoot = Path.GetFullPath(value) },
         "exec-root" => this with { ExecRoot = Path.GetFullPath(value) },
         "pidfile" => this with { PidFile = value },
+        "storage-driver" => this with
+        {
+            StorageDriver = value is "" or "overlay2" or "vfs"
+                ? value
+                : throw new EngineException(ErrorKind.InvalidArgument, $"driver not supported: {value}; the storage drivers are overlay2 and vfs"),
+        },
         "bridge" => this with { Bridge = value },
         "debug" => this with { Debug = bool.TryParse(value, out bool debug) ? debug : throw new EngineException(ErrorKind.InvalidArgument, $"debug must be true or false, got \"{value}\"") },
         _ => throw new EngineException(ErrorKind.InvalidArgument, $"the following directives don't match any configuration option: {name}"),

@@ -85,11 +85,12 @@ public sealed class ImageService
     /// <summary>Takes images in from an archive of docker's <c>save</c> or an OCI layout.</summary>
     /// <param name="archive">Read to its end.</param>
     /// <param name="platform">Which image of an index is meant; null for the host's.</param>
+    /// <param name="report">Is told, on another thread, how much of each new layer is read; null for nobody.</param>
     /// <param name="cancellationToken">Ends it; nothing half-done is left.</param>
     /// <exception cref="EngineException">InvalidArgument for what is malformed or refused; Internal when the disk refuses.</exception>
-    public async Task<IReadOnlyList<LoadedImage>> LoadAsync(Stream archive, Platform? platform, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<LoadedImage>> LoadAsync(Stream archive, Platform? platform, Action<LayerProgress>? report, CancellationToken cancellationToken)
     {
-        IReadOnlyList<LoadedImage> loaded = await Store.LoadAsync(archive, platform, cancellationToken);
+        IReadOnlyList<LoadedImage> loaded = await Store.LoadAsync(archive, platform, report, cancellationToken);
         foreach (LoadedImage image in loaded)
         {
             Tell("load", image.Image);

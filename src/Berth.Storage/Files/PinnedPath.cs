@@ -39,7 +39,7 @@ public sealed class PinnedPath : IDisposable
     {
         try
         {
-            TarWriter writer = new(output);
+            TarWriter writer = new(output, namesRoot: true);
             using TreeArchive archive = new(writer, isLayer: false);
             AttributeReader attributes = new();
             if (name is not null)

@@ -50,7 +50,7 @@ internal sealed class TreeExtraction(ContainerRoot root, string target, ExtractO
         entries.Dispose();
     }
 
-    private static EngineException Failure(string why, Exception? inner = null) => new(ErrorKind.Internal, $"Error processing tar file(exit status 1): {why}", inner);
+    private static EngineException Failure(string why, Exception? inner = null) => new(ErrorKind.Internal, why.StartsWith(TarReader.MessageStart, StringComparison.Ordinal) ? why : TarReader.MessageStart + why, inner);
 
     private static string Text(ReadOnlySpan<byte> path) => NativePath.Show(path);
 

@@ -54,6 +54,12 @@ public sealed record LayerInfo(Digest ChainId, Digest DiffId, long Size, int Ima
 /// <summary>An image that was loaded from an archive, and the names that the archive gave it.</summary>
 public sealed record LoadedImage(ImageRecord Image, IReadOnlyList<ImageReference> Names);
 
+/// <summary>How much of a layer has been read from an archive.</summary>
+/// <param name="Name">Twelve digits that tell it from others of the archive.</param>
+/// <param name="Done">Bytes read.</param>
+/// <param name="Total">Bytes that it has.</param>
+public sealed record LayerProgress(string Name, long Done, long Total);
+
 /// <summary>What a pruning did.</summary>
 /// <param name="Removals">As of a removal, one after the other.</param>
 /// <param name="ReclaimedBytes">Sizes of the layers that went.</param>

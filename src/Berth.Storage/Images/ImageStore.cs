@@ -199,8 +199,11 @@ public sealed partial class ImageStore : IDisposable
     /// <param name="platform">Which image of an index is meant; null for the host's.</param>
     /// <param name="cancellationToken">Ends it; nothing half-done is left.</param>
     /// <exception cref="EngineException">InvalidArgument for what is malformed, refused or incomplete, naming it; Unavailable for a missing library; Internal when the disk refuses.</exception>
-    public Task<IReadOnlyList<LoadedImage>> LoadAsync(Stream archive, Platform? platform, CancellationToken cancellationToken) =>
-        new ImageLoad(this, limits).RunAsync(archive, platform ?? Platform.Host, cancellationToken);
+    public Task<IReadOnlyList<LoadedImage>> LoadAsync(Stream archive, Platform? platform, CancellationToken cancellationToken) => LoadAsync(archive, platform, null, cancellationToken);
+
+    /// <summary>The same, telling <paramref name="report"/> about layers that are not there yet while they are read, on a thread of its own.</summary>
+    public Task<IReadOnlyList<LoadedImage>> LoadAsync(Stream archive, Platform? platform, Action<LayerProgress>? report, CancellationToken cancellationToken) =>
+        new ImageLoad(this, limits).RunAsync(archive, platform ?? Platform.Host, report, cancellationToken);
 
     /// <summary>
     /// Writes images as an archive that is both an OCI layout and what <c>docker load</c> of any age reads. They stay until it is written, whatever is removed meanwhile.

@@ -32,7 +32,7 @@ internal static class LayerIngest
                 }
 
                 intake.Push(block, count);
-                atLeast = 1;
+                atLeast = ThreadInput.SmallestRead;
             }
         }
         catch (OperationCanceledException) when (intake.IsAbandoned && !cancellationToken.IsCancellationRequested)

@@ -72,7 +72,7 @@ internal sealed class LayerUnpacker : IDisposable
 
     private static EngineException Failure(byte[] entry, LinuxException e) => e.Errno switch
     {
-        Errno.ENOSPC or Errno.EDQUOT => new EngineException(ErrorKind.Internal, $"no space left on the data root's file system while unpacking \"{NativePath.Show(entry)}\"", e),
+        Errno.ENOSPC or Errno.EDQUOT => new EngineException(ErrorKind.Internal, $"write {NativePath.Show(entry)}: no space left on device", e),
         Errno.ENAMETOOLONG => Refused(entry, "a name is too long for the file system"),
         Errno.EXDEV or Errno.ELOOP => Refused(entry, "it leads outside the layer through a symbolic link"),
         _ => new EngineException(ErrorKind.Internal, $"archive entry \"{NativePath.Show(entry)}\" cannot be unpacked: {e.Message}", e),

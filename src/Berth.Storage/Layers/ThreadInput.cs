@@ -5,6 +5,9 @@ namespace Berth.Storage.Layers;
 /// <summary>Work that reads synchronously, on a thread of its own, from an input that is read asynchronously; unpacked on the way, whatever it is packed with.</summary>
 internal static class ThreadInput
 {
+    /// <summary>How much is read before it is handed on. A request's body comes in pieces of 4 KiB; to wake the other thread for each would cost more than all else.</summary>
+    public const int SmallestRead = 128 << 10;
+
     /// <summary>Runs <paramref name="use"/> on the unpacked bytes of <paramref name="input"/>; what it leaves unread is read and dropped.</summary>
     /// <exception cref="EngineException">InvalidArgument for damaged compression; Unavailable for a missing library; what <paramref name="use"/> throws.</exception>
     public static async Task RunAsync(Stream input, Action<Stream> use, CancellationToken cancellationToken)
@@ -20,7 +23,7 @@ internal static class ThreadInput
             {
                 pipe.Push(block, count);
                 block = await pipe.RentAsync(cancellationToken);
-                count = await input.ReadAsync(block, cancellationToken);
+                count = await input.ReadAtLeastAsync(block, SmallestRead, throwOnEndOfStream: false, cancellationToken);
             }
 
             LayerIntake.Return(block);

@@ -81,7 +81,7 @@ public sealed class ContainerContent
 
     private long Write(ContainerId key, IReadOnlyList<Digest> chainIds, Stream output, bool isLayer, Action<TreeWalk, TreeArchive> write, CancellationToken cancellationToken)
     {
-        TarWriter writer = new(output);
+        TarWriter writer = new(output, namesRoot: !isLayer);
         using TreeArchive archive = new(writer, isLayer);
         Walk(key, chainIds, walk => write(walk, archive), cancellationToken);
         writer.Finish();

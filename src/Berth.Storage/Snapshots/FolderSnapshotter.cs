@@ -37,6 +37,17 @@ public abstract class FolderSnapshotter : ISnapshotter, ISnapshotContent, IAsync
         trash = new FolderTrash(root.PathOf("snapshots/trash"));
     }
 
+    /// <summary>Opens the layers below <paramref name="root"/> with one of the drivers.</summary>
+    /// <param name="root">The data root.</param>
+    /// <param name="driver"><c>overlay2</c>, <c>vfs</c>, or empty for the one that the data root was made with, overlay2 for a new one.</param>
+    /// <exception cref="EngineException">Conflict when the data root was made with the other one; Internal when the disk refuses.</exception>
+    public static FolderSnapshotter Open(StorageRoot root, string driver)
+    {
+        string path = root.PathOf(DriverFile);
+        string wanted = driver.Length > 0 ? driver : File.Exists(path) ? File.ReadAllText(path).Trim() : "overlay2";
+        return wanted == "vfs" ? Native.NativeSnapshotter.Open(root) : Overlay.OverlaySnapshotter.Open(root);
+    }
+
     /// <inheritdoc/>
     public string DriverName { get; }
 

@@ -14,9 +14,11 @@ public sealed class RunningDaemon : IAsyncDisposable
     private Process? process;
 
     private readonly string? secondHost;
+    private readonly string[] options;
 
-    private RunningDaemon(string home, string? secondHost)
+    private RunningDaemon(string home, string? secondHost, string[] options)
     {
+        this.options = options;
         Home = home;
         this.secondHost = secondHost;
         Directory.CreateDirectory(Path.Combine(DataRoot, "containers"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -34,6 +36,7 @@ public sealed class RunningDaemon : IAsyncDisposable
     public string LogPath => Path.Combine(Home, "berthd.log");
     public string Host => "unix://" + SocketPath;
     public EngineHttp Api { get; }
+    public bool IsRunning => process is not null;
     public int Pid => process?.Id ?? throw new InvalidOperationException("the daemon is not running");
 
     /// <summary>Ids of all containers that this daemon ever had.</summary>
@@ -41,9 +44,9 @@ public sealed class RunningDaemon : IAsyncDisposable
     public string Log => File.Exists(LogPath) ? File.ReadAllText(LogPath) : "";
 
     /// <summary>Starts a daemon on fresh roots with the image <c>busybox:latest</c>; with <paramref name="secondHost"/> it listens there too.</summary>
-    public static async Task<RunningDaemon> CreateAsync(string? secondHost = null)
+    public static async Task<RunningDaemon> CreateAsync(string? secondHost = null, params string[] options)
     {
-        var daemon = new RunningDaemon(Directory.CreateTempSubdirectory("be-").FullName, secondHost);
+        var daemon = new RunningDaemon(Directory.CreateTempSubdirectory("be-").FullName, secondHost, options);
         try
         {
             await daemon.StartAsync();
@@ -75,7 +78,7 @@ public sealed class RunningDaemon : IAsyncDisposable
     public async Task<TimeSpan> StartAsync()
     {
         // The shell opens the log and becomes the daemon: same process id.
-        var info = new ProcessStartInfo("/bin/sh", ["-c", "exec \"$0\" \"$@\" >>\"$LOG\" 2>&1 </dev/null", Binaries.Berthd, "--data-root", DataRoot, "--exec-root", ExecRoot, "-H", Host, .. secondHost is null ? Array.Empty<string>() : ["-H", secondHost]]);
+        var info = new ProcessStartInfo("/bin/sh", ["-c", "exec \"$0\" \"$@\" >>\"$LOG\" 2>&1 </dev/null", Binaries.Berthd, "--data-root", DataRoot, "--exec-root", ExecRoot, "-H", Host, .. secondHost is null ? Array.Empty<string>() : ["-H", secondHost], .. options]);
         info.Environment["LOG"] = LogPath;
         var clock = Stopwatch.StartNew();
         process = Process.Start(info) ?? throw new InvalidOperationException("sh did not start");

@@ -200,7 +200,7 @@ public sealed class UnpackTests : IDisposable
             using LayerUnpacker unpacker = new(folder!, new TarLimits());
             EngineException e = Assert.Throws<EngineException>(() => unpacker.Unpack(new MemoryStream(whole[..length])));
             Assert.Equal(ErrorKind.InvalidArgument, e.Kind);
-            Assert.Contains("truncated (unexpected end of file)", e.Message);
+            Assert.Contains("unexpected EOF", e.Message);
         }
 
         Open("verified");

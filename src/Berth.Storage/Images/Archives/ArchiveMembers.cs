@@ -10,12 +10,13 @@ namespace Berth.Storage.Images.Archives;
 /// One pass over an image archive. Documents are kept in memory, bounded; what may be a layer goes into the assembly, where it is stored, hashed and unpacked at once; the rest
 /// is skipped. Names stay names: nothing of them reaches a file system. Links are resolved among the archive's own names.
 /// </summary>
-internal sealed class ArchiveMembers(ImageAssembly assembly, TarLimits limits)
+internal sealed class ArchiveMembers(ImageAssembly assembly, TarLimits limits, Action<LayerProgress>? report = null)
 {
     private const int MaxMembers = 100_000;
     private const long MaxDocuments = 64L << 20;
     private const int MaxLinks = 16;
     private const int PeekSize = 512;
+    private const int ReportEvery = 512 << 10;
     private const string BlobPrefix = "blobs/sha256/";
     private readonly Dictionary<string, byte[]> documents = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Digest> layers = new(StringComparer.Ordinal);
@@ -135,7 +136,7 @@ internal sealed class ArchiveMembers(ImageAssembly assembly, TarLimits limits)
         Digest claimed = ClaimedDigest(name);
         if (MayBeLayer(start))
         {
-            ReadLayer(name, start, claimed, reader);
+            ReadLayer(entry, name, start, claimed, reader);
         }
         else if (MayBeDocument(start))
         {
@@ -169,30 +170,38 @@ internal sealed class ArchiveMembers(ImageAssembly assembly, TarLimits limits)
         documents[name] = document;
     }
 
-    private void ReadLayer(string name, byte[] start, Digest claimed, TarReader reader)
+    private void ReadLayer(TarEntry entry, string name, byte[] start, Digest claimed, TarReader reader)
     {
         int given = 0;
+        long done = 0;
+        long reported = 0;
+        bool isNew = claimed.IsEmpty || !assembly.TryUseBlob(claimed);
         int Fill(Memory<byte> block)
         {
-            int done = Math.Min(start.Length - given, block.Length);
-            start.AsSpan(given, done).CopyTo(block.Span);
-            given += done;
-            while (done < block.Length)
+            int filled = Math.Min(start.Length - given, block.Length);
+            start.AsSpan(given, filled).CopyTo(block.Span);
+            given += filled;
+            while (filled < block.Length)
             {
-                int count = reader.Read(block.Span[done..]);
+                int count = reader.Read(block.Span[filled..]);
                 if (count == 0)
                 {
                     break;
                 }
 
-                done += count;
+                filled += count;
             }
 
-            return done;
+            done += filled;
+            if (isNew && report is not null && filled > 0 && (done - reported >= ReportEvery || done == entry.Size))
+            {
+                reported = done;
+                report(new LayerProgress(claimed.IsEmpty ? name[..Math.Min(12, name.Length)] : claimed.Hex[..12], done, entry.Size));
+            }
+
+            return filled;
         }
 
-        layers[name] = !claimed.IsEmpty && assembly.TryUseBlob(claimed)
-            ? ImageAssembly.ConfirmBlob(Fill, claimed)
-            : assembly.ReceiveMember(Fill, claimed);
+        layers[name] = isNew ? assembly.ReceiveMember(Fill, claimed) : ImageAssembly.ConfirmBlob(Fill, claimed);
     }
 }

@@ -12,10 +12,10 @@ internal sealed record ArchiveImage(byte[] Config, byte[]? Manifest, IReadOnlyLi
 internal sealed class ImageLoad(ImageStore store, TarLimits limits)
 {
     /// <summary>As <see cref="ImageStore.LoadAsync"/>.</summary>
-    public async Task<IReadOnlyList<LoadedImage>> RunAsync(Stream archive, Platform platform, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<LoadedImage>> RunAsync(Stream archive, Platform platform, Action<LayerProgress>? report, CancellationToken cancellationToken)
     {
         await using ImageAssembly assembly = store.BeginAssembly();
-        ArchiveMembers members = new(assembly, limits);
+        ArchiveMembers members = new(assembly, limits, report);
         await ThreadInput.RunAsync(archive, members.Read, cancellationToken);
         List<LoadedImage> loaded = [];
         foreach (ArchiveImage image in Find(members, platform, assembly))

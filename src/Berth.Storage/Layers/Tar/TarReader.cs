@@ -10,6 +10,9 @@ namespace Berth.Storage.Layers.Tar;
 /// </summary>
 internal sealed class TarReader(Stream stream, TarLimits limits)
 {
+    /// <summary>How messages about archives begin, in docker's engine and here.</summary>
+    public const string MessageStart = "Error processing tar file(exit status 1): ";
+
     private const int Block = 512;
     private readonly byte[] header = new byte[Block];
     private readonly byte[] scratch = new byte[8192];
@@ -99,9 +102,10 @@ internal sealed class TarReader(Stream stream, TarLimits limits)
     }
 
     internal EngineException Invalid(string what) =>
-        new(ErrorKind.InvalidArgument, $"the tar archive cannot be used: {what} (header {entries}, byte {position})");
+        new(ErrorKind.InvalidArgument, $"{MessageStart}{what} (header {entries}, byte {position})");
 
-    private EngineException Truncated() => Invalid("it is truncated (unexpected end of file)");
+    // Nothing more, as scripts know docker's engine to say it.
+    private static EngineException Truncated() => new(ErrorKind.InvalidArgument, MessageStart + "unexpected EOF");
 
     private void Advance(int count)
     {

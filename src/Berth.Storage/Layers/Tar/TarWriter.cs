@@ -11,7 +11,9 @@ namespace Berth.Storage.Layers.Tar;
 /// whole: holes become zeros, which every reader understands. <see cref="WriteEntry"/>, then exactly the entry's size of data, and so on;
 /// <see cref="Finish"/> at the end. Names are given as paths without a slash at the end.
 /// </summary>
-internal sealed class TarWriter(Stream output)
+/// <param name="output">Gets the archive.</param>
+/// <param name="namesRoot">Whether root is named as owner, as in docker's archives for users. Names of others are a container's own matter and left out.</param>
+internal sealed class TarWriter(Stream output, bool namesRoot = false)
 {
     private const int Block = 512;
     private const int NameField = 100;
@@ -214,6 +216,12 @@ internal sealed class TarWriter(Stream output)
         Octal(116, 8, entry.Gid > MaxOctal7 ? 0 : entry.Gid);
         Octal(124, 12, size > MaxOctal11 ? 0 : size);
         Octal(136, 12, entry.MtimeSeconds is < 0 or > MaxOctal11 ? 0 : entry.MtimeSeconds);
+        if (namesRoot)
+        {
+            (entry.Uid == 0 ? "root"u8 : default).CopyTo(header.AsSpan(265));
+            (entry.Gid == 0 ? "root"u8 : default).CopyTo(header.AsSpan(297));
+        }
+
         header[156] = entry.Type switch
         {
             TarEntryType.HardLink => (byte)'1',
