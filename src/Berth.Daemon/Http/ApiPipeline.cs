@@ -7,6 +7,7 @@ namespace Berth.Daemon.Http;
 /// <summary>What happens around every endpoint: the version is taken off the path, common headers are set, exceptions become answers.</summary>
 internal static partial class ApiPipeline
 {
+    private const int NoSpace = 28; // ENOSPC, which the framework gives as it is; docker's words for it are the kernel's
     private static readonly object VersionKey = new();
 
     /// <summary>The API version the request speaks.</summary>
@@ -41,6 +42,10 @@ internal static partial class ApiPipeline
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested || context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested)
         {
             // The client is gone; there is nobody to answer.
+        }
+        catch (IOException exception) when (exception.HResult == NoSpace)
+        {
+            await WriteErrorAsync(context, new EngineException(ErrorKind.Internal, exception.Message.Replace("No space left on device", "no space left on device", StringComparison.Ordinal), exception));
         }
         catch (Exception exception)
         {
