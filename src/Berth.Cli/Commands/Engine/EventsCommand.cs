@@ -54,7 +54,10 @@ internal sealed class EventsCommand
     {
         try
         {
-            return ObjectFormat.Parse(format);
+            ObjectFormat parsed = ObjectFormat.Parse(format);
+            using JsonDocument nothing = JsonDocument.Parse("{}");
+            Render(parsed, nothing.RootElement); // what no event has is told before one comes
+            return parsed;
         }
         catch (CommandFailedException exception)
         {
