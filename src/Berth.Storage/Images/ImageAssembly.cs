@@ -115,6 +115,7 @@ public sealed class ImageAssembly : IAsyncDisposable
             }
 
             Digest id = WriteDocument(parts.Config);
+            FailPoint.Reach(FailPoints.ImageDocumentWritten);
             byte[] manifest = parts.Manifest ?? ImagePlan.MakeManifest(parts.Config, [.. blobs.Select(Describe)]);
             ImageRecord image = new()
             {
@@ -131,6 +132,7 @@ public sealed class ImageAssembly : IAsyncDisposable
 
             // One wait for everything above, names included: a record must never lead to bytes that a power cut could take away.
             content.SyncFileSystem();
+            FailPoint.Reach(FailPoints.ImageSynced);
             return await store.RecordAsync(image, layers, parts.References, cancellationToken);
         }
         catch (LinuxException e)
@@ -304,6 +306,7 @@ public sealed class ImageAssembly : IAsyncDisposable
         Digest digest = blob.Finish();
         PinBlob(digest);
         Guard(() => blob.Publish());
+        FailPoint.Reach(FailPoints.ImageBlobPublished);
         lock (gate)
         {
             if (!arrivals.TryAdd(digest, arrival))
@@ -416,6 +419,7 @@ public sealed class ImageAssembly : IAsyncDisposable
     {
         using IDisposable turn = await store.TakeTurnAsync(cancellationToken);
         draft.Publish(chainId, parent);
+        FailPoint.Reach(FailPoints.ImageLayerPublished);
         if (!TryPinLayer(chainId))
         {
             throw new EngineException(ErrorKind.Internal, $"layer {chainId} vanished while it was put in place");

@@ -71,6 +71,7 @@ public sealed partial class ImageStore
 
         changes.Add(Put(next.Images[image.Id]));
         await CommitAsync(next, changes, cancellationToken);
+        FailPoint.Reach(FailPoints.ImageRecorded);
         if (known is not null && !keepsKnown)
         {
             DeleteBlobs([known]);
@@ -213,7 +214,9 @@ public sealed partial class ImageStore
 
         ImageTable next = remover.Next.WithoutLostParents();
         await DeleteLayersAsync(next, remover.Changes, remover.Retired, cancellationToken);
+        FailPoint.Reach(FailPoints.ImageRemovalLayersDeleted);
         DeleteBlobs(remover.Deleted);
+        FailPoint.Reach(FailPoints.ImageRemovalBlobsDeleted);
         return remover.Steps;
     }
 
@@ -232,6 +235,7 @@ public sealed partial class ImageStore
         {
             changes.AddRange(retired.Select(ImageJournal.DeleteLayer).Where(change => !changes.Contains(change)));
             await CommitAsync(next with { Layers = next.Layers.RemoveRange(retired) }, changes, cancellationToken);
+            FailPoint.Reach(FailPoints.ImageRemovalRecorded);
         }
         catch
         {

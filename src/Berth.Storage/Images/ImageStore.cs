@@ -89,6 +89,7 @@ public sealed partial class ImageStore : IDisposable
         ImageReference name = reference.WithDefaultTag();
         ImageTable next = Table.WithReference(name, image.Id, DateTimeOffset.UtcNow);
         await CommitAsync(next, [ImageJournal.Put(name, image.Id), Put(next.Images[image.Id])], cancellationToken);
+        FailPoint.Reach(FailPoints.TagRecorded);
     }
 
     /// <summary>

@@ -83,6 +83,7 @@ internal sealed class JournalFile : IDisposable
         try
         {
             FileData.WriteAt(file, bytes, Length);
+            FailPoint.Reach(FailPoints.JournalWritten);
         }
         catch (LinuxException e)
         {
@@ -93,6 +94,7 @@ internal sealed class JournalFile : IDisposable
         try
         {
             FileData.SyncData(file);
+            FailPoint.Reach(FailPoints.JournalSynced);
         }
         catch (LinuxException e)
         {

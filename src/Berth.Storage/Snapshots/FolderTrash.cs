@@ -44,6 +44,7 @@ internal sealed class FolderTrash : IAsyncDisposable
             return;
         }
 
+        FailPoint.Reach(FailPoints.TrashTaken);
         // After the end of the worker the next start does it.
         queue.Writer.TryWrite(target);
     }

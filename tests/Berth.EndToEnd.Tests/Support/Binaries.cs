@@ -11,6 +11,10 @@ internal static class Binaries
     public static string Berthd => Find("berthd");
     public static string BerthRuntime => Find("berth-runtime");
 
+    /// <summary>A berthd that kills itself at marked steps: the file BERTH_FAIL_BIN, else what eng/build --fail-points makes.</summary>
+    public static string FailPointBerthd =>
+        Environment.GetEnvironmentVariable("BERTH_FAIL_BIN") is { Length: > 0 } path ? path : Path.Combine(FindRoot(), "out", "fail-points", "berthd");
+
     /// <summary>The stock docker CLI, or null where there is none.</summary>
     public static string? Docker { get; } = FindInPath("docker");
 

@@ -12,6 +12,7 @@ public sealed class RunningDaemon : IAsyncDisposable
     private readonly ConcurrentDictionary<string, bool> containers = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<int, string> children = new();
     private Process? process;
+    private string? berthd;
 
     private readonly string? secondHost;
     private readonly string[] options;
@@ -46,7 +47,15 @@ public sealed class RunningDaemon : IAsyncDisposable
     /// <summary>Starts a daemon on fresh roots with the image <c>busybox:latest</c>; with <paramref name="secondHost"/> it listens there too.</summary>
     public static async Task<RunningDaemon> CreateAsync(string? secondHost = null, params string[] options)
     {
-        var daemon = new RunningDaemon(Directory.CreateTempSubdirectory("be-").FullName, secondHost, options);
+        return await BeginAsync(new RunningDaemon(Directory.CreateTempSubdirectory("be-").FullName, secondHost, options));
+    }
+
+    /// <summary>The same with a daemon that can be told to kill itself at a marked step.</summary>
+    public static Task<RunningDaemon> CreateToFailAsync() =>
+        BeginAsync(new RunningDaemon(Directory.CreateTempSubdirectory("be-").FullName, null, []) { berthd = Binaries.FailPointBerthd });
+
+    private static async Task<RunningDaemon> BeginAsync(RunningDaemon daemon)
+    {
         try
         {
             await daemon.StartAsync();
@@ -75,11 +84,17 @@ public sealed class RunningDaemon : IAsyncDisposable
     /// Starts the daemon and waits for its first answer; how long that took, without the time that its longest waiting thread was ready to run while the
     /// machine ran something else.
     /// </summary>
-    public async Task<TimeSpan> StartAsync()
+    /// <param name="failAt">The marked step at which it shall kill itself; only a daemon with fail points does.</param>
+    public async Task<TimeSpan> StartAsync(string? failAt = null)
     {
         // The shell opens the log and becomes the daemon: same process id.
-        var info = new ProcessStartInfo("/bin/sh", ["-c", "exec \"$0\" \"$@\" >>\"$LOG\" 2>&1 </dev/null", Binaries.Berthd, "--data-root", DataRoot, "--exec-root", ExecRoot, "-H", Host, .. secondHost is null ? Array.Empty<string>() : ["-H", secondHost], .. options]);
+        var info = new ProcessStartInfo("/bin/sh", ["-c", "exec \"$0\" \"$@\" >>\"$LOG\" 2>&1 </dev/null", berthd ?? Binaries.Berthd, "--data-root", DataRoot, "--exec-root", ExecRoot, "-H", Host, .. secondHost is null ? Array.Empty<string>() : ["-H", secondHost], .. options]);
         info.Environment["LOG"] = LogPath;
+        if (failAt is not null)
+        {
+            info.Environment["BERTH_FAIL_AT"] = failAt;
+        }
+
         var clock = Stopwatch.StartNew();
         process = Process.Start(info) ?? throw new InvalidOperationException("sh did not start");
         while (!await AnswersAsync())
@@ -101,6 +116,39 @@ public sealed class RunningDaemon : IAsyncDisposable
         await running.WaitForExitAsync();
         running.Dispose();
         process = null;
+    }
+
+    /// <summary>
+    /// Waits until the daemon, started to fail, has killed itself while <paramref name="operation"/> is under way; whether the operation was answered before.
+    /// </summary>
+    public async Task<bool> DiesOfAsync(Func<Task> operation)
+    {
+        Process running = process ?? throw new InvalidOperationException("the daemon is not running");
+        RememberChildren(running.Id);
+        bool isAnswered = true;
+        try
+        {
+            await operation();
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        {
+            isAnswered = false; // as a client sees a daemon's death
+        }
+
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        try
+        {
+            await running.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            Assert.Fail($"the step was not come by; answered: {isAnswered}\n{Log}");
+        }
+
+        Assert.Equal(128 + 9, running.ExitCode);
+        running.Dispose();
+        process = null;
+        return isAnswered;
     }
 
     /// <summary>SIGTERM, as an administrator does; the exit status.</summary>

@@ -1,0 +1,91 @@
+using System.Text;
+using Berth.EndToEnd.Tests.Support;
+
+namespace Berth.EndToEnd.Tests;
+
+/// <summary>
+/// The daemon kills itself at every marked step of every operation that comes by it. The next daemon has whatever was acknowledged, whole; of the rest the
+/// whole or nothing; the operation can be repeated; and once everything is removed nothing is left.
+/// </summary>
+[Collection(AloneCollection.Name)]
+public sealed class FailPointTests(FailPointTests.Fixture fixture) : IClassFixture<FailPointTests.Fixture>
+{
+    public static TheoryData<string, string> Cases
+    {
+        get
+        {
+            var cases = new TheoryData<string, string>();
+            foreach ((string operation, string point) in FailPointCases.All)
+            {
+                cases.Add(operation, point);
+            }
+
+            return cases;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public async Task KilledAtAMarkedStepTheDaemonLosesNothing(string operation, string point)
+    {
+        RunningDaemon daemon = await fixture.DaemonAsync();
+        var run = new FailPointRun(daemon, fixture.Victim, point);
+        try
+        {
+            await run.PlayAsync(operation);
+        }
+        catch
+        {
+            await fixture.ReplaceAsync(); // what one case left must not fail the next
+            throw;
+        }
+    }
+
+    [Fact]
+    public void NothingOfItIsShipped()
+    {
+        byte[] shipped = File.ReadAllBytes(Binaries.Berthd), failing = File.ReadAllBytes(Binaries.FailPointBerthd);
+        foreach (string name in FailPointCases.Names.Append("BERTH_FAIL_AT"))
+        {
+            Assert.True(Has(failing, name), $"{name} is not in the daemon with fail points: this test would not find it elsewhere either");
+            Assert.False(Has(shipped, name), $"{name} is in {Binaries.Berthd}");
+        }
+    }
+
+    // Native programs hold the last character of a literal elsewhere.
+    private static bool Has(byte[] program, string text) =>
+        program.AsSpan().IndexOf(Encoding.Unicode.GetBytes(text[..^1])) >= 0 || program.AsSpan().IndexOf(Encoding.UTF8.GetBytes(text)) >= 0;
+
+    /// <summary>One daemon for all cases, until one fails.</summary>
+    public sealed class Fixture : IAsyncLifetime
+    {
+        private RunningDaemon? running;
+
+        /// <summary>An image of two layers, as docker saves it; the lower one is busybox's.</summary>
+        public byte[] Victim { get; private set; } = [];
+
+        public async Task<RunningDaemon> DaemonAsync()
+        {
+            if (running is null)
+            {
+                running = await RunningDaemon.CreateToFailAsync();
+                Victim = await FailPointRun.MakeVictimAsync(running);
+            }
+
+            return running;
+        }
+
+        public async Task ReplaceAsync() => await DisposeAsync();
+
+        public Task InitializeAsync() => Task.CompletedTask;
+
+        public async Task DisposeAsync()
+        {
+            if (running is { } old)
+            {
+                running = null;
+                await old.DisposeAsync();
+            }
+        }
+    }
+}
