@@ -1,0 +1,153 @@
+using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
+using Berth.EndToEnd.Tests.Support;
+
+namespace Berth.EndToEnd.Tests.ApiContract;
+
+/// <summary>Every operation of the parts that are built answers with a status that the published contract names, and with a body of the form that it describes.</summary>
+public sealed class ContractTests(DaemonFixture fixture) : IClassFixture<DaemonFixture>
+{
+    private static readonly string[] Parts = ["Container", "Exec", "Image", "System"];
+
+    // Registries, the builder and statistics are not there yet; a terminal by web socket neither.
+    private static readonly string[] NotBuilt =
+    [
+        "POST /auth", "POST /build", "POST /build/prune", "POST /images/create", "POST /images/{name}/push", "GET /images/search", "GET /containers/{id}/stats",
+        "GET /containers/{id}/attach/ws",
+    ];
+
+    private readonly Contract contract = Contract.TryLoad() ?? throw new InvalidOperationException("the fact runs only where there is a contract");
+    private readonly HashSet<string> asked = new(StringComparer.Ordinal);
+    private readonly List<string> wrong = [];
+
+    [ContractFact]
+    public async Task AnswersAreAsTheContractHasThem()
+    {
+        await AskSystemAsync();
+        string id = await AskContainerAsync();
+        await AskFilesAsync(id);
+        await AskExecAsync(id);
+        await AskImagesAsync(id);
+        await AskEndAsync(id);
+        IEnumerable<string> built = contract.Operations.Where(static operation => operation.Tags.Any(Parts.Contains)).Select(static operation => operation.ToString()).Except(NotBuilt);
+        wrong.AddRange(built.Except(asked).Select(static name => $"{name} was not asked"));
+        Assert.True(wrong.Count == 0, string.Join('\n', wrong));
+    }
+
+    private async Task AskSystemAsync()
+    {
+        await AskAsync("GET /_ping");
+        await AskAsync("HEAD /_ping");
+        await AskAsync("GET /version");
+        await AskAsync("GET /info");
+    }
+
+    private async Task<string> AskContainerAsync()
+    {
+        JsonObject request = EngineHttp.Request(["sh", "-c", "echo out; echo changed >/tmp/file; exec sleep 1000"]);
+        request["Labels"] = new JsonObject { ["contract"] = "yes" };
+        request["Healthcheck"] = new JsonObject { ["Test"] = new JsonArray("CMD", "true"), ["Interval"] = 100_000_000 };
+        request["ExposedPorts"] = new JsonObject { ["80/tcp"] = new JsonObject() };
+        string id = await MakeAsync("POST /containers/create", "?name=contract", body: request);
+        await AskAsync("POST /containers/{id}/start", id: id);
+        await AskAsync("POST /containers/{id}/start", id: id);
+        await Poll.UntilAsync(async () => ((string?)(await fixture.Api.GetAsync($"/containers/{id}/json")).Json["State"]?["Health"]?["Status"]) == "healthy", "a healthy container");
+        await AskAsync("GET /containers/json", "?all=1&size=1");
+        await AskAsync("GET /containers/{id}/json", "?size=1", id: id);
+        await AskAsync("GET /containers/{id}/top", id: id);
+        await AskAsync("GET /containers/{id}/logs", "?stdout=1", id: id);
+        await AskAsync("POST /containers/{id}/resize", "?h=24&w=80", id: id);
+        await AskAsync("POST /containers/{id}/pause", id: id);
+        await AskAsync("GET /containers/{id}/json", id: id);
+        await AskAsync("POST /containers/{id}/unpause", id: id);
+        await AskAsync("POST /containers/{id}/update", id: id, body: new JsonObject { ["RestartPolicy"] = new JsonObject { ["Name"] = "unless-stopped" } });
+        await AskAsync("POST /containers/{id}/rename", "?name=contract2", id: id);
+        await AskAsync("POST /containers/{id}/restart", "?t=0", id: id);
+        return id;
+    }
+
+    private async Task AskFilesAsync(string id)
+    {
+        await AskAsync("GET /containers/{id}/changes", id: id);
+        await AskAsync("GET /containers/{id}/export", id: id);
+        await AskAsync("HEAD /containers/{id}/archive", "?path=/bin", id: id);
+        await AskAsync("GET /containers/{id}/archive", "?path=/bin/busybox", id: id);
+        await AskAsync("PUT /containers/{id}/archive", "?path=/tmp", id: id, content: () => new ByteArrayContent(new byte[1024])); // an archive without entries
+    }
+
+    private async Task AskExecAsync(string id)
+    {
+        string exec = await MakeAsync("POST /containers/{id}/exec", id: id, body: new JsonObject { ["Cmd"] = new JsonArray("true"), ["AttachStdout"] = true });
+        await AskAsync("POST /exec/{id}/start", id: exec, body: new JsonObject { ["Detach"] = true });
+        await AskAsync("GET /exec/{id}/json", id: exec);
+        await AskAsync("POST /exec/{id}/resize", "?h=24&w=80", id: exec);
+    }
+
+    private async Task AskImagesAsync(string id)
+    {
+        await AskAsync("POST /commit", $"?container={id}&repo=contract&tag=one&author=a&comment=c", body: new JsonObject { ["Labels"] = new JsonObject { ["a"] = "b" } });
+        await AskAsync("GET /images/json", "?all=1&digests=1&shared-size=1");
+        await AskAsync("GET /images/{name}/json", id: "contract:one");
+        await AskAsync("GET /images/{name}/history", id: "contract:one");
+        await AskAsync("POST /images/{name}/tag", "?repo=contract&tag=two", id: "contract:one");
+        await AskAsync("GET /images/get", "?names=contract:one&names=contract:two");
+        byte[] archive = await fixture.Api.GetBytesAsync("/images/contract:one/get");
+        await AskAsync("GET /images/{name}/get", id: "contract:one");
+        await AskAsync("POST /images/load", content: () => new ByteArrayContent(archive));
+        await AskAsync("GET /system/df");
+        await AskAsync("GET /containers/json", "?all=1");
+        await AskAsync("DELETE /images/{name}", id: "contract:two");
+        await AskAsync("DELETE /images/{name}", id: "contract:one");
+        await AskAsync("POST /images/prune");
+    }
+
+    private async Task AskEndAsync(string id)
+    {
+        await AskAsync("POST /containers/{id}/kill", "?signal=TERM", id: id);
+        await AskAsync("POST /containers/{id}/stop", "?t=0", id: id);
+        await AskAsync("POST /containers/{id}/wait", id: id);
+        await AskAsync("POST /containers/{id}/attach", "?logs=1&stdout=1", id: id);
+        await AskAsync("GET /containers/{id}/json", id: id);
+        await AskAsync("DELETE /containers/{id}", id: id);
+        await AskAsync("DELETE /containers/{id}", id: "nobody");
+        await AskAsync("POST /containers/prune");
+        await AskAsync("GET /events", "?since=0&until=" + DateTimeOffset.UtcNow.ToUnixTimeSeconds());
+    }
+
+    // The id of what was made.
+    private async Task<string> MakeAsync(string name, string query = "", string? id = null, JsonNode? body = null)
+    {
+        JsonNode? made = await AskAsync(name, query, id, body);
+        return (string?)made?["Id"] ?? throw new Xunit.Sdk.XunitException($"{name} made nothing:\n{string.Join('\n', wrong)}");
+    }
+
+    // The answer as JSON, the last one of a stream; null when it is none.
+    private async Task<JsonNode?> AskAsync(string name, string query = "", string? id = null, JsonNode? body = null, Func<HttpContent>? content = null)
+    {
+        Contract.Operation operation = contract.Operations.Single(candidate => candidate.ToString() == name);
+        asked.Add(name);
+        string path = "/v1.51" + operation.Path.Replace("{id}", id, StringComparison.Ordinal).Replace("{name}", id, StringComparison.Ordinal) + query;
+        using HttpContent? sent = content?.Invoke() ?? (body is null ? null : new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json"));
+        Reply reply = await fixture.Api.SendAsync(new HttpMethod(operation.Method), path, sent);
+        int status = (int)reply.Status;
+        string where = $"{operation.Method} {path}: {status}";
+        if (!operation.MayAnswer(status) || status >= 500)
+            wrong.Add($"{where}, which the contract does not name: {reply.Text}");
+        if (operation.Schema(status) is not { } schema || operation.Method == "HEAD" || (string?)schema["format"] == "binary" || IsText(operation))
+            return null;
+        JsonNode? last = null;
+        foreach (string line in IsStream(operation) ? reply.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries) : [reply.Text])
+        {
+            last = JsonNode.Parse(line);
+            wrong.AddRange(SchemaCheck.Compare(contract.Definitions, schema, last, where));
+        }
+
+        return last;
+    }
+
+    private static bool IsStream(Contract.Operation operation) => operation.Path == "/events";
+
+    private static bool IsText(Contract.Operation operation) =>
+        operation.Body["produces"] is JsonArray { Count: > 0 } kinds && !kinds.Any(static kind => (string?)kind == "application/json");
+}
