@@ -96,8 +96,11 @@ public sealed unsafe partial class ConcurrentProcess : IDisposable
     /// first <see cref="WaitForPoint"/>.
     /// </summary>
     /// <exception cref="PlanFailedException">A step of the old process failed; it is reaped.</exception>
+    /// <returns>
+    /// False: the new one is killed and reaped, and all must be done again. It was copied while the caller's memory was being collected, and would wait for the end of that for ever.
+    /// </returns>
     /// <exception cref="PlanInterruptedException">The old process was killed, and is reaped.</exception>
-    public void FollowFork(PlanRegister forked)
+    public bool FollowFork(PlanRegister forked)
     {
         ProcessEnd? end = ReapEnded();
         int next = (int)Read(forked);
@@ -109,6 +112,10 @@ public sealed unsafe partial class ConcurrentProcess : IDisposable
 
         // A child of ours: the number stays its own until it is reaped.
         pidFd = ProcessControl.OpenProcess(next) ?? throw new PlanInterruptedException(end: null);
+        if (ProcessSpawner.HasEntered(plan.Header, PlanHeader.Forked, Pid, pidFd))
+            return true;
+        Kill();
+        return false;
     }
 
     /// <summary>Kills and reaps the process; for a failure on the parent's side.</summary>

@@ -21,11 +21,11 @@ internal struct PlanOp
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct PlanHeader
 {
-    public const int Registers = 64;
+    public const int Registers = 64, Walking = 1, Forked = 2;
 
     public int Count, FailedOp, FailedErrno, ExitGroup, RtSigaction, Clone;
 
-    // 1 once the child walks. A copy of the caller that was made while the caller's memory was being collected never gets there: the collection
+    // Walking once the child walks, Forked once the one that it forks does. A copy of the caller that was made while the caller's memory was being collected never gets there: the collection
     // that it would wait for ends in the caller only.
     public int Entered;
     public PlanOp* Ops;
@@ -47,7 +47,7 @@ internal static unsafe class PlanWalker
     {
         var header = (PlanHeader*)plan;
         _ = RawCalls.syscall(header->RtSigaction, 1, (nint)header->NoHandlers, 0, 8, 0, 0); // would wait for a collection, see Entered
-        Volatile.Write(ref header->Entered, 1);
+        Volatile.Write(ref header->Entered, PlanHeader.Walking);
 
         // .NET ignores SIGPIPE and handles others; execve keeps what is ignored. Not all of 1..64 can be set (SIGKILL, SIGSTOP): no matter.
         for (int signal = 1; signal <= 64; signal++)
@@ -84,9 +84,10 @@ internal static unsafe class PlanWalker
                     break;
                 case PlanOp.Fork:
                     result = RawCalls.syscall(header->Clone, op->A0, 0, 0, 0, 0, 0);
-                    if (result == 0)
-                        continue; // the new process goes on here; it shares the registers, so it leaves them alone
-                    break;
+                    if (result != 0)
+                        break;
+                    Volatile.Write(ref header->Entered, PlanHeader.Forked);
+                    continue; // the new process goes on here; it shares the registers, so it leaves them alone
                 default:
                     result = Call(op, registers);
                     break;

@@ -64,15 +64,14 @@ public static unsafe partial class ProcessSpawner
     /// <exception cref="LinuxException">The process could not be made.</exception>
     public static ConcurrentProcess SpawnConcurrent(SyscallPlan plan, PlanHandshake handshake, NamespaceFlags namespaces = NamespaceFlags.None)
     {
-        if (!plan.IsShared)
-            throw new ArgumentException("this plan is for a process that shares memory", nameof(plan));
+        CheckShared(plan);
         Prepare(plan);
         long start = Environment.TickCount64;
         while (true)
         {
             Volatile.Write(ref plan.Header->Entered, 0);
             (int pid, FileDescriptor pidFd) = Clone(plan, 0, namespaces);
-            if (HasEntered(plan.Header, pid, pidFd))
+            if (HasEntered(plan.Header, PlanHeader.Walking, pid, pidFd))
             {
                 handshake.CloseChildEnd();
                 return new ConcurrentProcess(plan, handshake, pid, pidFd);
@@ -85,6 +84,22 @@ public static unsafe partial class ProcessSpawner
             if (Environment.TickCount64 - start > LongestStart)
                 throw new LinuxException(Errno.EAGAIN, "clone", "the new process never ran, as memory is collected without pause");
         }
+    }
+
+    /// <summary>
+    /// As the other, for a plan that forks, has no points before that, and whose forking process ends then: that one shares the caller's memory while the calling
+    /// thread waits, so that memory is copied once, for the process that it forks. <see cref="ConcurrentProcess.FollowFork"/> is next.
+    /// </summary>
+    /// <param name="plan">Made for this: <see cref="SyscallPlan.IsShared"/>.</param>
+    /// <param name="handshake">Where both meet; belongs to the result from now on.</param>
+    /// <exception cref="LinuxException">The process could not be made.</exception>
+    public static ConcurrentProcess SpawnForking(SyscallPlan plan, PlanHandshake handshake)
+    {
+        CheckShared(plan);
+        Prepare(plan);
+        (int pid, FileDescriptor pidFd) = Clone(plan, CLONE_VM | CLONE_VFORK, NamespaceFlags.None);
+        handshake.CloseChildEnd();
+        return new ConcurrentProcess(plan, handshake, pid, pidFd);
     }
 
     internal static void Reap(int pid)
@@ -117,20 +132,26 @@ public static unsafe partial class ProcessSpawner
         return pid < 0 ? throw new LinuxException((Errno)error, "clone", namespaces.ToString()) : (pid, new FileDescriptor(pidFd));
     }
 
+    private static void CheckShared(SyscallPlan plan)
+    {
+        if (!plan.IsShared)
+            throw new ArgumentException("this plan is for a process that shares memory", nameof(plan));
+    }
+
     // True as well when it has ended already. A process that has not begun its walk has nothing to sleep for but a collection.
-    private static bool HasEntered(PlanHeader* header, int pid, FileDescriptor pidFd)
+    internal static bool HasEntered(PlanHeader* header, int stage, int pid, FileDescriptor pidFd)
     {
         const int SpinMilliseconds = 1, Sightings = 3;
         long start = Environment.TickCount64;
         int asleep = 0;
-        while (Volatile.Read(ref header->Entered) == 0)
+        while (Volatile.Read(ref header->Entered) < stage)
         {
             if (Environment.TickCount64 - start < SpinMilliseconds)
                 Thread.SpinWait(20);
             else if (DescriptorPoll.WaitReadable(-1, pidFd.Number, 1).Second)
                 return true;
             else if (ProcessStat.TryRead(pid) is { State: 'S' } && ++asleep == Sightings)
-                return Volatile.Read(ref header->Entered) != 0;
+                return Volatile.Read(ref header->Entered) >= stage;
         }
 
         return true;

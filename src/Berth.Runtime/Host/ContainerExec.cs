@@ -103,6 +103,21 @@ public static class ContainerExec
     private static (int Pid, FileDescriptor PidFd) SpawnConcurrent(
         ExecTarget target, ExecOptions options, FinalSteps end, NamespaceFlags differing, bool twoProcesses)
     {
+        const int LongestStart = 10_000; // milliseconds
+        long start = Environment.TickCount64;
+        while (true)
+        {
+            if (TrySpawnConcurrent(target, options, end, differing, twoProcesses) is { } spawned)
+                return spawned;
+            if (Environment.TickCount64 - start > LongestStart)
+                throw new LinuxException(Errno.EAGAIN, "clone", "the new process never ran, as memory is collected without pause");
+        }
+    }
+
+    private static (int Pid, FileDescriptor PidFd)? TrySpawnConcurrent(
+        ExecTarget target, ExecOptions options, FinalSteps end, NamespaceFlags differing, bool twoProcesses)
+    {
+        bool waitsToBeMoved = target.Cgroup is { NeedsAttach: true };
         using var plan = new SyscallPlan(shared: true);
         using var handshake = new PlanHandshake(plan, Math.Max(LeastKept, 3 + options.PreserveFds));
         PlanRegister reached = plan.NewRegister(), forked = plan.NewRegister(), listener = default;
@@ -139,17 +154,18 @@ public static class ContainerExec
 
         using ConcurrentProcess child = !twoProcesses && differing.HasFlag(NamespaceFlags.CLONE_NEWPID)
             ? NamespaceCalls.WithPidNamespaceOf(target.PidFd, () => ProcessSpawner.SpawnConcurrent(plan, handshake))
+            : twoProcesses && !waitsToBeMoved && !end.HasUserNamespace ? ProcessSpawner.SpawnForking(plan, handshake)
             : ProcessSpawner.SpawnConcurrent(plan, handshake);
         try
         {
-            if (target.Cgroup is { NeedsAttach: true } cgroup && child.WaitForPoint() is StartPoints.Namespaces)
+            if (waitsToBeMoved && child.WaitForPoint() is StartPoints.Namespaces)
             {
-                cgroup.Attach(child.Pid, options.SubCgroup, target.Pid);
+                target.Cgroup!.Attach(child.Pid, options.SubCgroup, target.Pid); // it waits only where there is one
                 child.Resume();
             }
 
-            if (twoProcesses)
-                child.FollowFork(forked);
+            if (twoProcesses && !child.FollowFork(forked))
+                return null;
             while (child.WaitForPoint() is not null)
             {
                 SeccompListener.Send(child, listener, target.Spec, new ContainerState

@@ -21,8 +21,8 @@ internal sealed partial class ContainerLaunch
             : ProcessSpawner.SpawnConcurrent(plan, points, flags);
         try
         {
-            if (forked is { } second)
-                child.FollowFork(second);
+            if (forked is { } second && !child.FollowFork(second))
+                throw new PlanInterruptedException(end: null); // cannot be: it was forked by a process that has no other threads
             while (child.WaitForPoint() is { } point)
             {
                 CreatedContainer? ready = Meet(child, point);
