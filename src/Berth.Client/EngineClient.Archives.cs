@@ -13,8 +13,11 @@ public sealed record ContainerPathStat(string Name, long Size, uint Mode, string
 {
     private const uint Folder = 1u << 31;
     private const uint Link = 1u << 27;
+    private const uint Device = 1u << 26;
 
     public bool IsFolder => (Mode & Folder) != 0;
+
+    public bool IsDevice => (Mode & Device) != 0;
 
     public bool IsLink => (Mode & Link) != 0;
 }

@@ -83,6 +83,9 @@ internal static partial class ApiPipeline
             return;
         }
 
+        if (HttpMethods.IsHead(context.Request.Method))
+            return; // a body here would be taken for the next answer on the connection
+
         await JsonBody.WriteAsync(context, new ErrorResponse { Message = exception.Message }, ApiJson.Context.ErrorResponse);
     }
 

@@ -175,6 +175,9 @@ internal sealed class CopyCommand
                 stat = await context.Client.StatContainerPathAsync(container, path);
             }
 
+            if (stat.IsDevice)
+                throw new CommandFailedException($"destination \"{container}:{target}\" must be a directory or a regular file: got a device", exitCode: 1);
+
             return new CopyEnd(path, Exists: true, stat.IsFolder);
         }
         catch (EngineException)
