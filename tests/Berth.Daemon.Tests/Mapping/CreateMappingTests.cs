@@ -32,7 +32,7 @@ public sealed class CreateMappingTests
         Assert.Equal(["A=1", "B"], config.Env);
         Assert.Equal(3, config.StopTimeout);
         Assert.Equal(["80/tcp"], config.ExposedPorts!.Keys);
-        Assert.True(config.Host is { Privileged: true, HostPid: true, HostIpc: false, PidsLimit: 9 });
+        Assert.True(config.Host is { Privileged: true, HostPid: true, HostIpc: false, Resources.PidsLimit: 9 });
         Assert.Equal(["NET_ADMIN"], config.Host.CapAdd!);
         Assert.Equal(new ConsoleSizeOption(24, 80), config.Host.ConsoleSize);
         Assert.Equal([new UlimitOption("nofile", 1, 2)], config.Host.Ulimits!);
@@ -83,7 +83,6 @@ public sealed class CreateMappingTests
     [InlineData("OomKillDisable", "true")]
     [InlineData("Init", "true")]
     [InlineData("GroupAdd", "[\"wheel\"]")]
-    [InlineData("RestartPolicy", """{"Name":"always"}""")]
     [InlineData("CgroupnsMode", "\"host\"")]
     [InlineData("IpcMode", "\"container:a\"")]
     [InlineData("PidMode", "\"container:a\"")]
@@ -190,7 +189,7 @@ public sealed class CreateMappingTests
     {
         Engine.Containers.ContainerConfig config = Map("""{"Image":"i","OnBuild":["RUN x"],"ArgsEscaped":true,"Healthcheck":{"Test":["NONE"]},"HostConfig":{"ContainerIDFile":"/tmp/id"}}""");
         Assert.Equal(["RUN x"], config.OnBuild!);
-        Assert.Equal((true, true, "/tmp/id"), (config.ArgsEscaped, config.HasNoHealthcheck, config.Host.ContainerIdFile));
+        Assert.Equal((true, true, "/tmp/id"), (config.ArgsEscaped, config.Healthcheck is { Test: ["NONE"] }, config.Host.ContainerIdFile));
     }
 
     [Theory]
