@@ -21,7 +21,7 @@ internal static class TimeValues
             return DateTimeOffset.UnixEpoch.AddTicks((long)(seconds * TimeSpan.TicksPerSecond));
         }
 
-        if (GoDuration.TryParse(text, out TimeSpan duration) && duration.Ticks < now.UtcTicks)
+        if (GoTime.TryParse(text, out TimeSpan duration) && duration.Ticks < now.UtcTicks)
         {
             return now - duration;
         }

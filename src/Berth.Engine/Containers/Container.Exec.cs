@@ -158,7 +158,7 @@ internal sealed partial class Container
                 {
                     await KillProbeAsync(session);
                     cancellationToken.ThrowIfCancellationRequested();
-                    return new HealthResult(start, services.Clock.GetUtcNow(), -1, $"Health check exceeded timeout ({GoDuration.Format(options.TimeoutTime)})");
+                    return new HealthResult(start, services.Clock.GetUtcNow(), -1, $"Health check exceeded timeout ({GoTime.Format(options.TimeoutTime)})");
                 }
             }
         }

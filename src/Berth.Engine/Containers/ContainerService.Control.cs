@@ -14,6 +14,8 @@ public sealed partial class ContainerService
     private const int DefaultStopSeconds = 10;
     private const int LongestStopSeconds = 4_000_000; // what a timer can count; longer is for ever
 
+    private static readonly TimeSpan KillPatience = TimeSpan.FromSeconds(10);
+
     /// <summary>Starts a run.</summary>
     /// <exception cref="EngineException">NotModified when it runs; InvalidArgument or Internal with the reason when it cannot.</exception>
     public Task StartAsync(string reference, CancellationToken cancellationToken) => directory.Find(reference).StartAsync(cancellationToken);
@@ -34,12 +36,20 @@ public sealed partial class ContainerService
         return container.RestartAsync(number, timeout, reference, cancellationToken);
     }
 
-    /// <summary>Sends a signal (default SIGKILL) to the first process.</summary>
-    public Task KillAsync(string reference, string? signal, CancellationToken cancellationToken)
+    /// <summary>Sends a signal (default SIGKILL) to the first process. After SIGKILL it waits for the end, ten seconds at most.</summary>
+    /// <exception cref="EngineException">Conflict when it does not run; InvalidArgument for what is no signal, Internal, as in docker's engine, for a number above 64.</exception>
+    public async Task KillAsync(string reference, string? signal, CancellationToken cancellationToken)
     {
         Container container = directory.Find(reference);
-        int number = string.IsNullOrEmpty(signal) ? Signals.SIGKILL : Signals.Parse(signal);
-        return container.KillAsync(number, reference, cancellationToken);
+        int number = string.IsNullOrEmpty(signal) ? Signals.SIGKILL
+            : Signals.TryParseForeign(signal) is { } foreign ? throw new EngineException(ErrorKind.Internal, $"Cannot kill container: {reference}: The linux daemon does not support signal {foreign}")
+            : Signals.Parse(signal);
+        Task<WaitResult> end = container.WaitAsync(WaitCondition.NotRunning, cancellationToken);
+        await container.KillAsync(number, reference, cancellationToken);
+        if (number == Signals.SIGKILL)
+        {
+            await Task.WhenAny(end, Task.Delay(KillPatience, cancellationToken)); // a process in the kernel's hands ends when that lets it
+        }
     }
 
     /// <summary>Lets all processes stand still.</summary>

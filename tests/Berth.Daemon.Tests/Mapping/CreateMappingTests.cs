@@ -65,23 +65,13 @@ public sealed class CreateMappingTests
     [InlineData("StorageOpt", """{"size":"1G"}""")]
     [InlineData("UsernsMode", "\"host\"")]
     [InlineData("Sysctls", """{"net.core.somaxconn":"1"}""")]
-    [InlineData("Memory", "1048576")]
-    [InlineData("MemorySwap", "-1")]
-    [InlineData("MemoryReservation", "1")]
     [InlineData("KernelMemory", "1")]
-    [InlineData("NanoCpus", "1")]
-    [InlineData("CpuShares", "1")]
-    [InlineData("CpuPeriod", "1")]
-    [InlineData("CpuQuota", "1")]
-    [InlineData("CpusetCpus", "\"0\"")]
-    [InlineData("CpusetMems", "\"0\"")]
     [InlineData("BlkioWeight", "10")]
     [InlineData("BlkioDeviceReadBps", """[{"Path":"/dev/sda","Rate":1}]""")]
     [InlineData("Devices", """[{"PathOnHost":"/dev/null"}]""")]
     [InlineData("DeviceCgroupRules", "[\"c 1:3 r\"]")]
     [InlineData("DeviceRequests", """[{"Count":-1}]""")]
     [InlineData("OomKillDisable", "true")]
-    [InlineData("Init", "true")]
     [InlineData("GroupAdd", "[\"wheel\"]")]
     [InlineData("CgroupnsMode", "\"host\"")]
     [InlineData("IpcMode", "\"container:a\"")]
@@ -212,7 +202,10 @@ public sealed class CreateMappingTests
     {
         Refusal.Of(ErrorKind.InvalidArgument, "hostname and the UTS mode", () => Map("""{"Image":"i","Hostname":"h","HostConfig":{"UTSMode":"host"}}"""));
         Refusal.Of(ErrorKind.InvalidArgument, "maximum retry count", () => MapHost("""{"RestartPolicy":{"Name":"no","MaximumRetryCount":2}}"""));
-        Refusal.Of(ErrorKind.NotImplemented, "Healthcheck.Interval", () => Map("""{"Image":"i","Healthcheck":{"Interval":5000000000}}"""));
+        Refusal.Of(ErrorKind.InvalidArgument, "Interval in Healthcheck cannot be less than 1ms", () => Map("""{"Image":"i","Healthcheck":{"Interval":5}}"""));
+        Refusal.Of(ErrorKind.InvalidArgument, "can't create 'AutoRemove' container with restart policy", () => MapHost("""{"AutoRemove":true,"RestartPolicy":{"Name":"always"}}"""));
+        Refusal.Of(ErrorKind.InvalidArgument, "invalid restart policy 'odd'", () => MapHost("""{"RestartPolicy":{"Name":"odd"}}"""));
+        Refusal.Of(ErrorKind.InvalidArgument, "Minimum memory limit allowed is 6MB", () => MapHost("""{"Memory":1000}"""));
     }
 
     [Fact]

@@ -8,6 +8,9 @@ namespace Berth.Engine.Containers.Health;
 /// <summary>The health probe that an image brings, Docker's addition to its configuration.</summary>
 internal static class ImageHealth
 {
+    /// <summary>The probe as images have it: what was not asked for is left out.</summary>
+    public static JsonElement ToElement(HealthOptions options) => JsonSerializer.SerializeToElement(options, ImageHealthJsonContext.Default.HealthOptions);
+
     /// <summary>The probe; null without one.</summary>
     /// <exception cref="EngineException">InvalidArgument when the image's configuration has something else there.</exception>
     public static HealthOptions? Of(ImageRunConfig? config)
@@ -29,5 +32,6 @@ internal static class ImageHealth
 }
 
 /// <summary>JSON of the probe as images have it.</summary>
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
 [JsonSerializable(typeof(HealthOptions))]
 internal sealed partial class ImageHealthJsonContext : JsonSerializerContext;

@@ -5,7 +5,7 @@ using System.Text;
 namespace Berth.Engine;
 
 /// <summary>Durations as Go writes and reads them (package time, Duration.String and ParseDuration): <c>500ms</c>, <c>1m30s</c>, <c>1h0m0s</c>.</summary>
-public static class GoDuration
+public static class GoTime
 {
     private static readonly SearchValues<char> NumberCharacters = SearchValues.Create("0123456789.");
     private static readonly (string Name, long Nanoseconds)[] Units =
