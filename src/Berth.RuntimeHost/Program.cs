@@ -23,7 +23,7 @@ internal static class Program
     {
         if (args is ["shim"])
             return ShimServer.Run(DetachedProcess.InheritedNumber);
-        int status = Run(args);
+        int status = args is ["--", ..] ? ContainerInit.Run(args[1..]) : Run(args);
         ProcessControl.Exit(status); // all is written, and the runtime's own end would cost what a verb has no use for
         return status;
     }

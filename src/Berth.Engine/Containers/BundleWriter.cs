@@ -14,7 +14,7 @@ internal static class BundleWriter
     {
         string folder = services.Root.ContainerFolder(record.Id);
         string bundle = services.Options.Bundle(record.Id);
-        RuntimeSpec spec = SpecBuilder.Build(record, folder, networkPath);
+        RuntimeSpec spec = SpecBuilder.Build(record, folder, networkPath, services.Options.RuntimePath);
         var shim = new ShimConfig
         {
             Id = record.Id.ToString(),

@@ -10,10 +10,14 @@ internal static class SpecBuilder
 {
     public const string DefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+    // Where docker's engine has it, and what ps shows.
+    private const string InitName = "/sbin/docker-init";
+
     /// <param name="record">The container.</param>
     /// <param name="folder">The container's folder, which holds the files bound into it.</param>
     /// <param name="networkPath">A network namespace to join, or null.</param>
-    public static RuntimeSpec Build(ContainerRecord record, string folder, string? networkPath)
+    /// <param name="initPath">The program that is the first process of a container with an init.</param>
+    public static RuntimeSpec Build(ContainerRecord record, string folder, string? networkPath, string initPath)
     {
         ContainerConfig config = record.Config;
         IReadOnlyList<string> capabilities = CapabilitySet.Resolve(config.Host);
@@ -23,7 +27,7 @@ internal static class SpecBuilder
             Domainname = config.Host.HostUts || config.Domainname.Length == 0 ? null : config.Domainname,
             Root = new RootSpec { Path = "rootfs", Readonly = config.Host.ReadonlyRootfs },
             Process = BuildProcess(config, capabilities),
-            Mounts = BuildMounts(config, folder),
+            Mounts = BuildMounts(config, folder, initPath),
             Linux = new LinuxSpec
             {
                 CgroupsPath = CgroupPath(record.Id),
@@ -78,7 +82,7 @@ internal static class SpecBuilder
     {
         Terminal = config.Tty,
         ConsoleSize = config.Host.ConsoleSize is { Height: > 0, Width: > 0 } size ? new ConsoleSize(size.Height, size.Width) : null,
-        Args = config.CommandLine,
+        Args = config.Host.Init is true ? [InitName, "--", .. config.CommandLine] : config.CommandLine,
         Env = BuildEnvironment(config),
         Cwd = config.WorkingDir.Length == 0 ? "/" : config.WorkingDir,
         User = new UserSpec { AdditionalGids = null },
@@ -114,7 +118,7 @@ internal static class SpecBuilder
         return result;
     }
 
-    private static List<MountSpec> BuildMounts(ContainerConfig config, string folder)
+    private static List<MountSpec> BuildMounts(ContainerConfig config, string folder, string initPath)
     {
         ContainerHostOptions host = config.Host;
         string sysAccess = host.Privileged ? "rw" : "ro";
@@ -140,6 +144,11 @@ internal static class SpecBuilder
         foreach (string name in (ReadOnlySpan<string>)["resolv.conf", "hostname", "hosts"])
         {
             mounts.Add(New("/etc/" + name, "bind", Path.Combine(folder, name), "rbind", "rprivate"));
+        }
+
+        if (config.Host.Init is true)
+        {
+            mounts.Add(New(InitName, "bind", initPath, "bind", "ro"));
         }
 
         return mounts;

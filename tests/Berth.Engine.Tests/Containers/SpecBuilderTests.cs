@@ -12,7 +12,7 @@ public sealed class SpecBuilderTests
         {
             Image = "busybox", Hostname = "box", Tty = tty, Env = env, Entrypoint = ["/bin/echo"], Cmd = ["hi"], Host = host ?? new ContainerHostOptions(),
         };
-        return SpecBuilder.Build(Records.Create(config), "/folder", networkPath);
+        return SpecBuilder.Build(Records.Create(config), "/folder", networkPath, "/bin/berth-runtime");
     }
 
     private static LinuxSpec Linux(ContainerHostOptions? host = null, string? networkPath = null) => Build(host, networkPath).Linux!; // Build always sets it
