@@ -121,10 +121,10 @@ public sealed class CreateMappingTests
     }
 
     [Fact]
-    public void Healthchecks_are_refused_unless_switched_off()
+    public void A_health_probe_is_taken_as_it_is()
     {
-        Refusal.Of(ErrorKind.NotImplemented, "Healthcheck", () => Map("""{"Image":"i","Healthcheck":{"Test":["CMD","true"]}}"""));
-        Map("""{"Image":"i","Healthcheck":{"Test":["NONE"]}}""");
+        Assert.Equal(["CMD", "true"], Map("""{"Image":"i","Healthcheck":{"Test":["CMD","true"],"Retries":2}}""").Healthcheck!.Test);
+        Refusal.Of(ErrorKind.InvalidArgument, "Unknown type 'ODD'", () => Map("""{"Image":"i","Healthcheck":{"Test":["ODD","true"]}}"""));
     }
 
     [Theory]
