@@ -102,8 +102,8 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
         AttachStreams streams = (context.GetBoolean("stdin") && config.OpenStdin ? AttachStreams.Stdin : AttachStreams.None)
             | (context.GetBoolean("stdout") ? AttachStreams.Stdout : AttachStreams.None)
             | (context.GetBoolean("stderr") ? AttachStreams.Stderr : AttachStreams.None);
-        DetachKeys? keys = DetachKeys.Parse(context.GetText("detachKeys"));
-        DetachKeys? detach = config.Tty && streams.HasFlag(AttachStreams.Stdin) ? keys : null;
+        DetachKeys keys = DetachKeys.Parse(context.GetText("detachKeys"));
+        Detaching? detach = config.Tty && streams.HasFlag(AttachStreams.Stdin) ? new Detaching(keys, () => containers.Tell(info.Record, "detach")) : null;
         AttachSession? session = wantsStream && streams != AttachStreams.None ? await containers.AttachAsync(id, streams, context.RequestAborted) : null;
         try
         {
