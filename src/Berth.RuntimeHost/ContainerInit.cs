@@ -20,7 +20,7 @@ internal static class ContainerInit
     public static int Run(IReadOnlyList<string> command)
     {
         IReadOnlyList<string> environment = ReadEnvironment();
-        if (!SignalQueue.IsAllBlocked)
+        if (!SignalQueue.IsBlocked)
             return Fail("/proc/self/exe", SignalQueue.ExecuteBlocked("/proc/self/exe", ["/sbin/docker-init", "--", .. command], environment).Message, CannotExecute);
         if (command.Count == 0)
             return Fail("nothing", "no command was given", NotFound);

@@ -11,15 +11,16 @@ public static unsafe partial class SignalQueue
 {
     private const int SIG_SETMASK = 2, SI_KERNEL = 0x80, SI_TKILL = -6;
 
-    /// <summary>Whether this thread began with every signal blocked that can be.</summary>
-    public static bool IsAllBlocked
+    /// <summary>Whether this thread has the signals blocked that other processes send; a runtime may have unblocked some of its own meanwhile.</summary>
+    public static bool IsBlocked
     {
         get
         {
-            const ulong unblockable = (1UL << (9 - 1)) | (1UL << (19 - 1));
+            const int SIGHUP = 1, SIGINT = 2, SIGTERM = 15, SIGCHLD = 17;
+            const ulong wanted = (1UL << (SIGHUP - 1)) | (1UL << (SIGINT - 1)) | (1UL << (SIGTERM - 1)) | (1UL << (SIGCHLD - 1));
             ulong mask = 0;
             _ = syscall(SyscallNumbers.Current.RtSigprocmask, SIG_SETMASK, 0, (nint)(&mask), 8);
-            return (mask | unblockable) == ulong.MaxValue;
+            return (mask & wanted) == wanted;
         }
     }
 
