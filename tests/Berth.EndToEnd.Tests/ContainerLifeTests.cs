@@ -164,21 +164,6 @@ public sealed class ContainerLifeTests(DaemonFixture fixture) : IClassFixture<Da
     }
 
     [Fact]
-    public async Task An_init_reaps_and_hands_signals_on()
-    {
-        string id = await StartAsync("trap 'exit 5' TERM; (sleep 0.1 & exec true); while :; do sleep 0.05; done", new JsonObject { ["Init"] = true });
-        JsonNode top = (await Api.GetAsync($"/containers/{id}/top?ps_args=-o+pid,stat,args")).Expect(HttpStatusCode.OK).Json;
-        Assert.StartsWith("/sbin/docker-init -- sh -c", (string?)top["Processes"]![0]![2], StringComparison.Ordinal);
-        await Poll.UntilAsync(async () => !(await Api.GetAsync($"/containers/{id}/top?ps_args=-o+pid,stat,args")).Text.Contains("\"Z", StringComparison.Ordinal), "no zombies", 10);
-        await PostAsync(id, "stop?t=20", HttpStatusCode.NoContent);
-        Assert.Equal("5", (await InspectAsync(id))["State"]!["ExitCode"]!.ToString());
-        await RemoveAsync(id);
-        string killed = await StartAsync("kill -9 $$", new JsonObject { ["Init"] = true });
-        Assert.Equal(137, (int?)(await Api.PostAsync($"/containers/{killed}/wait")).Json["StatusCode"]);
-        await RemoveAsync(killed);
-    }
-
-    [Fact]
     public async Task Events_tell_a_containers_life_in_order()
     {
         long since = DateTimeOffset.UtcNow.ToUnixTimeSeconds() - 1;

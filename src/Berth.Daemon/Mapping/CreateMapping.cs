@@ -23,7 +23,7 @@ internal static class CreateMapping
     {
         "ContainerIDFile", "LogConfig", "NetworkMode", "RestartPolicy", "AutoRemove", "ConsoleSize", "CapAdd", "CapDrop", "CgroupnsMode", "GroupAdd", "IpcMode",
         "OomScoreAdj", "PidMode", "Privileged", "ReadonlyRootfs", "SecurityOpt", "Tmpfs", "UTSMode", "ShmSize", "Runtime", "Isolation",
-        "MemorySwappiness", "PidsLimit", "Ulimits", "MaskedPaths", "ReadonlyPaths", "Init",
+        "MemorySwappiness", "PidsLimit", "Ulimits", "MaskedPaths", "ReadonlyPaths",
         "Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuShares", "CpuPeriod", "CpuQuota", "CpusetCpus", "CpusetMems",
     };
 
