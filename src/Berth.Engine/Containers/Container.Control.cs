@@ -296,12 +296,18 @@ internal sealed partial class Container
 
     private void InCgroup(string verb, Action<ContainerCgroup> action)
     {
+        ContainerCgroup cgroup = ContainerCgroup.Open(SpecBuilder.CgroupPath(record.Id));
         try
         {
-            action(ContainerCgroup.Open(SpecBuilder.CgroupPath(record.Id)));
+            action(cgroup);
         }
         catch (Exception exception) when (exception is IOException or ArgumentException or NotSupportedException)
         {
+            if (cgroup.Members(recursive: true).Count == 0)
+            {
+                throw Lifecycle.NotRunning(record); // it has ended, and only the record of it is to come
+            }
+
             throw new EngineException(ErrorKind.Internal, $"Cannot {verb} container {record.Id}: {exception.Message}", exception);
         }
     }
