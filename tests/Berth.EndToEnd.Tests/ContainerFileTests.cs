@@ -102,6 +102,12 @@ public abstract class ContainerFileSuite(DaemonFixture fixture)
         JsonNode image = Assert.Single(usage["Images"]!.AsArray(), entry => entry!["RepoTags"]!.AsArray().Any(tag => tag!.GetValue<string>() == "busybox:latest"))!;
         Assert.Equal(container["SizeRootFs"]!.GetValue<long>() - 5, image["Size"]!.GetValue<long>());
         Assert.True(image["Containers"]!.GetValue<int>() > 0);
+        JsonNode listed = (await fixture.Api.GetAsync("/containers/json?all=1&size=1&filters=" + Uri.EscapeDataString($$"""{"id":["{{id}}"]}"""))).Expect(HttpStatusCode.OK).Json[0]!;
+        Assert.Equal(5, listed["SizeRw"]!.GetValue<long>());
+        JsonNode inspected = (await fixture.Api.GetAsync($"/containers/{id}/json?size=1")).Expect(HttpStatusCode.OK).Json;
+        Assert.Equal(5, inspected["SizeRw"]!.GetValue<long>());
+        Assert.Equal(listed["SizeRootFs"]!.GetValue<long>(), inspected["SizeRootFs"]!.GetValue<long>());
+        Assert.Null((await fixture.Api.GetAsync($"/containers/{id}/json")).Json["SizeRw"]);
         JsonNode only = (await fixture.Api.GetAsync("/system/df?type=volume")).Expect(HttpStatusCode.OK).Json;
         Assert.Null(only["Images"]);
         Assert.NotNull(only["Volumes"]);

@@ -45,6 +45,20 @@ public sealed class ImageTransferTests(DaemonFixture fixture) : IClassFixture<Da
         (await fixture.Api.DeleteAsync("/images/made:two")).Expect(HttpStatusCode.OK);
     }
 
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task ARunningContainerStandsStillMeanwhile(bool pause)
+    {
+        long before = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        string id = await fixture.Api.CreateAsync(fixture.NewName(), ["sleep", "1000"]);
+        (await fixture.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.NoContent);
+        (await fixture.Api.PostAsync($"/commit?container={id}&pause={(pause ? 1 : 0)}")).Expect(HttpStatusCode.Created);
+        Assert.Equal("running", (await fixture.Api.GetAsync($"/containers/{id}/json")).Json["State"]!["Status"]!.GetValue<string>()); // docker's members
+        string events = (await fixture.Api.GetAsync($"/events?since={before}&until={DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 1}&filters=" + Uri.EscapeDataString($$"""{"container":["{{id}}"]}"""))).Text;
+        Assert.Equal(pause, events.Contains("\"Action\":\"pause\"", StringComparison.Ordinal));
+        Assert.Equal(pause, events.Contains("\"Action\":\"unpause\"", StringComparison.Ordinal));
+        (await fixture.Api.DeleteAsync($"/containers/{id}?force=1")).Expect(HttpStatusCode.NoContent);
+    }
+
     [Fact]
     public async Task SaveAndLoadGiveTheSameImages()
     {

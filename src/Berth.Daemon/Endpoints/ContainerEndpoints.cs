@@ -11,7 +11,7 @@ using ContainerConfig = Berth.Engine.Containers.ContainerConfig;
 namespace Berth.Daemon.Endpoints;
 
 /// <summary><c>/containers</c>.</summary>
-internal sealed class ContainerEndpoints(ContainerService containers, ImageService images)
+internal sealed class ContainerEndpoints(ContainerService containers, ImageService images, DiskUsage usage)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -24,9 +24,8 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
 
     private static string Id(HttpContext context) => (string)context.Request.RouteValues["id"]!;
 
-    private Task ListAsync(HttpContext context)
+    private async Task ListAsync(HttpContext context)
     {
-        context.RefuseUnbuilt("size");
         Dictionary<string, List<string>> filters = context.GetFilters(ContainerListQuery.Filters, ContainerListQuery.Unbuilt);
         foreach (string name in (ReadOnlySpan<string>)["before", "since"])
         {
@@ -38,8 +37,21 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
 
         var query = new ContainerListQuery(context.GetBoolean("all"), context.GetInteger("limit") ?? -1, filters);
         DateTimeOffset now = DateTimeOffset.UtcNow;
-        List<ContainerSummary> answer = [.. query.Apply(containers.List(), reference => containers.Inspect(reference).Record, IdOf).Select(info => ContainerMapping.ToSummary(info, ImageName(info), now))];
-        return JsonBody.WriteAsync(context, answer, ApiJson.Context.ListContainerSummary);
+        List<ContainerInfo> found = [.. query.Apply(containers.List(), reference => containers.Inspect(reference).Record, IdOf)];
+        IReadOnlyDictionary<ContainerId, ContainerSize>? sizes = context.GetBoolean("size") ? await usage.MeasureAsync(found, context.RequestAborted) : null;
+        List<ContainerSummary> answer = [];
+        foreach (ContainerInfo info in found)
+        {
+            ContainerSummary summary = ContainerMapping.ToSummary(info, images.NameFor(info), now);
+            if (sizes is not null && sizes.TryGetValue(info.Record.Id, out ContainerSize size))
+            {
+                (summary.SizeRw, summary.SizeRootFs) = (size.Writable, size.Whole);
+            }
+
+            answer.Add(summary);
+        }
+
+        await JsonBody.WriteAsync(context, answer, ApiJson.Context.ListContainerSummary);
     }
 
     // The id of the image that a filter means; what it means now, not when the container was made.
@@ -52,19 +64,6 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
         catch (EngineException)
         {
             return null;
-        }
-    }
-
-    // Lists show the name a container was made with while it still means the same image, and the id after that.
-    private string ImageName(ContainerInfo info)
-    {
-        try
-        {
-            return images.Inspect(info.Record.Config.Image).Id == info.Record.ImageId ? info.Record.Config.Image : info.Record.ImageId.ToString();
-        }
-        catch (EngineException)
-        {
-            return info.Record.ImageId.ToString();
         }
     }
 
@@ -86,10 +85,18 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
             context, new ContainerCreateResponse { Id = made.Record.Id.ToString(), Warnings = warnings }, ApiJson.Context.ContainerCreateResponse, StatusCodes.Status201Created);
     }
 
-    private Task InspectAsync(HttpContext context)
+    private async Task InspectAsync(HttpContext context)
     {
-        context.RefuseUnbuilt("size");
-        return JsonBody.WriteAsync(context, ContainerMapping.ToInspect(containers.Inspect(Id(context)), containers.StorageDriver), ApiJson.Context.ContainerInspect);
+        ContainerInfo info = containers.Inspect(Id(context));
+        ContainerInspect answer = ContainerMapping.ToInspect(info, containers.StorageDriver);
+        IReadOnlyDictionary<string, string> storage = images.DescribeStorage(info.Record);
+        answer.GraphDriver = new DriverData { Name = containers.StorageDriver, Data = storage.Count == 0 ? null : new Dictionary<string, string>(storage) };
+        if (context.GetBoolean("size") && (await usage.MeasureAsync([info], context.RequestAborted)).TryGetValue(info.Record.Id, out ContainerSize size))
+        {
+            (answer.SizeRw, answer.SizeRootFs) = (size.Writable, size.Whole);
+        }
+
+        await JsonBody.WriteAsync(context, answer, ApiJson.Context.ContainerInspect);
     }
 
     private async Task AttachAsync(HttpContext context)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Berth.Engine.Containers;
 using Berth.Engine.Containers.Health;
+using Berth.Engine.Events;
 using Berth.Model;
 using Berth.Model.Oci.Image;
 using Berth.Storage.Images;
@@ -43,19 +44,59 @@ public sealed class ContainerCommit
             Reference = request.Reference,
         };
         using IDisposable use = await container.UseFilesAsync(cancellationToken);
-        ImageRecord image = await services.Images.CommitAsync(options, cancellationToken);
+        bool isPaused = request.Pause && await TryPauseAsync(container, cancellationToken);
+        ImageRecord image;
+        try
+        {
+            image = await services.Images.CommitAsync(options, cancellationToken);
+        }
+        finally
+        {
+            if (isPaused)
+            {
+                await UnpauseAsync(container);
+            }
+        }
+
         if (request.Reference is { } name)
         {
             images.TellTag(image, name);
         }
 
-        container.TellOfFiles("commit", new Dictionary<string, string>
-        {
-            ["comment"] = request.Comment,
-            ["imageID"] = image.Id.ToString(),
-            ["imageRef"] = request.Reference?.WithDefaultTag().Familiar ?? "",
-        });
+        services.Events.Publish(
+            container.Record, "commit", ("comment", request.Comment), ("imageID", image.Id.ToString()), ("imageRef", request.Reference?.WithDefaultTag().Familiar ?? ""));
         return image;
+    }
+
+    // A container that does not run, or stands still already, needs none.
+    private static async Task<bool> TryPauseAsync(Container container, CancellationToken cancellationToken)
+    {
+        if (container.Record.State.Status != ContainerStatus.Running)
+        {
+            return false;
+        }
+
+        try
+        {
+            await container.PauseAsync(cancellationToken);
+            return true;
+        }
+        catch (EngineException exception) when (exception.Kind == ErrorKind.Conflict)
+        {
+            return false; // it ended, or somebody else was faster
+        }
+    }
+
+    private static async Task UnpauseAsync(Container container)
+    {
+        try
+        {
+            await container.UnpauseAsync(CancellationToken.None);
+        }
+        catch (EngineException) when (container.Record.State.Status != ContainerStatus.Paused)
+        {
+            // Killed, or let go on by somebody else.
+        }
     }
 
     /// <summary>What a container was made with, as an image says it.</summary>

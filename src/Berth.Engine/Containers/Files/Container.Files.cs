@@ -8,18 +8,6 @@ internal sealed partial class Container
 {
     private readonly FileUses fileUses = new();
 
-    /// <summary>Tells of an operation on the container's files, as docker does.</summary>
-    public void TellOfFiles(string action, IReadOnlyDictionary<string, string>? more = null)
-    {
-        var attributes = new Dictionary<string, string>(record.Config.Labels, StringComparer.Ordinal) { ["image"] = record.Config.Image, ["name"] = record.Name };
-        foreach ((string key, string value) in more ?? new Dictionary<string, string>())
-        {
-            attributes[key] = value;
-        }
-
-        services.Events.Publish("container", action, record.Id.ToString(), attributes);
-    }
-
     /// <summary>Keeps the container from being removed, and from being started if it does not run, until the result is disposed.</summary>
     /// <exception cref="EngineException">NotFound when it is gone.</exception>
     public async Task<IDisposable> UseFilesAsync(CancellationToken cancellationToken)

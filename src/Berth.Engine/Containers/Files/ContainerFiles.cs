@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Berth.Engine.Events;
 using Berth.Model;
 using Berth.Runtime.Users;
 using Berth.Storage.Files;
@@ -38,7 +39,7 @@ public sealed class ContainerFiles
         Container container = containers.Find(reference);
         using IDisposable use = await container.UseFilesAsync(cancellationToken);
         await content.ExportAsync(container.Record.Id, container.Record.ChainIds, output, cancellationToken);
-        container.TellOfFiles("export");
+        services.Events.Publish(container.Record, "export");
     }
 
     /// <summary>Bytes of the files that the container has added or changed.</summary>
@@ -67,7 +68,7 @@ public sealed class ContainerFiles
         OpenRoot root = await container.OpenRootAsync(reference, cancellationToken);
         try
         {
-            return new ContainerPath(root.Root.Pin(path), root, () => container.TellOfFiles("archive-path"));
+            return new ContainerPath(root.Root.Pin(path), root, () => services.Events.Publish(container.Record, "archive-path"));
         }
         catch
         {
@@ -99,7 +100,7 @@ public sealed class ContainerFiles
                 IsRootReadOnly = config.Host.ReadonlyRootfs,
             },
             cancellationToken);
-        container.TellOfFiles("extract-to-dir");
+        services.Events.Publish(container.Record, "extract-to-dir");
     }
 
     private static (uint Uid, uint Gid) OwnerOf(ContainerRoot root, string user) =>
