@@ -14,6 +14,7 @@ internal sealed class ExecEndpoints(ContainerService containers)
     private static readonly HashSet<string> BuiltCreate = new(StringComparer.OrdinalIgnoreCase)
     {
         "User", "Privileged", "Tty", "ConsoleSize", "AttachStdin", "AttachStderr", "AttachStdout", "Detach", "DetachKeys", "Env", "WorkingDir", "Cmd",
+        "Container",
     };
 
     public void Map(IEndpointRouteBuilder routes)
@@ -31,6 +32,7 @@ internal sealed class ExecEndpoints(ContainerService containers)
         JsonElement body = await JsonBody.ReadElementAsync(context);
         ExecCreateRequest request = JsonBody.Convert(body, ApiJson.Context.ExecCreateRequest);
         UnbuiltOptions.Refuse(body, BuiltCreate, "");
+        CheckContainer(body, Id(context));
         if (request.DetachKeys.Length > 0)
         {
             _ = DetachKeys.Parse(request.DetachKeys);
@@ -39,6 +41,16 @@ internal sealed class ExecEndpoints(ContainerService containers)
         CreateMapping.CheckEnv(request.Env);
         ExecSession session = await containers.CreateExecAsync(Id(context), ToRequest(request), context.RequestAborted);
         await JsonBody.WriteAsync(context, new IdResponse { Id = session.Id }, ApiJson.Context.IdResponse, StatusCodes.Status201Created);
+    }
+
+    // Old clients (python3-docker among them) repeat the path's container in the body: fine as long as it is the same.
+    private static void CheckContainer(JsonElement body, string id)
+    {
+        JsonProperty repeated = body.EnumerateObject().FirstOrDefault(static property => property.Name.Equals("Container", StringComparison.OrdinalIgnoreCase));
+        if (UnbuiltOptions.IsSet(repeated.Value) && (repeated.Value.ValueKind != JsonValueKind.String || repeated.Value.GetString() != id))
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"Container is {repeated.Value.GetRawText()} in the body and \"{id}\" in the path; leave it out of the body");
+        }
     }
 
     private static ExecRequest ToRequest(ExecCreateRequest request) => new()

@@ -1,8 +1,10 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using System.Text;
 using Berth.Api;
+using Berth.Runtime.Shims;
 using Microsoft.AspNetCore.Connections.Features;
 
 namespace Berth.Daemon.Http;
@@ -19,6 +21,8 @@ internal sealed class HijackedConnection : IAsyncDisposable
     private const int KeepAliveProbes = 4;
     private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(0.5); // the answer to a probe is seen before the next one
+    private static readonly TimeSpan LongestHeadWait = TimeSpan.FromSeconds(0.25);
+    private static readonly TimeSpan HeadWaitStep = TimeSpan.FromMilliseconds(1);
     private readonly HttpContext context;
     private readonly Socket socket;
     private readonly PipeReader input;
@@ -26,6 +30,7 @@ internal sealed class HijackedConnection : IAsyncDisposable
     private readonly bool isTerminal;
     private readonly CancellationTokenSource ended;
     private readonly Task watch;
+    private bool isHeadRead;
 
     private HijackedConnection(HttpContext context, Socket socket, PipeReader input, HalfClose halfClose, bool isTerminal)
     {
@@ -75,7 +80,7 @@ internal sealed class HijackedConnection : IAsyncDisposable
         var connection = new HijackedConnection(context, clientSocket, clientInput, clientEnd, isTerminal);
         try
         {
-            await connection.WriteAsync(Encoding.ASCII.GetBytes(head.ToString()), connection.Ended);
+            await connection.SendAsync(Encoding.ASCII.GetBytes(head.ToString()), connection.Ended);
             return connection;
         }
         catch
@@ -122,9 +127,31 @@ internal sealed class HijackedConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends all of <paramref name="bytes"/>.</summary>
+    /// <summary>Sends all of <paramref name="bytes"/>; over a unix socket not before the client has read the answer's head, or has had a quarter of a second for it.</summary>
     /// <exception cref="SocketException">The client is gone.</exception>
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        if (!isHeadRead)
+        {
+            await WaitForHeadAsync(cancellationToken);
+            isHeadRead = true;
+        }
+
+        await SendAsync(bytes, cancellationToken);
+    }
+
+    // Some clients (python3-docker among them) read the head through a buffer and the rest beside it: they lose what came together with the head. Engines that
+    // need a tenth of a second to start a command do not meet this.
+    private async ValueTask WaitForHeadAsync(CancellationToken cancellationToken)
+    {
+        long begun = Stopwatch.GetTimestamp();
+        while (socket.AddressFamily == AddressFamily.Unix && !SocketPeer.HasReadAll(socket) && Stopwatch.GetElapsedTime(begun) < LongestHeadWait)
+        {
+            await Task.Delay(HeadWaitStep, cancellationToken);
+        }
+    }
+
+    private async ValueTask SendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         while (bytes.Length > 0)
         {
@@ -178,7 +205,7 @@ internal sealed class HijackedConnection : IAsyncDisposable
         try
         {
             await socket.SendAsync(ReadOnlyMemory<byte>.Empty, Ended);
-            await WriteAsync(frame, Ended);
+            await SendAsync(frame, Ended);
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {

@@ -18,12 +18,20 @@ public static class ImageChanges
     public static ImageRunConfig Apply(ImageRunConfig start, IReadOnlyList<string> changes)
     {
         bool setsCommand = false;
-        foreach (string change in changes)
+        foreach (string change in changes.SelectMany(Lines))
         {
             start = Apply(start, change, ref setsCommand);
         }
 
         return start;
+    }
+
+    // One change may be a few lines of a Dockerfile: some clients join all of theirs, and a line may go on after a backslash.
+    private static IEnumerable<string> Lines(string change)
+    {
+        string[] lines = [.. change.Replace("\r\n", "\n", StringComparison.Ordinal).Replace("\\\n", "", StringComparison.Ordinal).Split('\n')
+            .Where(static line => line.AsSpan().Trim() is { Length: > 0 } text && text[0] != '#')];
+        return lines.Length > 0 ? lines : [""];
     }
 
     private static ImageRunConfig Apply(ImageRunConfig config, string change, ref bool setsCommand)

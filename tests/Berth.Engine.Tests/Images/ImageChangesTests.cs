@@ -54,6 +54,10 @@ public sealed class ImageChangesTests
         Assert.Equal(["B=1", "A=1-1-$"], Apply("ENV B=1", "ENV A=$B-${B}-\\$").Env!);
 
     [Fact]
+    public void One_change_may_be_several_lines() =>
+        Assert.Equal(["A=b", "C=d e"], Apply("# first\nENV A=b\n\nENV C=\\\n\"d e\"\nUSER x").Env!);
+
+    [Fact]
     public void Environments_are_merged() => Assert.Equal(["A=3", "B=2"], Apply("ENV A=1 B=2", "ENV A=3").Env!);
 
     [Fact]
