@@ -35,6 +35,7 @@ namespace Berth.Api;
 [JsonSerializable(typeof(ImagesPruneResponse))]
 [JsonSerializable(typeof(List<ContainerChange>))]
 [JsonSerializable(typeof(ContainerPathStat))]
+[JsonSerializable(typeof(ContainerStats))]
 [JsonSerializable(typeof(DiskUsageResponse))]
 [JsonSerializable(typeof(HealthConfig))]
 [JsonSerializable(typeof(List<string>))]

@@ -112,6 +112,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         new ContainerEndpoints(containers, images, usage).Map(web);
         new ContainerControlEndpoints(containers).Map(web);
         new ExecEndpoints(containers).Map(web);
+        new StatsEndpoints(containers).Map(web);
         new EventEndpoints(events).Map(web);
         new ImageEndpoints(images, usage).Map(web);
         new CommitEndpoints(new ContainerCommit(services, containers, images)).Map(web);
