@@ -25,4 +25,45 @@ public static class FailPoints
 
     // A folder lies among what is to be deleted.
     public const string TrashTaken = "trash.taken";
+
+    public const string CreateFolderMade = "create.folder-made";
+    public const string CreateLayerMade = "create.layer-made";
+    public const string CreateRecorded = "create.recorded";
+    public const string CreateTold = "create.told";
+
+    public const string StartBundleWritten = "start.bundle-written";
+    public const string StartPrepared = "start.prepared";
+    public const string StartStarted = "start.started";
+    public const string StartRecorded = "start.recorded";
+    public const string StartTold = "start.told";
+
+    public const string StopNoted = "stop.noted";
+    public const string StopSignalled = "stop.signalled";
+    public const string StopTold = "stop.told";
+
+    // A run is over: known from the shim, its traces gone, recorded, told.
+    public const string EndSeen = "end.seen";
+    public const string EndCleaned = "end.cleaned";
+    public const string EndRecorded = "end.recorded";
+    public const string EndTold = "end.told";
+
+    public const string RemoveRecorded = "rm.recorded";
+    public const string RemoveTold = "rm.told";
+    public const string RemoveLayerRemoved = "rm.layer-removed";
+    public const string RemoveFolderRemoved = "rm.folder-removed";
+
+    public const string ExecMade = "exec.made";
+    public const string ExecMadeTold = "exec.made-told";
+    public const string ExecStartTold = "exec.start-told";
+    public const string ExecStarted = "exec.started";
+
+    public const string RestartPlanned = "restart.planned";
+    public const string RestartBegun = "restart.begun";
+
+    public const string HealthProbed = "health.probed";
+    public const string HealthWritten = "health.written";
+    public const string HealthKept = "health.kept";
+
+    public const string EventAppended = "event.appended";
+    public const string EventFileMoved = "event.file-moved";
 }

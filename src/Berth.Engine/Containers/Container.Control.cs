@@ -3,6 +3,7 @@ using Berth.Model;
 using Berth.Model.Oci.Runtime;
 using Berth.Runtime.Cgroups;
 using Berth.Runtime.Shims;
+using Berth.Storage;
 
 namespace Berth.Engine.Containers;
 
@@ -65,6 +66,7 @@ internal sealed partial class Container
         }
 
         services.Events.Publish(record, "stop");
+        FailPoint.Reach(FailPoints.StopTold);
     }
 
     /// <summary>Stops and starts; a container that does not run is started. With <c>--rm</c> it is not removed in between.</summary>
@@ -206,6 +208,7 @@ internal sealed partial class Container
             {
                 isStopWanted = true;
                 await NoteStopAsync();
+                FailPoint.Reach(FailPoints.StopNoted);
             }
 
             if (record.State.Status == ContainerStatus.Restarting)
@@ -219,6 +222,7 @@ internal sealed partial class Container
             }
 
             await SignalAsync(signal);
+            FailPoint.Reach(FailPoints.StopSignalled);
             if (isEnd && record.State.Status == ContainerStatus.Paused)
             {
                 await ThawAsync();

@@ -4,6 +4,7 @@ using Berth.Engine.Events;
 using Berth.Model;
 using Berth.Runtime.Host;
 using Berth.Runtime.Shims;
+using Berth.Storage;
 
 namespace Berth.Engine.Containers;
 
@@ -22,9 +23,11 @@ internal sealed partial class Container
         Lifecycle.CheckExec(record, reference);
         var session = new ExecSession(ContainerId.Create().ToString(), record.Id, request);
         await CallShimAsync(running => running.CreateExecAsync(session.Id, request.ToConfig(record.Config), cancellationToken));
+        FailPoint.Reach(FailPoints.ExecMade);
         links.OwnerByExec[session.Id] = this;
         execs.Add(session);
         services.Events.Publish(record, "exec_create: " + CommandText(session), ("execID", session.Id));
+        FailPoint.Reach(FailPoints.ExecMadeTold);
         return session;
     }
 
@@ -39,6 +42,7 @@ internal sealed partial class Container
         }
 
         services.Events.Publish(record, "exec_start: " + CommandText(session), ("execID", session.Id));
+        FailPoint.Reach(FailPoints.ExecStartTold);
         ShimStream? stream = null;
         try
         {
@@ -46,6 +50,7 @@ internal sealed partial class Container
             {
                 stream = streams is { } wanted ? await running.AttachAsync(session.Id, wanted, cancellationToken) : null;
                 session.Pid = (await running.StartExecAsync(session.Id, cancellationToken)).Pid;
+                FailPoint.Reach(FailPoints.ExecStarted);
             });
             return stream;
         }
@@ -116,7 +121,9 @@ internal sealed partial class Container
     private void OnProbed(HealthReport next)
     {
         bool isNews = healthReport?.Status != next.Status;
+        FailPoint.Reach(FailPoints.HealthProbed);
         KeepHealth(next);
+        FailPoint.Reach(FailPoints.HealthKept);
         if (isNews)
         {
             services.Events.Publish(record, "health_status: " + next.Status);

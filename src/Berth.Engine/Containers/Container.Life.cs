@@ -4,6 +4,7 @@ using Berth.Engine.Events;
 using Berth.Model;
 using Berth.Runtime.Cgroups;
 using Berth.Runtime.Shims;
+using Berth.Storage;
 using Berth.Storage.Metadata;
 
 namespace Berth.Engine.Containers;
@@ -74,8 +75,10 @@ internal sealed partial class Container
         try
         {
             BundleWriter.Write(services, record, LogPath, ExitFile, links.FindNetwork(record));
+            FailPoint.Reach(FailPoints.StartBundleWritten);
             journaled = services.Journal.CommitAsync([Change(starting)], never).AsTask(); // beside the work below; awaited before it is acknowledged
             launched = await services.Shims.PrepareAsync(bundle, never);
+            FailPoint.Reach(FailPoints.StartPrepared);
             launched.ExecExited = OnExecExited;
             foreach (AttachSession session in TakePending())
             {
@@ -83,7 +86,9 @@ internal sealed partial class Container
             }
 
             ProcessStarted started = await launched.StartAsync(never);
+            FailPoint.Reach(FailPoints.StartStarted);
             await journaled;
+            FailPoint.Reach(FailPoints.StartRecorded);
             lock (sync)
             {
                 shim = launched;
@@ -91,6 +96,7 @@ internal sealed partial class Container
             }
 
             services.Events.Publish(record, "start");
+            FailPoint.Reach(FailPoints.StartTold);
             watch = WatchAsync(launched);
         }
         catch (Exception exception)
@@ -173,6 +179,7 @@ internal sealed partial class Container
     private async Task WatchAsync(Shim running)
     {
         ExitStatus? status = await running.Exited;
+        FailPoint.Reach(FailPoints.EndSeen);
         if (isDisposed)
         {
             return;
@@ -192,6 +199,7 @@ internal sealed partial class Container
             }
 
             await CleanQuietlyAsync();
+            FailPoint.Reach(FailPoints.EndCleaned);
             await EndAsync(status ?? new ExitStatus(128 + Signals.SIGKILL, OomKilled: false, DateTimeOffset.UtcNow), isLost ? "the container's shim was killed" : "");
         }
         catch (Exception exception)
@@ -274,6 +282,7 @@ internal sealed partial class Container
             await RecordAsync(next);
         }
 
+        FailPoint.Reach(FailPoints.EndRecorded);
         execs.EndAll(Signals.SIGKILL + 128);
         if (status.OomKilled)
         {
@@ -281,9 +290,11 @@ internal sealed partial class Container
         }
 
         services.Events.Publish(record, "die", ("exitCode", status.Code.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+        FailPoint.Reach(FailPoints.EndTold);
         if (restarts)
         {
             RestartAfter(backoff.Next(status.At - (record.State.StartedAt ?? status.At)));
+            FailPoint.Reach(FailPoints.RestartPlanned);
         }
 
         CompleteEnded();
@@ -319,6 +330,7 @@ internal sealed partial class Container
                 if (restartDelay == cancel && !isDisposed)
                 {
                     restartDelay = null;
+                    FailPoint.Reach(FailPoints.RestartBegun);
                     await LaunchAsync(isAsked: false);
                 }
             }
@@ -344,6 +356,7 @@ internal sealed partial class Container
     private async Task RemoveStoppedAsync()
     {
         await services.Journal.CommitAsync([new JournalChange(Bucket, record.Id.ToString(), null)], CancellationToken.None);
+        FailPoint.Reach(FailPoints.RemoveRecorded);
         foreach (AttachSession session in TakePending())
         {
             session.Cancel();
@@ -353,13 +366,16 @@ internal sealed partial class Container
         execs.Clear();
         links.OnRemoved(this);
         services.Events.Publish(record, "destroy");
+        FailPoint.Reach(FailPoints.RemoveTold);
         removed.TrySetResult(LastResult());
         try
         {
             // What cannot be deleted now has no record any more and is deleted at the next start.
             await fileUses.DrainAsync();
             services.Snapshots.Remove(record.Id);
+            FailPoint.Reach(FailPoints.RemoveLayerRemoved);
             Directory.Delete(Folder, recursive: true);
+            FailPoint.Reach(FailPoints.RemoveFolderRemoved);
             if (services.Images.List().All(image => image.Id != record.ImageId))
             {
                 await services.Images.CollectLayersAsync(CancellationToken.None); // the image was removed by force while this container stood on it

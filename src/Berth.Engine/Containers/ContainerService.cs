@@ -6,6 +6,7 @@ using Berth.Engine.Events;
 using Berth.Model;
 using Berth.Model.Oci.Image;
 using Berth.Runtime.Shims;
+using Berth.Storage;
 using Berth.Storage.Images;
 
 namespace Berth.Engine.Containers;
@@ -68,11 +69,15 @@ public sealed partial class ContainerService : IAsyncDisposable
             };
             var container = new Container(services, record, links);
             Directory.CreateDirectory(container.Folder);
+            FailPoint.Reach(FailPoints.CreateFolderMade);
             services.Snapshots.Prepare(id, image.ChainIds);
+            FailPoint.Reach(FailPoints.CreateLayerMade);
             await container.CommitNewAsync(cancellationToken);
+            FailPoint.Reach(FailPoints.CreateRecorded);
             directory.Add(container);
             isMade = true;
             services.Events.Publish(record, "create");
+            FailPoint.Reach(FailPoints.CreateTold);
             return container.Info;
         }
         finally

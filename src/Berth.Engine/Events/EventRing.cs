@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Berth.Engine.Logs;
+using Berth.Storage;
 using Microsoft.Win32.SafeHandles;
 
 namespace Berth.Engine.Events;
@@ -76,6 +77,7 @@ internal sealed class EventRing : IDisposable
 
         length += line.Length;
         LastTime = item.TimeNano;
+        FailPoint.Reach(FailPoints.EventAppended);
     }
 
     /// <summary>What is there at this moment, to be read later and elsewhere while the ring goes on.</summary>
@@ -100,6 +102,7 @@ internal sealed class EventRing : IDisposable
     private void Rotate()
     {
         File.Move(currentPath, previousPath, overwrite: true);
+        FailPoint.Reach(FailPoints.EventFileMoved);
         previous?.Dispose();
         previous = current;
         current = OpenCurrent();

@@ -15,7 +15,7 @@ internal static class FailPointCases
 
     private static string[] OperationsOf(string name) => name[..name.IndexOf('.', StringComparison.Ordinal)] switch
     {
-        "journal" => ["create", "start", "rm", "commit", "load", "rmi", "tag"],
+        "journal" => ["create", "start", "stop", "rm", "commit", "load", "rmi", "tag"],
         "image" => ["import", "load", "commit"],
         "trash" => ["rm", "rmi"],
         "create" => ["create"],

@@ -65,7 +65,7 @@ internal sealed class FailPointRun(RunningDaemon daemon, byte[] victim, string p
         await FailAsync(() => Api.PostAsync($"/containers/create?name={Subject}", EngineHttp.Request(["true"])));
         Reply found = await Api.GetAsync($"/containers/{Subject}/json");
         bool isThere = found.Status == HttpStatusCode.OK;
-        AssertDone(isThere, [FailPoints.JournalSynced, "create.recorded", "create.told"], ["create.folder-made", "create.layer-made"]);
+        AssertDone(isThere, [FailPoints.JournalSynced, FailPoints.CreateRecorded, FailPoints.CreateTold], [FailPoints.CreateFolderMade, FailPoints.CreateLayerMade]);
         Reply again = await Api.PostAsync($"/containers/create?name={Subject}", EngineHttp.Request(["true"]));
         again.Expect(isThere ? HttpStatusCode.Conflict : HttpStatusCode.Created);
         (await Api.PostAsync($"/containers/{Subject}/start")).Expect(HttpStatusCode.NoContent);
@@ -80,7 +80,7 @@ internal sealed class FailPointRun(RunningDaemon daemon, byte[] victim, string p
         string status = Text(state, "Status");
         Assert.True(status is "created" or "running", status);
         bool runs = status == "running";
-        AssertDone(runs, ["start.started", "start.recorded", "start.told"], ["start.bundle-written", "start.prepared"]);
+        AssertDone(runs, [FailPoints.StartStarted, FailPoints.StartRecorded, FailPoints.StartTold], [FailPoints.StartBundleWritten, FailPoints.StartPrepared]);
         Assert.Equal(runs, Directory.Exists($"/proc/{Pid(state)}") && Pid(state) > 0);
         (await Api.PostAsync($"/containers/{Subject}/start")).Expect(runs ? HttpStatusCode.NotModified : HttpStatusCode.NoContent);
         Assert.Equal("running", Text(await StateAsync(), "Status"));
@@ -93,7 +93,7 @@ internal sealed class FailPointRun(RunningDaemon daemon, byte[] victim, string p
         await Poll.UntilAsync(async () => (await Api.GetBytesAsync($"/containers/{Subject}/logs?stdout=1")).Length > 0, "the signal is awaited", 20);
         int pid = Pid(await StateAsync());
         await FailAsync(() => Api.PostAsync($"/containers/{Subject}/stop?t=20"));
-        bool isSignalled = point is not ("stop.noted" or FailPoints.JournalWritten or FailPoints.JournalSynced);
+        bool isSignalled = point is not (FailPoints.StopNoted or FailPoints.JournalWritten or FailPoints.JournalSynced);
         if (isSignalled)
         {
             await Poll.UntilAsync(async () => Text(await StateAsync(), "Status") == "exited", "the end that was asked for is known", 20);
@@ -145,11 +145,11 @@ internal sealed class FailPointRun(RunningDaemon daemon, byte[] victim, string p
             (await Api.PostAsync($"/exec/{execId}/start", new JsonObject { ["Detach"] = true })).Expect(HttpStatusCode.OK);
         });
         Assert.Equal(("running", pid), (Text(await StateAsync(), "Status"), Pid(await StateAsync())));
-        Assert.Equal(execId is not null, point is "exec.start-told" or "exec.started");
+        Assert.Equal(execId is not null, point is FailPoints.ExecStartTold or FailPoints.ExecStarted);
         if (execId is not null)
         {
             JsonNode exec = (await Api.GetAsync($"/exec/{execId}/json")).Expect(HttpStatusCode.OK).Json;
-            Assert.True(exec["Running"]!.GetValue<bool>() || point == "exec.start-told"); // docker's member
+            Assert.True(exec["Running"]!.GetValue<bool>() || point == FailPoints.ExecStartTold); // docker's member
         }
 
         string again = await CreateExecAsync();

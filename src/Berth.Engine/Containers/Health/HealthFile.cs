@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Berth.Storage;
 
 namespace Berth.Engine.Containers.Health;
 
@@ -28,6 +29,7 @@ internal static class HealthFile
     {
         string path = Path.Combine(folder, Name);
         File.WriteAllBytes(path + ".new", JsonSerializer.SerializeToUtf8Bytes(report, HealthJsonContext.Default.HealthReport));
+        FailPoint.Reach(FailPoints.HealthWritten);
         File.Move(path + ".new", path, overwrite: true);
     }
 }
