@@ -11,6 +11,7 @@ namespace Berth.Engine.Containers;
 internal sealed partial class Container
 {
     private volatile bool isStopWanted;
+    private bool isKilled; // under the gate
     private int userRestarts;
     private int removals;
 
@@ -221,6 +222,7 @@ internal sealed partial class Container
                 return;
             }
 
+            isKilled |= signal == Signals.SIGKILL;
             await SignalAsync(signal);
             FailPoint.Reach(FailPoints.StopSignalled);
             if (isEnd && record.State.Status == ContainerStatus.Paused)
@@ -266,6 +268,11 @@ internal sealed partial class Container
             if (isFrozen)
             {
                 Lifecycle.CheckPause(record);
+                if (isKilled)
+                {
+                    throw Lifecycle.NotRunning(record); // made to stand still, it would never end, and those who wait for that would wait for ever
+                }
+
                 await StopHealthAsync();
                 await Task.Run(() => InCgroup("pause", static cgroup => cgroup.Freeze()), CancellationToken.None);
                 Show(record with { State = Lifecycle.Paused(record.State) });

@@ -67,6 +67,7 @@ internal sealed partial class Container
         // A start that has begun is carried through: a client that goes away does not undo it.
         CancellationToken never = CancellationToken.None;
         ContainerState before = record.State;
+        isKilled = false;
         var starting = record with { State = Lifecycle.Starting(before, DateTimeOffset.UtcNow, isAsked) };
         string bundle = services.Options.Bundle(record.Id);
         Shim? launched = null;
