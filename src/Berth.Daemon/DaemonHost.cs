@@ -145,7 +145,11 @@ internal sealed class DaemonHost : IAsyncDisposable
         builder.Logging.AddFilter("Microsoft", options.Debug ? LogLevel.Information : LogLevel.Warning);
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = TimeSpan.FromSeconds(1)); // followers and attachments never end by themselves
-        builder.Services.Configure<SocketTransportOptions>(static transport => transport.WaitForDataBeforeAllocatingBuffer = false); // half the system calls of an upload, for 4 KiB a connection
+        builder.Services.Configure<SocketTransportOptions>(static transport =>
+        {
+            transport.WaitForDataBeforeAllocatingBuffer = false; // half the system calls of an upload, for 4 KiB a connection
+            transport.Backlog = 4096; // a client that finds it full gets EAGAIN from a unix socket at once; listen(2) cuts it to net.core.somaxconn
+        });
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;

@@ -49,8 +49,6 @@ public sealed class NetworkTests(DaemonFixture fixture) : IClassFixture<DaemonFi
         { "PortBindings", ["-p", "80:80"] },
         { "Binds", ["-v", "/tmp:/mnt"] },
         { "Mounts", ["--mount", "type=bind,source=/tmp,target=/mnt"] },
-        { "Memory", ["--memory", "64m"] },
-        { "NanoCpus", ["--cpus", "0.5"] },
         { "Devices", ["--device", "/dev/fuse"] },
         { "VolumesFrom", ["--volumes-from", "x"] },
         { "Dns", ["--dns", "1.1.1.1"] },
@@ -76,7 +74,6 @@ public sealed class NetworkTests(DaemonFixture fixture) : IClassFixture<DaemonFi
     }
 
     [Theory]
-    [InlineData("Memory", "67108864")]
     [InlineData("Binds", "[\"/tmp:/mnt\"]")]
     [InlineData("PortBindings", "{\"80/tcp\":[{\"HostPort\":\"80\"}]}")]
     [InlineData("SomethingNew", "true")]

@@ -45,7 +45,7 @@ public sealed class ContractTests(DaemonFixture fixture) : IClassFixture<DaemonF
 
     private async Task<string> AskContainerAsync()
     {
-        JsonObject request = EngineHttp.Request(["sh", "-c", "echo out; echo changed >/tmp/file; exec sleep 1000"]);
+        JsonObject request = EngineHttp.Request(["sh", "-c", "echo out; echo changed >/tmp/file; exec sleep 1000"], tty: true);
         request["Labels"] = new JsonObject { ["contract"] = "yes" };
         request["Healthcheck"] = new JsonObject { ["Test"] = new JsonArray("CMD", "true"), ["Interval"] = 100_000_000 };
         request["ExposedPorts"] = new JsonObject { ["80/tcp"] = new JsonObject() };
@@ -78,8 +78,9 @@ public sealed class ContractTests(DaemonFixture fixture) : IClassFixture<DaemonF
 
     private async Task AskExecAsync(string id)
     {
-        string exec = await MakeAsync("POST /containers/{id}/exec", id: id, body: new JsonObject { ["Cmd"] = new JsonArray("true"), ["AttachStdout"] = true });
+        string exec = await MakeAsync("POST /containers/{id}/exec", id: id, body: new JsonObject { ["Cmd"] = new JsonArray("sleep", "1000"), ["Tty"] = true });
         await AskAsync("POST /exec/{id}/start", id: exec, body: new JsonObject { ["Detach"] = true });
+        await Poll.UntilAsync(async () => (int?)(await fixture.Api.GetAsync($"/exec/{exec}/json")).Json["Pid"] > 0, "a running session");
         await AskAsync("GET /exec/{id}/json", id: exec);
         await AskAsync("POST /exec/{id}/resize", "?h=24&w=80", id: exec);
     }
