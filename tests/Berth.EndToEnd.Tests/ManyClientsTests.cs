@@ -46,9 +46,9 @@ public sealed class ManyClientsTests(DaemonFixture fixture) : IClassFixture<Daem
     public async Task A_daemon_with_a_thousand_containers_starts_within_two_seconds()
     {
         string prefix = fixture.NewName() + "-";
-        string[] ids = new string[1000];
-        await Parallel.ForAsync(0, ids.Length, new ParallelOptions { MaxDegreeOfParallelism = 20 }, async (index, _) =>
-            ids[index] = await Api.CreateAsync(prefix + index.ToString(System.Globalization.CultureInfo.InvariantCulture), ["true"]));
+        var ids = new System.Collections.Concurrent.ConcurrentBag<string>();
+        await Parallel.ForEachAsync(Enumerable.Range(0, 1000), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (index, _) =>
+            ids.Add(await Api.CreateAsync(prefix + index.ToString(System.Globalization.CultureInfo.InvariantCulture), ["true"])));
         await fixture.Daemon.KillAsync();
         TimeSpan start = await fixture.Daemon.StartAsync();
         Assert.True(start.TotalSeconds < 2, $"the daemon took {start.TotalSeconds} s");

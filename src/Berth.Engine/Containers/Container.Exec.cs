@@ -35,14 +35,28 @@ internal sealed partial class Container
     /// <exception cref="EngineException">Conflict when it was started before; InvalidArgument with the reason when the command cannot run.</exception>
     public async Task<ShimStream?> StartExecAsync(ExecSession session, AttachStreams? streams, CancellationToken cancellationToken)
     {
-        Lifecycle.CheckExec(record, record.Id.ToString());
-        if (!session.TryBegin())
+        // Under the gate: a process that was added while the others are being frozen would freeze before it runs, and the shim, which waits for that, with it.
+        await gate.WaitAsync(cancellationToken);
+        try
         {
-            throw new EngineException(ErrorKind.Conflict, $"Error: Exec command {session.Id} has already run");
-        }
+            Lifecycle.CheckExec(record, record.Id.ToString());
+            if (!session.TryBegin())
+            {
+                throw new EngineException(ErrorKind.Conflict, $"Error: Exec command {session.Id} has already run");
+            }
 
-        services.Events.Publish(record, "exec_start: " + CommandText(session), ("execID", session.Id));
-        FailPoint.Reach(FailPoints.ExecStartTold);
+            services.Events.Publish(record, "exec_start: " + CommandText(session), ("execID", session.Id));
+            FailPoint.Reach(FailPoints.ExecStartTold);
+            return await BeginExecAsync(session, streams, cancellationToken);
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
+    private async Task<ShimStream?> BeginExecAsync(ExecSession session, AttachStreams? streams, CancellationToken cancellationToken)
+    {
         ShimStream? stream = null;
         try
         {

@@ -10,7 +10,7 @@ namespace Berth.EndToEnd.Tests.ApiContract;
 /// </summary>
 internal sealed class SchemaCheck(JsonObject definitions)
 {
-    private static readonly HashSet<string> MayBeNull = new(StringComparer.Ordinal) { "MemorySwappiness", "OomKillDisable" };
+    private static readonly HashSet<string> MayBeNull = new(StringComparer.Ordinal) { "MemorySwappiness", "OomKillDisable", "ExitCode" };
     private static readonly HashSet<string> Old = new(StringComparer.Ordinal) { "status", "id", "from" };
 
     private readonly List<string> wrong = [];
