@@ -142,6 +142,10 @@ internal sealed partial class Container : IAsyncDisposable
         {
             throw Lifecycle.NotRunning(record);
         }
+        catch (ShimException exception) when (exception.Failure == ShimFailure.WrongState)
+        {
+            throw new EngineException(ErrorKind.Conflict, exception.Message, exception); // it ended in this moment
+        }
         catch (ShimException exception)
         {
             throw Translate(exception, "");
