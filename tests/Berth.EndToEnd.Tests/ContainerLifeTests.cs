@@ -170,11 +170,13 @@ public sealed class ContainerLifeTests(DaemonFixture fixture) : IClassFixture<Da
         JsonObject request = EngineHttp.Request(["sh", "-c", Trap]);
         request["Labels"] = new JsonObject { ["life"] = "1" };
         string id = await StartAsync(request);
+        await TrappedAsync(id);
         await PostAsync(id, "pause", HttpStatusCode.NoContent);
         await PostAsync(id, "unpause", HttpStatusCode.NoContent);
         await ExecAsync(id, "echo", "hi");
         await PostAsync(id, $"rename?name={id[..20]}", HttpStatusCode.NoContent);
         await PostAsync(id, "restart?t=20", HttpStatusCode.NoContent);
+        await TrappedAsync(id);
         await PostAsync(id, "stop?t=20", HttpStatusCode.NoContent);
         await RemoveAsync(id);
         await fixture.Daemon.KillAsync();
@@ -187,6 +189,16 @@ public sealed class ContainerLifeTests(DaemonFixture fixture) : IClassFixture<Da
         Assert.Equal(("3", "15"), ((string?)events[9]["Actor"]!["Attributes"]!["exitCode"], (string?)events[8]["Actor"]!["Attributes"]!["signal"]));
         Assert.All(events, item => Assert.Equal((id, "busybox", "container", "local"), ((string?)item["id"], (string?)item["from"], (string?)item["Type"], (string?)item["scope"])));
     }
+
+    // A first process without a handler for it is not sent SIGTERM at all.
+    private Task TrappedAsync(string id) => Poll.UntilAsync(
+        async () =>
+        {
+            const ulong sigterm = 1UL << 14;
+            string status = File.ReadLines($"/proc/{(await InspectAsync(id))["State"]!["Pid"]}/status").First(static line => line.StartsWith("SigCgt:", StringComparison.Ordinal));
+            return (ulong.Parse(status[7..].Trim(), System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture) & sigterm) != 0;
+        },
+        "a handler for SIGTERM", 20);
 
     private static JsonObject Policy(string name, int count) => new() { ["Name"] = name, ["MaximumRetryCount"] = count };
 
