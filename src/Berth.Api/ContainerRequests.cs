@@ -84,6 +84,23 @@ public sealed record ContainerTopResponse
     public List<string>? Titles { get; set; }
 }
 
+/// <summary>Answer of <c>POST /containers/{id}/update</c>.</summary>
+public sealed record ContainerUpdateResponse
+{
+    /// <summary>Null when there are none.</summary>
+    public List<string>? Warnings { get; set; }
+}
+
+/// <summary>Answer of <c>POST /containers/prune</c>.</summary>
+public sealed record ContainerPruneResponse
+{
+    /// <summary>Ids; null when there are none.</summary>
+    public List<string>? ContainersDeleted { get; set; }
+
+    /// <summary>Bytes.</summary>
+    public long SpaceReclaimed { get; set; }
+}
+
 /// <summary><c>POST /containers/{id}/exec</c>.</summary>
 public sealed record ExecCreateRequest
 {

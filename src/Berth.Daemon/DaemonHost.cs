@@ -108,8 +108,9 @@ internal sealed class DaemonHost : IAsyncDisposable
             return ApiPipeline.InvokeAsync(context, next, logger);
         });
         web.UseRouting();
-        new SystemEndpoints(options, containers, images, HostFacts.Read(options.DataRoot)).Map(web);
+        new SystemEndpoints(options, containers, images, events, HostFacts.Read(options.DataRoot)).Map(web);
         new ContainerEndpoints(containers, images).Map(web);
+        new ContainerControlEndpoints(containers).Map(web);
         new ExecEndpoints(containers).Map(web);
         new EventEndpoints(events).Map(web);
         new ImageEndpoints(images, usage).Map(web);

@@ -23,6 +23,12 @@ internal static partial class EngineLog
     [LoggerMessage(7, LogLevel.Warning, "events cannot be written: those that happen now will be missing in the past that clients ask for")]
     public static partial void EventNotKept(ILogger logger, Exception exception);
 
+    [LoggerMessage(8, LogLevel.Warning, "container {Container}: it could not be started again as its restart policy wants")]
+    public static partial void RestartFailed(ILogger logger, Exception exception, string container);
+
+    [LoggerMessage(9, LogLevel.Warning, "container {Container}: what its health probe found could not be written")]
+    public static partial void HealthNotKept(ILogger logger, Exception exception, string container);
+
     [LoggerMessage(4, LogLevel.Information, "removed what an interrupted operation left behind: {Path}")]
     public static partial void LeftoverRemoved(ILogger logger, string path);
 }

@@ -13,34 +13,46 @@ namespace Berth.Daemon.Endpoints;
 /// <summary><c>/containers</c>.</summary>
 internal sealed class ContainerEndpoints(ContainerService containers, ImageService images)
 {
-    // As docker's engine does: clients that send {} or null mean nothing by it.
-    private const int ShortestObject = 7;
-
     public void Map(IEndpointRouteBuilder routes)
     {
         routes.MapGet("/containers/json", (RequestDelegate)ListAsync);
         routes.MapPost("/containers/create", (RequestDelegate)CreateAsync);
         routes.MapGet("/containers/{id}/json", (RequestDelegate)InspectAsync);
-        routes.MapPost("/containers/{id}/start", (RequestDelegate)StartAsync);
-        routes.MapPost("/containers/{id}/stop", (RequestDelegate)StopAsync);
-        routes.MapPost("/containers/{id}/kill", (RequestDelegate)KillAsync);
-        routes.MapPost("/containers/{id}/wait", (RequestDelegate)WaitAsync);
-        routes.MapPost("/containers/{id}/resize", (RequestDelegate)ResizeAsync);
         routes.MapPost("/containers/{id}/attach", (RequestDelegate)AttachAsync);
         routes.MapGet("/containers/{id}/logs", (RequestDelegate)LogsAsync);
-        routes.MapDelete("/containers/{id}", (RequestDelegate)RemoveAsync);
     }
 
     private static string Id(HttpContext context) => (string)context.Request.RouteValues["id"]!;
 
     private Task ListAsync(HttpContext context)
     {
-        context.RefuseUnbuilt("size", "before", "since");
-        var query = new ContainerListQuery(
-            context.GetBoolean("all"), context.GetInteger("limit") ?? -1, context.GetFilters(ContainerListQuery.Filters, ContainerListQuery.Unbuilt));
+        context.RefuseUnbuilt("size");
+        Dictionary<string, List<string>> filters = context.GetFilters(ContainerListQuery.Filters, ContainerListQuery.Unbuilt);
+        foreach (string name in (ReadOnlySpan<string>)["before", "since"])
+        {
+            if (context.GetText(name) is { Length: > 0 } reference)
+            {
+                filters[name] = [reference]; // the older way to say it
+            }
+        }
+
+        var query = new ContainerListQuery(context.GetBoolean("all"), context.GetInteger("limit") ?? -1, filters);
         DateTimeOffset now = DateTimeOffset.UtcNow;
-        List<ContainerSummary> answer = [.. query.Apply(containers.List()).Select(info => ContainerMapping.ToSummary(info, ImageName(info), now))];
+        List<ContainerSummary> answer = [.. query.Apply(containers.List(), reference => containers.Inspect(reference).Record, IdOf).Select(info => ContainerMapping.ToSummary(info, ImageName(info), now))];
         return JsonBody.WriteAsync(context, answer, ApiJson.Context.ListContainerSummary);
+    }
+
+    // The id of the image that a filter means; what it means now, not when the container was made.
+    private string? IdOf(string image)
+    {
+        try
+        {
+            return images.Inspect(image).Id.ToString();
+        }
+        catch (EngineException)
+        {
+            return null;
+        }
     }
 
     // Lists show the name a container was made with while it still means the same image, and the id after that.
@@ -80,56 +92,6 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
         return JsonBody.WriteAsync(context, ContainerMapping.ToInspect(containers.Inspect(Id(context)), containers.StorageDriver), ApiJson.Context.ContainerInspect);
     }
 
-    private async Task StartAsync(HttpContext context)
-    {
-        context.RefuseUnbuilt("checkpoint", "checkpoint-dir");
-        if (context.Request.ContentLength > ShortestObject || (context.Request.ContentLength is null && context.Request.Headers.TransferEncoding.Count > 0))
-        {
-            throw new EngineException(ErrorKind.InvalidArgument, "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24");
-        }
-
-        await containers.StartAsync(Id(context), context.RequestAborted);
-        context.Response.StatusCode = StatusCodes.Status204NoContent;
-    }
-
-    private async Task StopAsync(HttpContext context)
-    {
-        await containers.StopAsync(Id(context), context.GetInteger("t"), context.GetText("signal"), context.RequestAborted);
-        context.Response.StatusCode = StatusCodes.Status204NoContent;
-    }
-
-    private async Task KillAsync(HttpContext context)
-    {
-        await containers.KillAsync(Id(context), context.GetText("signal"), context.RequestAborted);
-        context.Response.StatusCode = StatusCodes.Status204NoContent;
-    }
-
-    private async Task WaitAsync(HttpContext context)
-    {
-        WaitCondition condition = context.GetText("condition") switch
-        {
-            null or "" or "not-running" => WaitCondition.NotRunning,
-            "next-exit" => WaitCondition.NextExit,
-            "removed" => WaitCondition.Removed,
-            var other => throw new EngineException(ErrorKind.InvalidArgument, $"invalid condition: \"{other}\""),
-        };
-        Task<WaitResult> wait = containers.WaitAsync(Id(context), condition, context.RequestAborted);
-
-        // The head goes out first: it tells the client that the wait has begun and a start may follow.
-        context.Response.ContentType = "application/json";
-        await context.Response.StartAsync(context.RequestAborted);
-        await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
-        WaitResult result = await wait;
-        var answer = new ContainerWaitResponse { StatusCode = result.ExitCode };
-        await context.Response.BodyWriter.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(answer, ApiJson.Context.ContainerWaitResponse), context.RequestAborted);
-    }
-
-    private async Task ResizeAsync(HttpContext context)
-    {
-        (int rows, int columns) = TerminalSize.Read(context);
-        await containers.ResizeAsync(Id(context), rows, columns, context.RequestAborted);
-    }
-
     private async Task AttachAsync(HttpContext context)
     {
         ContainerInfo info = containers.Inspect(Id(context));
@@ -140,8 +102,8 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
         AttachStreams streams = (context.GetBoolean("stdin") && config.OpenStdin ? AttachStreams.Stdin : AttachStreams.None)
             | (context.GetBoolean("stdout") ? AttachStreams.Stdout : AttachStreams.None)
             | (context.GetBoolean("stderr") ? AttachStreams.Stderr : AttachStreams.None);
-        DetachKeys? keys = DetachKeys.Parse(context.GetText("detachKeys"));
-        DetachKeys? detach = config.Tty && streams.HasFlag(AttachStreams.Stdin) ? keys : null;
+        DetachKeys keys = DetachKeys.Parse(context.GetText("detachKeys"));
+        Detaching? detach = config.Tty && streams.HasFlag(AttachStreams.Stdin) ? new Detaching(keys, () => containers.Tell(info.Record, "detach")) : null;
         AttachSession? session = wantsStream && streams != AttachStreams.None ? await containers.AttachAsync(id, streams, context.RequestAborted) : null;
         try
         {
@@ -201,13 +163,5 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
             async (bytes, cancellationToken) => await context.Response.BodyWriter.WriteAsync(bytes, cancellationToken),
             context.RequestAborted,
             context.GetBoolean("details"));
-    }
-
-    private async Task RemoveAsync(HttpContext context)
-    {
-        // v, which removes anonymous volumes too, has nothing to do while containers have none.
-        context.RefuseUnbuilt("link");
-        await containers.RemoveAsync(Id(context), context.GetBoolean("force"), context.RequestAborted);
-        context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 }

@@ -12,33 +12,55 @@ namespace Berth.Daemon.Endpoints;
 internal sealed record ContainerListQuery(bool All, int Limit, IReadOnlyDictionary<string, List<string>> Values)
 {
     /// <summary>The filters that are built.</summary>
-    public static ReadOnlySpan<string> Filters => (string[])["id", "name", "status", "exited", "label", "ancestor"];
+    public static ReadOnlySpan<string> Filters => (string[])
+        ["id", "name", "status", "exited", "label", "ancestor", "before", "since", "volume", "network", "health", "expose", "publish", "is-task"];
 
     /// <summary>The filters that docker's engine has besides.</summary>
-    public static ReadOnlySpan<string> Unbuilt =>
-        (string[])["before", "since", "volume", "network", "isolation", "health", "expose", "publish", "is-task", "label!"];
+    public static ReadOnlySpan<string> Unbuilt => (string[])["isolation"];
 
-    public IEnumerable<ContainerInfo> Apply(IReadOnlyList<ContainerInfo> newestFirst)
+    /// <param name="newestFirst">All containers.</param>
+    /// <param name="find">Finds the container that a filter means.</param>
+    /// <param name="imageId">Tells the id that an image's name has now; null when there is none.</param>
+    /// <exception cref="EngineException">InvalidArgument for a value that is none; NotFound for a container that a filter means.</exception>
+    public IEnumerable<ContainerInfo> Apply(IReadOnlyList<ContainerInfo> newestFirst, Func<string, ContainerRecord> find, Func<string, string?> imageId)
     {
         CheckValues();
         bool showsAll = All || Limit > 0 || Values.ContainsKey("status") || Values.ContainsKey("exited");
+        DateTimeOffset? before = One("before") is { } older ? find(older).Created : null;
+        DateTimeOffset? since = One("since") is { } newer ? find(newer).Created : null;
+        List<string?>? images = Values.GetValueOrDefault("ancestor")?.ConvertAll(name => imageId(name));
         IEnumerable<ContainerInfo> result = newestFirst.Where(info =>
-            (showsAll || info.Record.State.Status == ContainerStatus.Running) && Values.All(filter => FitsAll(info.Record, filter.Key, filter.Value)));
+            (showsAll || info.Record.State.IsAlive)
+            && !(info.Record.Created >= before)
+            && !(info.Record.Created <= since)
+            && (images is not { Count: > 0 } || images.Contains(info.Record.ImageId.ToString()))
+            && Values.All(filter => FitsAll(info, filter.Key, filter.Value)));
         return Limit > 0 ? result.Take(Limit) : result;
     }
 
-    private static bool FitsAll(ContainerRecord record, string filter, List<string> values) =>
-        values.Count == 0 || (filter == "label" ? values.TrueForAll(value => Fits(record, filter, value)) : values.Exists(value => Fits(record, filter, value)));
+    private static bool FitsAll(ContainerInfo info, string filter, List<string> values) =>
+        values.Count == 0 || (filter == "label" ? values.TrueForAll(value => Fits(info, filter, value)) : values.Exists(value => Fits(info, filter, value)));
 
-    private static bool Fits(ContainerRecord record, string filter, string value) => filter switch
+    private static bool Fits(ContainerInfo info, string filter, string value)
     {
-        "id" => record.Id.ToString().StartsWith(value, StringComparison.Ordinal),
-        "name" => NamePattern.IsMatch(record.Name, value),
-        "status" => ContainerMapping.StatusText(record.State.Status) == value,
-        "exited" => record.State.Status == ContainerStatus.Exited && record.State.ExitCode.ToString(CultureInfo.InvariantCulture) == value,
-        "label" => value.Split('=', 2) is [var key, .. var rest] && record.Config.Labels.TryGetValue(key, out string? actual) && (rest.Length == 0 || rest[0] == actual),
-        _ => record.Config.Image == value || (value.Length >= 12 && record.ImageId.Hex.StartsWith(value, StringComparison.Ordinal)) || record.ImageId.ToString() == value,
-    };
+        ContainerRecord record = info.Record;
+        return filter switch
+        {
+            "id" => NamePattern.IsMatch(record.Id.ToString(), value),
+            "name" => NamePattern.IsMatch(record.Name, value),
+            "status" => ContainerMapping.StatusText(record.State.Status) == value,
+            "exited" => record.State is { IsAlive: false, StartedAt: not null } && record.State.ExitCode.ToString(CultureInfo.InvariantCulture) == value,
+            "label" => value.Split('=', 2) is [var key, .. var rest] && record.Config.Labels.TryGetValue(key, out string? actual) && (rest.Length == 0 || rest[0] == actual),
+            "health" => (info.Health?.Status ?? "none") == value,
+            "network" => ContainerMapping.NetworkNames(record.Config.Host).Contains(value),
+            "expose" => PortRange.Parse(filter, value) is var range && (record.Config.ExposedPorts?.Keys.Any(range.Includes) ?? false),
+            "is-task" => value is "false" or "0" or "False", // what is made here is no service's
+            "volume" or "publish" => false, // no container has any yet
+            _ => true, // seen to above
+        };
+    }
+
+    private string? One(string filter) => Values.GetValueOrDefault(filter) is [var value, ..] ? value : null;
 
     private void CheckValues()
     {
@@ -56,6 +78,27 @@ internal sealed record ContainerListQuery(bool All, int Limit, IReadOnlyDictiona
             {
                 throw new EngineException(ErrorKind.InvalidArgument, $"invalid filter 'exited={code}'");
             }
+        }
+
+        foreach (string health in Values.GetValueOrDefault("health") ?? [])
+        {
+            if (health is not ("starting" or "healthy" or "unhealthy" or "none"))
+            {
+                throw new EngineException(ErrorKind.InvalidArgument, $"Unrecognised filter value for health: {health}");
+            }
+        }
+
+        foreach (string task in Values.GetValueOrDefault("is-task") ?? [])
+        {
+            if (task is not ("true" or "false" or "1" or "0" or "True" or "False"))
+            {
+                throw new EngineException(ErrorKind.InvalidArgument, $"Invalid filter 'is-task=[{task}]'");
+            }
+        }
+
+        foreach (string filter in (ReadOnlySpan<string>)["expose", "publish"])
+        {
+            (Values.GetValueOrDefault(filter) ?? []).ForEach(value => PortRange.Parse(filter, value));
         }
     }
 }

@@ -99,7 +99,7 @@ internal sealed class ExecEndpoints(ContainerService containers)
 
         await using (stream)
         {
-            DetachKeys? detach = asked.Tty && asked.AttachStdin ? DetachKeys.Parse(asked.DetachKeys) : null;
+            Detaching? detach = asked.Tty && asked.AttachStdin ? new Detaching(DetachKeys.Parse(asked.DetachKeys), () => containers.TellExecDetached(session)) : null;
             if (await StreamPump.RunAsync(client, stream, asked.AttachStdin, endsWithInput: false, detach, client.Ended))
             {
                 await session.Exited.WaitAsync(client.Ended); // clients ask for the exit status as soon as the stream ends

@@ -3,13 +3,14 @@ using Berth.Api;
 using Berth.Daemon.Http;
 using Berth.Daemon.Options;
 using Berth.Engine.Containers;
+using Berth.Engine.Events;
 using Berth.Engine.Images;
 using Berth.Model;
 
 namespace Berth.Daemon.Endpoints;
 
 /// <summary><c>/_ping</c>, <c>/version</c>, <c>/info</c>.</summary>
-internal sealed class SystemEndpoints(DaemonOptions options, ContainerService containers, ImageService images, HostFacts host)
+internal sealed class SystemEndpoints(DaemonOptions options, ContainerService containers, ImageService images, EventHub events, HostFacts host)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -73,7 +74,8 @@ internal sealed class SystemEndpoints(DaemonOptions options, ContainerService co
     private Task InfoAsync(HttpContext context)
     {
         IReadOnlyList<ContainerInfo> all = containers.List();
-        int running = all.Count(static info => info.Record.State.Status == ContainerStatus.Running);
+        int running = all.Count(static info => info.Record.State.IsAlive && info.Record.State.Status != ContainerStatus.Paused);
+        int paused = all.Count(static info => info.Record.State.Status == ContainerStatus.Paused);
         return JsonBody.WriteAsync(
             context,
             new SystemInfo
@@ -81,12 +83,19 @@ internal sealed class SystemEndpoints(DaemonOptions options, ContainerService co
                 ID = host.Id,
                 Containers = all.Count,
                 ContainersRunning = running,
-                ContainersStopped = all.Count - running,
+                ContainersPaused = paused,
+                ContainersStopped = all.Count - running - paused,
                 Images = images.List().Count,
                 Driver = containers.StorageDriver,
                 DriverStatus = [],
                 Plugins = new PluginsInfo { Volume = [], Network = ["host", "null"], Log = ["json-file", "none"] },
                 PidsLimit = true,
+                MemoryLimit = true,
+                CpuCfsPeriod = true,
+                CpuCfsQuota = true,
+                CPUShares = true,
+                CPUSet = true,
+                NEventsListener = events.ListenerCount,
                 Debug = options.Debug,
                 NFd = Directory.EnumerateFileSystemEntries("/proc/self/fd").Count(),
                 NGoroutines = ThreadPool.ThreadCount,

@@ -13,10 +13,10 @@ internal static class StreamPump
     /// <param name="stream">The container's side.</param>
     /// <param name="takesInput">Whether what the client sends is the process' stdin; otherwise it is read and dropped, to notice the end.</param>
     /// <param name="endsWithInput">Whether the end of the client's input is the end of its attachment; otherwise it is the end of stdin alone.</param>
-    /// <param name="detach">Finds the detach keys in the input, or null.</param>
+    /// <param name="detach">What ends the attachment from the client's side, or null.</param>
     /// <param name="cancellationToken">The client's or the daemon's end.</param>
     /// <returns>Whether the container's side ended; false when the client went away or detached.</returns>
-    public static async Task<bool> RunAsync(HijackedConnection client, ShimStream stream, bool takesInput, bool endsWithInput, DetachKeys? detach, CancellationToken cancellationToken)
+    public static async Task<bool> RunAsync(HijackedConnection client, ShimStream stream, bool takesInput, bool endsWithInput, Detaching? detach, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task input = PumpInputAsync(client, stream, takesInput, endsWithInput, detach, stop.Token);
@@ -34,7 +34,7 @@ internal static class StreamPump
         return output.IsCompletedSuccessfully;
     }
 
-    private static async Task PumpInputAsync(HijackedConnection client, ShimStream stream, bool takesInput, bool endsWithInput, DetachKeys? detach, CancellationToken cancellationToken)
+    private static async Task PumpInputAsync(HijackedConnection client, ShimStream stream, bool takesInput, bool endsWithInput, Detaching? detach, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -56,7 +56,7 @@ internal static class StreamPump
             }
 
             bool isDetached = false;
-            ReadOnlyMemory<byte> passed = detach is null ? bytes : detach.Filter(bytes, out isDetached);
+            ReadOnlyMemory<byte> passed = detach is null ? bytes : detach.Keys.Filter(bytes, out isDetached);
             try
             {
                 await stream.Stream.WriteAsync(passed, cancellationToken);
@@ -68,6 +68,7 @@ internal static class StreamPump
 
             if (isDetached)
             {
+                detach?.Told();
                 throw new OperationCanceledException("the client detached");
             }
         }
@@ -89,3 +90,8 @@ internal static class StreamPump
         }
     }
 }
+
+/// <summary>A client's way to let go of a process that runs on.</summary>
+/// <param name="Keys">Finds the keys in its input.</param>
+/// <param name="Told">Called when it has done so.</param>
+internal sealed record Detaching(DetachKeys Keys, Action Told);

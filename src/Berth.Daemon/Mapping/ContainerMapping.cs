@@ -1,6 +1,7 @@
 using System.Text;
 using Berth.Api;
 using Berth.Engine.Containers;
+using Berth.Engine.Containers.Health;
 using Wire = Berth.Api;
 
 namespace Berth.Daemon.Mapping;
@@ -18,7 +19,8 @@ internal static class ContainerMapping
             Created = WireTime.Format(record.Created),
             Path = command.Count > 0 ? command[0] : "",
             Args = [.. command.Skip(1)],
-            State = ToState(record.State),
+            State = ToState(info),
+            RestartCount = record.State.RestartCount,
             Image = record.ImageId.ToString(),
             ResolvConfPath = Path.Combine(info.Folder, "resolv.conf"),
             HostnamePath = Path.Combine(info.Folder, "hostname"),
@@ -48,7 +50,7 @@ internal static class ContainerMapping
             Created = record.Created.ToUnixTimeSeconds(),
             Labels = new Dictionary<string, string>(record.Config.Labels),
             State = StatusText(record.State.Status),
-            Status = DescribeState(record.State, now),
+            Status = DescribeState(info, now),
             HostConfig = new ContainerSummaryHostConfig { NetworkMode = record.Config.Host.NetworkText },
             NetworkSettings = new ContainerSummaryNetworks { Networks = ToNetworks(record.Config.Host) },
         };
@@ -76,34 +78,71 @@ internal static class ContainerMapping
         Pid = session.Pid,
     };
 
+    /// <summary>The state as clients know it.</summary>
     public static string StatusText(ContainerStatus status) => status switch
     {
         ContainerStatus.Created => "created",
         ContainerStatus.Running => "running",
-        ContainerStatus.Exited => "exited",
-        _ => "removing",
+        ContainerStatus.Paused => "paused",
+        ContainerStatus.Restarting => "restarting",
+        _ => "exited",
     };
+
+    /// <summary>The names of the networks that a container is in.</summary>
+    public static IReadOnlyCollection<string> NetworkNames(ContainerHostOptions host) => ToNetworks(host).Keys;
 
     private static string Quote(string word) => word.Contains(' ', StringComparison.Ordinal) ? $"'{word}'" : word;
 
-    private static string DescribeState(Engine.Containers.ContainerState state, DateTimeOffset now) => state.Status switch
+    private static string DescribeState(ContainerInfo info, DateTimeOffset now)
     {
-        ContainerStatus.Created => "Created",
-        ContainerStatus.Running => "Up " + HumanDuration.Describe(now - (state.StartedAt ?? now)),
-        ContainerStatus.Exited => $"Exited ({state.ExitCode}) {HumanDuration.Describe(now - (state.FinishedAt ?? now))} ago",
-        _ => "Removal In Progress",
-    };
+        Engine.Containers.ContainerState state = info.Record.State;
+        string up = "Up " + HumanDuration.Describe(now - (state.StartedAt ?? now));
+        string ended = $"({state.ExitCode}) {HumanDuration.Describe(now - (state.FinishedAt ?? now))} ago";
+        return state.Status switch
+        {
+            ContainerStatus.Created => "Created",
+            ContainerStatus.Running => info.Health switch
+            {
+                null => up,
+                { Status: HealthReport.Starting } => up + " (health: starting)",
+                { Status: var health } => $"{up} ({health})",
+            },
+            ContainerStatus.Paused => up + " (Paused)",
+            ContainerStatus.Restarting => "Restarting " + ended,
+            _ => "Exited " + ended,
+        };
+    }
 
-    private static Wire.ContainerState ToState(Engine.Containers.ContainerState state) => new()
+    private static Wire.ContainerState ToState(ContainerInfo info)
     {
-        Status = StatusText(state.Status),
-        Running = state.Status == ContainerStatus.Running,
-        OOMKilled = state.OomKilled,
-        Pid = state.Pid,
-        ExitCode = state.ExitCode,
-        Error = state.Error,
-        StartedAt = WireTime.Format(state.StartedAt),
-        FinishedAt = WireTime.Format(state.FinishedAt),
+        Engine.Containers.ContainerState state = info.Record.State;
+        return new Wire.ContainerState
+        {
+            Status = StatusText(state.Status),
+            Running = state.IsAlive,
+            Paused = state.Status == ContainerStatus.Paused,
+            Restarting = state.Status == ContainerStatus.Restarting,
+            OOMKilled = state.OomKilled,
+            Pid = state.Pid,
+            ExitCode = state.ExitCode,
+            Error = state.Error,
+            StartedAt = WireTime.Format(state.StartedAt),
+            FinishedAt = WireTime.Format(state.FinishedAt),
+            Health = info.Health is { } health ? ToHealth(health) : null,
+        };
+    }
+
+    private static HealthState ToHealth(HealthReport report) => new()
+    {
+        Status = report.Status,
+        FailingStreak = report.FailingStreak,
+        Log = [.. report.Log.Select(static result => new Wire.HealthResult
+        {
+            Start = WireTime.Format(result.Start),
+            End = WireTime.Format(result.End),
+            ExitCode = result.ExitCode,
+            Output = result.Output,
+        })],
     };
 
     private static Dictionary<string, EndpointSettings?> ToNetworks(ContainerHostOptions host) => host.Network switch
@@ -121,7 +160,7 @@ internal static class ContainerMapping
         AttachStdin = config.AttachStdin,
         AttachStdout = config.AttachStdout,
         AttachStderr = config.AttachStderr,
-        Healthcheck = config.HasNoHealthcheck ? new HealthConfig { Test = ["NONE"] } : null,
+        Healthcheck = HostMapping.ToHealth(config.Healthcheck),
         ArgsEscaped = config.ArgsEscaped,
         OnBuild = config.OnBuild?.ToList(),
         ExposedPorts = config.ExposedPorts?.ToDictionary(static port => port.Key, static _ => EmptyObject.Value, StringComparer.Ordinal),
@@ -143,7 +182,7 @@ internal static class ContainerMapping
         ContainerIDFile = host.ContainerIdFile,
         LogConfig = new LogConfig { Type = host.Log.Driver, Config = host.Log.Options },
         NetworkMode = host.NetworkText,
-        RestartPolicy = new RestartPolicy { Name = "no" },
+        RestartPolicy = new RestartPolicy { Name = host.RestartPolicy.Name, MaximumRetryCount = host.RestartPolicy.MaximumRetryCount },
         AutoRemove = host.AutoRemove,
         ConsoleSize = host.ConsoleSize is { } size ? [size.Height, size.Width] : [0, 0],
         CapAdd = host.CapAdd?.ToList(),
@@ -160,7 +199,17 @@ internal static class ContainerMapping
         UtsMode = host.HostUts ? "host" : "",
         ShmSize = host.ShmSize,
         Runtime = "berth-runtime",
-        PidsLimit = host.PidsLimit > 0 ? host.PidsLimit : null,
+        Init = host.Init,
+        Memory = host.Resources.Memory,
+        MemorySwap = host.Resources is { Memory: > 0, MemorySwap: 0 } ? host.Resources.Memory * 2 : host.Resources.MemorySwap,
+        MemoryReservation = host.Resources.MemoryReservation,
+        NanoCpus = host.Resources.NanoCpus,
+        CpuShares = host.Resources.CpuShares,
+        CpuPeriod = host.Resources.CpuPeriod,
+        CpuQuota = host.Resources.CpuQuota,
+        CpusetCpus = host.Resources.CpusetCpus,
+        CpusetMems = host.Resources.CpusetMems,
+        PidsLimit = host.Resources.PidsLimit,
         Ulimits = host.Ulimits?.Select(static limit => new Ulimit { Name = limit.Name, Soft = limit.Soft, Hard = limit.Hard }).ToList(),
         MaskedPaths = host.Privileged ? null : [.. host.MaskedPaths ?? ContainerDefaults.MaskedPaths],
         ReadonlyPaths = host.Privileged ? null : [.. host.ReadonlyPaths ?? ContainerDefaults.ReadonlyPaths],

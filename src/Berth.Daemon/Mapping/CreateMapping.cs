@@ -24,6 +24,7 @@ internal static class CreateMapping
         "ContainerIDFile", "LogConfig", "NetworkMode", "RestartPolicy", "AutoRemove", "ConsoleSize", "CapAdd", "CapDrop", "CgroupnsMode", "GroupAdd", "IpcMode",
         "OomScoreAdj", "PidMode", "Privileged", "ReadonlyRootfs", "SecurityOpt", "Tmpfs", "UTSMode", "ShmSize", "Runtime", "Isolation",
         "MemorySwappiness", "PidsLimit", "Ulimits", "MaskedPaths", "ReadonlyPaths",
+        "Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuShares", "CpuPeriod", "CpuQuota", "CpusetCpus", "CpusetMems",
     };
 
     private static readonly HashSet<string> Nothing = [];
@@ -56,10 +57,6 @@ internal static class CreateMapping
             {
                 RefuseEndpoints(property.Value, request.HostConfig?.NetworkMode ?? "");
             }
-            else if (property.Name.Equals("Healthcheck", StringComparison.OrdinalIgnoreCase) && request.Healthcheck is not { Test: ["NONE", ..] })
-            {
-                UnbuiltOptions.Refuse(property.Value, Nothing, "Healthcheck.");
-            }
         }
 
         if (request.Hostname.Length > 0 && request.HostConfig?.UtsMode == "host")
@@ -91,7 +88,7 @@ internal static class CreateMapping
             Labels = request.Labels ?? [],
             StopSignal = request.StopSignal,
             StopTimeout = request.StopTimeout,
-            HasNoHealthcheck = request.Healthcheck is { Test: ["NONE", ..] },
+            Healthcheck = HostMapping.MapHealth(request.Healthcheck),
             OnBuild = request.OnBuild,
             ArgsEscaped = request.ArgsEscaped,
             ExposedPorts = request.ExposedPorts?.ToDictionary(static port => port.Key, static _ => EmptyObjectJson, StringComparer.Ordinal),
@@ -118,10 +115,10 @@ internal static class CreateMapping
 
     private static ContainerHostOptions MapHost(HostConfig host)
     {
-        RefuseValue("HostConfig.RestartPolicy", host.RestartPolicy.Name, "", "no");
-        if (host.RestartPolicy.MaximumRetryCount != 0)
+        RestartPolicyOption policy = HostMapping.MapRestartPolicy(host.RestartPolicy);
+        if (host.AutoRemove && !policy.IsNone)
         {
-            throw new EngineException(ErrorKind.InvalidArgument, "invalid restart policy: maximum retry count can only be used with 'on-failure'");
+            throw new EngineException(ErrorKind.InvalidArgument, "can't create 'AutoRemove' container with restart policy");
         }
 
         RefuseValue("HostConfig.CgroupnsMode", host.CgroupnsMode, "", "private");
@@ -161,7 +158,9 @@ internal static class CreateMapping
             OomScoreAdj = host.OomScoreAdj is >= -1000 and <= 1000
                 ? host.OomScoreAdj
                 : throw new EngineException(ErrorKind.InvalidArgument, $"Invalid value {host.OomScoreAdj}, range for oom score adj is [-1000, 1000]"),
-            PidsLimit = host.PidsLimit ?? 0,
+            Resources = HostMapping.MapResources(host, isUpdate: false),
+            RestartPolicy = policy,
+            Init = host.Init,
             MaskedPaths = host.MaskedPaths,
             ReadonlyPaths = host.ReadonlyPaths,
             Log = LogMapping.Map(host.LogConfig),

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using Berth.Engine.Containers.Health;
+using Berth.Engine.Events;
 using Berth.Model;
 using Berth.Runtime.Cgroups;
 using Berth.Runtime.Shims;
@@ -6,12 +8,21 @@ using Berth.Storage.Metadata;
 
 namespace Berth.Engine.Containers;
 
-/// <summary>A container's life: how a run begins, is found again after the daemon's death, and ends.</summary>
+/// <summary>A container's life: how a run begins, is found again after the daemon's death, ends, and is followed by another.</summary>
 internal sealed partial class Container
 {
-    /// <summary>Brings the record in line with what a daemon that died left behind: a live shim, an exit file, or neither.</summary>
+    private readonly RestartBackoff backoff = new();
+    private CancellationTokenSource? restartDelay;
+    private Task restart = Task.CompletedTask;
+
+    /// <summary>Brings the record in line with what a daemon that died left behind: a live shim, an exit file, or neither. Starts what is to run.</summary>
     public async Task RestoreAsync(CancellationToken cancellationToken)
     {
+        if (Probe is not null)
+        {
+            healthReport = HealthFile.TryRead(Folder);
+        }
+
         Shim? found = await services.Shims.ConnectAsync(services.Options.ShimSocket(record.Id), cancellationToken);
         if (found is not null)
         {
@@ -26,51 +37,44 @@ internal sealed partial class Container
         await CleanQuietlyAsync();
         ExitStatus? exit = ExitStatusFile.TryRead(ExitFile);
         bool isNews = exit is not null && (record.State.FinishedAt is not { } finished || exit.At > finished);
-        if (IsRunning && !isNews && (exit is not null || !File.Exists(ExitFile)))
+        if (HasProcess && !isNews && (exit is not null || !File.Exists(ExitFile)))
         {
-            await RecordNeverStartedAsync(exit, cancellationToken);
+            await CommitAsync(record with { State = Lifecycle.NeverStarted(record.State, exit) }, cancellationToken);
         }
-        else if (IsRunning || isNews)
+        else if (HasProcess || isNews)
         {
-            await RecordEndAsync(exit ?? new ExitStatus(ExitWithoutStatus, OomKilled: false, DateTimeOffset.UtcNow),
+            await EndAsync(exit ?? new ExitStatus(ExitWithoutStatus, OomKilled: false, DateTimeOffset.UtcNow),
                 exit is null ? "the container ended without an exit status: its shim or the machine was stopped" : "");
+            return;
         }
 
         if (record.Config.Host.AutoRemove && record.State.Status == ContainerStatus.Exited)
         {
             await RemoveStoppedAsync();
         }
+        else if (record.State.Status == ContainerStatus.Restarting || (record.State is { Status: ContainerStatus.Exited, StartedAt: not null } && WantsRestart(record.State.ExitCode)))
+        {
+            Show(record with { State = record.State with { Status = ContainerStatus.Restarting } });
+            RestartAfter(TimeSpan.Zero);
+        }
     }
 
-    // The shim empties the exit file before it starts the process. Here there is none, or an earlier run's: the daemon died between noting the start and
-    // the shim's carrying it out, nobody was told of a run, and there was none.
-    private ValueTask RecordNeverStartedAsync(ExitStatus? earlier, CancellationToken cancellationToken) =>
-        CommitAsync(record with
-        {
-            State = record.State with
-            {
-                Status = record.State.FinishedAt is null ? ContainerStatus.Created : ContainerStatus.Exited,
-                Pid = 0,
-                ExitCode = earlier?.Code ?? 0,
-                OomKilled = earlier?.OomKilled ?? false,
-                StartedAt = record.State.FinishedAt is null ? null : record.State.StartedAt,
-            },
-        }, cancellationToken);
+    private bool WantsRestart(int exitCode) => record.Config.Host.RestartPolicy.Wants(exitCode, record.State.WasStopped, record.State.RestartCount);
 
-    private async Task LaunchAsync(Func<string?> findNetwork)
+    private async Task LaunchAsync(bool isAsked)
     {
         // A start that has begun is carried through: a client that goes away does not undo it.
         CancellationToken never = CancellationToken.None;
-        DateTimeOffset now = DateTimeOffset.UtcNow;
         ContainerState before = record.State;
-        var starting = record with { State = before with { Status = ContainerStatus.Running, Pid = 0, StartedAt = now, Error = "", ExitCode = 0, OomKilled = false } };
+        isKilled = false;
+        var starting = record with { State = Lifecycle.Starting(before, DateTimeOffset.UtcNow, isAsked) };
         string bundle = services.Options.Bundle(record.Id);
         Shim? launched = null;
         Task journaled = Task.CompletedTask;
         await fileUses.DrainAsync();
         try
         {
-            BundleWriter.Write(services, record, LogPath, ExitFile, findNetwork());
+            BundleWriter.Write(services, record, LogPath, ExitFile, links.FindNetwork(record));
             journaled = services.Journal.CommitAsync([Change(starting)], never).AsTask(); // beside the work below; awaited before it is acknowledged
             launched = await services.Shims.PrepareAsync(bundle, never);
             launched.ExecExited = OnExecExited;
@@ -84,17 +88,24 @@ internal sealed partial class Container
             lock (sync)
             {
                 shim = launched;
-                record = starting with { State = starting.State with { Pid = started.Pid, StartedAt = started.At } };
+                record = starting with { State = Lifecycle.Started(starting.State, started.Pid, started.At) };
             }
 
+            services.Events.Publish(record, "start");
             watch = WatchAsync(launched);
         }
         catch (Exception exception)
         {
             await journaled.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             EngineException failure = Translate(exception, "failed to create task for container: ");
-            await AbandonAsync(launched, before, StartExitCode(exception), failure.Message);
+            await AbandonAsync(launched, Lifecycle.StartFailed(before, StartExitCode(exception), failure.Message));
             throw failure;
+        }
+
+        if (Probe is not null)
+        {
+            KeepHealth((healthReport ?? new HealthReport()).Restarted());
+            StartHealth();
         }
     }
 
@@ -124,7 +135,7 @@ internal sealed partial class Container
         }
     }
 
-    private async Task AbandonAsync(Shim? launched, ContainerState before, int exitCode, string error)
+    private async Task AbandonAsync(Shim? launched, ContainerState failed)
     {
         foreach (AttachSession session in TakePending())
         {
@@ -136,26 +147,8 @@ internal sealed partial class Container
             await launched.DisposeAsync(); // a shim whose start failed or never came ends with its connection
         }
 
-        ContainerState failed = before with
-        {
-            ExitCode = exitCode,
-            Error = error,
-            Status = before.Status == ContainerStatus.Created ? ContainerStatus.Created : ContainerStatus.Exited,
-        };
         await CleanQuietlyAsync();
-        try
-        {
-            await CommitAsync(record with { State = failed }, CancellationToken.None);
-        }
-        catch (EngineException exception)
-        {
-            EngineLog.StateNotRecorded(services.Logger, exception, record.Id.Short); // the next start finds out by itself that there was no run
-            lock (sync)
-            {
-                record = record with { State = failed };
-            }
-        }
-
+        await RecordAsync(record with { State = failed });
         CompleteEnded();
         if (record.Config.Host.AutoRemove)
         {
@@ -163,9 +156,29 @@ internal sealed partial class Container
         }
     }
 
+    // What happened has happened, whatever the journal says: the next start finds it out by itself.
+    private async Task RecordAsync(ContainerRecord next)
+    {
+        try
+        {
+            await services.Journal.CommitAsync([Change(next)], CancellationToken.None);
+        }
+        catch (EngineException exception)
+        {
+            EngineLog.StateNotRecorded(services.Logger, exception, record.Id.Short);
+        }
+
+        Show(next);
+    }
+
     private async Task WatchAsync(Shim running)
     {
         ExitStatus? status = await running.Exited;
+        if (isDisposed)
+        {
+            return;
+        }
+
         await gate.WaitAsync();
         try
         {
@@ -180,12 +193,7 @@ internal sealed partial class Container
             }
 
             await CleanQuietlyAsync();
-            status ??= new ExitStatus(128 + Signals.SIGKILL, OomKilled: false, DateTimeOffset.UtcNow);
-            await RecordEndAsync(status, isLost ? "the container's shim was killed" : "");
-            if (record.Config.Host.AutoRemove)
-            {
-                await RemoveStoppedAsync();
-            }
+            await EndAsync(status ?? new ExitStatus(128 + Signals.SIGKILL, OomKilled: false, DateTimeOffset.UtcNow), isLost ? "the container's shim was killed" : "");
         }
         catch (Exception exception)
         {
@@ -217,7 +225,7 @@ internal sealed partial class Container
         {
             if (execs.Find(exec.Id) is null)
             {
-                AddExec(ExecSession.Restore(record.Id, exec));
+                AddFoundExec(exec);
             }
             else if (exec.Exit is { } exit)
             {
@@ -230,8 +238,9 @@ internal sealed partial class Container
             OnExecExited(execId, status);
         }
 
-        ContainerState running = record.State with { Status = ContainerStatus.Running, Pid = state.Pid, StartedAt = state.StartedAt ?? record.State.StartedAt };
-        if (!IsRunning)
+        bool isFrozen = await Task.Run(() => ContainerCgroup.Open(SpecBuilder.CgroupPath(record.Id)).IsFrozen, cancellationToken);
+        ContainerState running = Lifecycle.Found(record.State, state.Pid, state.StartedAt, isFrozen);
+        if (!HasProcess)
         {
             await CommitAsync(record with { State = running }, cancellationToken);
         }
@@ -243,43 +252,93 @@ internal sealed partial class Container
         }
 
         watch = WatchAsync(found);
+        StartHealth();
         return true;
     }
 
-    private async Task RecordEndAsync(ExitStatus status, string error)
+    // The process is gone: what follows is told, recorded and, where a policy or --rm says so, done.
+    private async Task EndAsync(ExitStatus status, string error)
     {
-        ContainerRecord next = record with
-        {
-            State = record.State with
-            {
-                Status = ContainerStatus.Exited,
-                Pid = 0,
-                ExitCode = status.Code,
-                OomKilled = status.OomKilled,
-                FinishedAt = status.At,
-                Error = error,
-            },
-        };
+        await StopHealthAsync();
+        bool isUsers = isStopWanted || Volatile.Read(ref userRestarts) > 0;
+        bool restarts = !isUsers && WantsRestart(status.Code);
+        bool removes = record.Config.Host.AutoRemove && Volatile.Read(ref userRestarts) == 0;
+        ContainerRecord next = record with { State = Lifecycle.Ended(record.State, status, error, restarts) };
 
         // The exit file is durable already; of a container about to be removed nothing else needs to be.
-        if (!record.Config.Host.AutoRemove)
+        if (removes)
         {
-            try
-            {
-                await services.Journal.CommitAsync([Change(next)], CancellationToken.None);
-            }
-            catch (EngineException exception)
-            {
-                EngineLog.StateNotRecorded(services.Logger, exception, record.Id.Short); // the next start reads the exit file
-            }
+            Show(next);
+        }
+        else
+        {
+            await RecordAsync(next);
         }
 
         execs.EndAll(Signals.SIGKILL + 128);
-        lock (sync)
+        if (status.OomKilled)
         {
-            record = next;
+            services.Events.Publish(record, "oom");
         }
 
+        services.Events.Publish(record, "die", ("exitCode", status.Code.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+        if (restarts)
+        {
+            RestartAfter(backoff.Next(status.At - (record.State.StartedAt ?? status.At)));
+        }
+
+        CompleteEnded();
+        if (removes)
+        {
+            await RemoveStoppedAsync();
+        }
+    }
+
+    private void RestartAfter(TimeSpan delay)
+    {
+        restartDelay = new CancellationTokenSource();
+        restart = RestartAfterAsync(delay, restartDelay);
+    }
+
+    private async Task RestartAfterAsync(TimeSpan delay, CancellationTokenSource cancel)
+    {
+        using (cancel)
+        {
+            try
+            {
+                await links.Restored.WaitAsync(cancel.Token);
+                await Task.Delay(delay, services.Clock, cancel.Token);
+                await gate.WaitAsync(cancel.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                return; // a user or the daemon's end was faster
+            }
+
+            try
+            {
+                if (restartDelay == cancel && !isDisposed)
+                {
+                    restartDelay = null;
+                    await LaunchAsync(isAsked: false);
+                }
+            }
+            catch (EngineException exception)
+            {
+                EngineLog.RestartFailed(services.Logger, exception, record.Id.Short);
+            }
+            finally
+            {
+                gate.Release();
+            }
+        }
+    }
+
+    private async Task GiveUpRestartAsync()
+    {
+        restartDelay?.Cancel();
+        restartDelay = null;
+        await RecordAsync(record with { State = Lifecycle.RestartGivenUp(record.State) });
         CompleteEnded();
     }
 
@@ -291,8 +350,10 @@ internal sealed partial class Container
             session.Cancel();
         }
 
+        await StopHealthAsync();
         execs.Clear();
-        OnRemoved(this);
+        links.OnRemoved(this);
+        services.Events.Publish(record, "destroy");
         removed.TrySetResult(LastResult());
         try
         {
@@ -322,6 +383,4 @@ internal sealed partial class Container
             Directory.Delete(bundle, recursive: true);
         }
     });
-
-    private void OnExecExited(string execId, ExitStatus status) => execs.End(execId, status.Code);
 }

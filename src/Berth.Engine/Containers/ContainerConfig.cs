@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Berth.Engine.Containers.Health;
 using Berth.Model;
 
 namespace Berth.Engine.Containers;
@@ -34,8 +35,8 @@ public sealed record ContainerConfig
     public int? StopTimeout { get; init; }
     public Dictionary<string, JsonElement>? ExposedPorts { get; init; }
 
-    /// <summary>Whether the image's health probe, should it have one, is switched off.</summary>
-    public bool HasNoHealthcheck { get; init; }
+    /// <summary>The health probe as it was asked for, the image's where nothing was said; null without one.</summary>
+    public HealthOptions? Healthcheck { get; init; }
 
     /// <summary>Dockerfile instructions for builds on top of an image that is made of this container; told, and nothing else here.</summary>
     public IReadOnlyList<string>? OnBuild { get; init; }
@@ -78,8 +79,11 @@ public sealed record ContainerHostOptions
     public IReadOnlyList<UlimitOption>? Ulimits { get; init; }
     public int OomScoreAdj { get; init; }
 
-    /// <summary>The most tasks; 0 or less is no limit.</summary>
-    public long PidsLimit { get; init; }
+    public ResourceOptions Resources { get; init; } = new();
+    public RestartPolicyOption RestartPolicy { get; init; } = new("no", 0);
+
+    /// <summary>Whether an init was asked for: null, or false, as there is none yet.</summary>
+    public bool? Init { get; init; }
     public IReadOnlyList<string>? MaskedPaths { get; init; }
     public IReadOnlyList<string>? ReadonlyPaths { get; init; }
     public LogOptions Log { get; init; } = new();

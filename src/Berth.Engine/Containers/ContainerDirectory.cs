@@ -29,11 +29,15 @@ internal sealed class ContainerDirectory
         }
     }
 
-    public void ReleaseName(string name)
+    /// <summary>Gives up a name that the container has reserved; one that is another's stays.</summary>
+    public void ReleaseName(string name, ContainerId id)
     {
         lock (sync)
         {
-            idByName = idByName.Remove(name);
+            if (idByName.GetValueOrDefault(name) == id.ToString())
+            {
+                idByName = idByName.Remove(name);
+            }
         }
     }
 

@@ -1,16 +1,20 @@
+using Berth.Engine.Containers.Health;
 using Berth.Model;
 
 namespace Berth.Engine.Containers;
 
-/// <summary>The states a container can be recorded in; docs/architecture.md has the transitions.</summary>
+/// <summary>The states of a container; <see cref="Lifecycle"/> has the transitions.</summary>
 public enum ContainerStatus
 {
     Created,
     Running,
-    Exited,
 
-    /// <summary>Removal has begun; it is finished now or at the next start of the daemon.</summary>
-    Removing,
+    /// <summary>Its processes stand still. Never told by the journal, which may say so or not: the kernel knows.</summary>
+    Paused,
+
+    /// <summary>It ended, and another run follows by itself.</summary>
+    Restarting,
+    Exited,
 }
 
 /// <summary>How the present or last run went.</summary>
@@ -27,6 +31,16 @@ public sealed record ContainerState
     public string Error { get; init; } = "";
     public DateTimeOffset? StartedAt { get; init; }
     public DateTimeOffset? FinishedAt { get; init; }
+
+    /// <summary>How many runs followed by themselves since a user started it.</summary>
+    public int RestartCount { get; init; }
+
+    /// <summary>Whether a user ended the last run; kept for containers with a restart policy.</summary>
+    public bool WasStopped { get; init; }
+
+    /// <summary>Whether clients call it running: running, paused or between two runs.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public bool IsAlive => Lifecycle.IsAlive(this);
 }
 
 /// <summary>Everything durable about one container, as it stands in the journal; immutable.</summary>
@@ -48,4 +62,8 @@ public sealed record ContainerRecord
 /// <param name="ExecIds">Exec sessions that exist at this moment.</param>
 /// <param name="Folder">The container's folder under the data root.</param>
 /// <param name="LogPath">The present log file; empty without one.</param>
-public sealed record ContainerInfo(ContainerRecord Record, IReadOnlyList<string> ExecIds, string Folder, string LogPath);
+public sealed record ContainerInfo(ContainerRecord Record, IReadOnlyList<string> ExecIds, string Folder, string LogPath)
+{
+    /// <summary>What the health probe found; null for a container without one, or that was never started.</summary>
+    public HealthReport? Health { get; init; }
+}

@@ -1,27 +1,31 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Text.Json;
-using Berth.Engine.Logs;
+using Berth.Engine.Containers.Health;
+using Berth.Engine.Events;
 using Berth.Model;
 using Berth.Model.Oci.Image;
-using Berth.Runtime.Host;
 using Berth.Runtime.Shims;
 using Berth.Storage.Images;
 
 namespace Berth.Engine.Containers;
 
 /// <summary>The use cases on containers. Every method that takes a reference finds it by name, id or the beginning of an id.</summary>
-public sealed class ContainerService : IAsyncDisposable
+public sealed partial class ContainerService : IAsyncDisposable
 {
-    private const int DefaultStopSeconds = 10;
-    private const int LongestStopSeconds = 4_000_000; // what a timer can count; longer is for ever
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
     private readonly ContainerServices services;
     private readonly ContainerDirectory directory = new();
     private readonly ConcurrentDictionary<string, Container> containerByExec = new(StringComparer.Ordinal);
+    private readonly TaskCompletionSource restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ContainerLinks links;
 
     /// <param name="services">What containers need of the world.</param>
-    public ContainerService(ContainerServices services) => this.services = services;
+    public ContainerService(ContainerServices services)
+    {
+        this.services = services;
+        links = new ContainerLinks(containerByExec, Forget, NetworkPath, restored.Task);
+    }
 
     /// <summary>What clients know the storage of layers as.</summary>
     public string StorageDriver => services.Snapshots.DriverName;
@@ -43,12 +47,7 @@ public sealed class ContainerService : IAsyncDisposable
     /// <exception cref="EngineException">NotFound for the image, Conflict for the name, InvalidArgument for what contradicts itself.</exception>
     public async Task<ContainerInfo> CreateAsync(ContainerConfig config, string? name, CancellationToken cancellationToken)
     {
-        if (name is not null && !IsName(name))
-        {
-            throw new EngineException(ErrorKind.InvalidArgument, $"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
-        }
-
-        name = name?.TrimStart('/');
+        name = name is null ? null : CheckName(name);
         ImageRecord image = services.Images.Resolve(config.Image);
         ContainerId id = ContainerId.Create();
         ContainerConfig complete = Complete(config, image.Config.Config, id);
@@ -67,149 +66,24 @@ public sealed class ContainerService : IAsyncDisposable
                 ChainIds = image.ChainIds,
                 Config = complete,
             };
-            var container = new Container(services, record, containerByExec, Forget);
+            var container = new Container(services, record, links);
             Directory.CreateDirectory(container.Folder);
             services.Snapshots.Prepare(id, image.ChainIds);
             await container.CommitNewAsync(cancellationToken);
             directory.Add(container);
             isMade = true;
+            services.Events.Publish(record, "create");
             return container.Info;
         }
         finally
         {
             if (!isMade)
             {
-                directory.ReleaseName(name);
+                directory.ReleaseName(name, id);
                 RemoveFolders(id);
             }
         }
     }
-
-    /// <summary>Starts a run.</summary>
-    /// <exception cref="EngineException">NotModified when it runs; InvalidArgument or Internal with the reason when it cannot.</exception>
-    public Task StartAsync(string reference, CancellationToken cancellationToken)
-    {
-        Container container = directory.Find(reference);
-        return container.StartAsync(() => NetworkPath(container.Record), cancellationToken);
-    }
-
-    /// <summary>Ends a run: the stop signal, then SIGKILL after the timeout in seconds (negative: never).</summary>
-    public Task StopAsync(string reference, int? timeoutSeconds, string? signal, CancellationToken cancellationToken)
-    {
-        Container container = directory.Find(reference);
-        ContainerConfig config = container.Record.Config;
-        int seconds = timeoutSeconds ?? config.StopTimeout ?? DefaultStopSeconds;
-        string name = string.IsNullOrEmpty(signal) ? config.StopSignal ?? "" : signal;
-        return container.StopAsync(name.Length == 0 ? Signals.SIGTERM : Signals.Parse(name), seconds is < 0 or > LongestStopSeconds ? null : TimeSpan.FromSeconds(seconds), cancellationToken);
-    }
-
-    /// <summary>Sends a signal (default SIGKILL) to the first process.</summary>
-    public Task KillAsync(string reference, string? signal, CancellationToken cancellationToken)
-    {
-        int number = string.IsNullOrEmpty(signal) ? Signals.SIGKILL : Signals.Parse(signal);
-        return directory.Find(reference).KillAsync(number, cancellationToken);
-    }
-
-    /// <summary>Begins a wait; what happens after this call returns is not missed.</summary>
-    public Task<WaitResult> WaitAsync(string reference, WaitCondition condition, CancellationToken cancellationToken) =>
-        directory.Find(reference).WaitAsync(condition, cancellationToken);
-
-    /// <summary>Removes a container with its layer and log.</summary>
-    public Task RemoveAsync(string reference, bool force, CancellationToken cancellationToken) => directory.Find(reference).RemoveAsync(force, cancellationToken);
-
-    /// <summary>Sets the terminal's size.</summary>
-    public Task ResizeAsync(string reference, int rows, int columns, CancellationToken cancellationToken) =>
-        directory.Find(reference).CallShimAsync(shim => shim.ResizeAsync(null, rows, columns, cancellationToken));
-
-    /// <summary>Attaches a client; see <see cref="AttachSession"/>.</summary>
-    public Task<AttachSession> AttachAsync(string reference, AttachStreams streams, CancellationToken cancellationToken) =>
-        directory.Find(reference).AttachAsync(streams, cancellationToken);
-
-    /// <summary>Ends an attachment, connected or not; a client that goes away before the container starts leaves nothing of it. Idempotent.</summary>
-    public ValueTask DetachAsync(string reference, AttachSession session) =>
-        directory.All.FirstOrDefault(container => container.Record.Id.ToString() == reference) is { } container ? container.DetachAsync(session) : session.EndAsync();
-
-    /// <summary>Opens the container's log for reading.</summary>
-    /// <exception cref="EngineException">InvalidArgument for a log driver that cannot be read.</exception>
-    public LogReader OpenLog(string reference)
-    {
-        Container container = directory.Find(reference);
-        return container.LogPath.Length > 0
-            ? new LogReader(container)
-            : throw new EngineException(ErrorKind.InvalidArgument, "configured logging driver does not support reading");
-    }
-
-    /// <summary>Adds an exec session to a running container; it waits for <see cref="StartExecAsync"/>.</summary>
-    public async Task<ExecSession> CreateExecAsync(string reference, ExecRequest request, CancellationToken cancellationToken)
-    {
-        if (request.Command.Count == 0)
-        {
-            throw new EngineException(ErrorKind.InvalidArgument, "No exec command specified");
-        }
-
-        Container container = directory.Find(reference);
-        var session = new ExecSession(ContainerId.Create().ToString(), container.Record.Id, request);
-        await container.CreateExecAsync(session, request.ToConfig(container.Record.Config), cancellationToken);
-        return session;
-    }
-
-    /// <summary>An exec session until it has ended, and for five minutes more while its container exists.</summary>
-    /// <exception cref="EngineException">NotFound.</exception>
-    public ExecSession FindExec(string execId) => OwnerOf(execId).FindExec(execId) ?? throw NoExec(execId);
-
-    /// <summary>Tells whether an exec session may be started, without starting it.</summary>
-    /// <exception cref="EngineException">NotFound; Conflict when it was started before or its container does not run.</exception>
-    public void CheckExecStart(string execId)
-    {
-        if (FindExec(execId).IsStarted)
-        {
-            throw HasRun(execId);
-        }
-
-        _ = OwnerOf(execId).RunningShim;
-    }
-
-    /// <summary>Starts an exec session; with <paramref name="streams"/> its output is attached before its first byte.</summary>
-    /// <exception cref="EngineException">Conflict when it was started before; InvalidArgument with the reason when the command cannot run.</exception>
-    public async Task<ShimStream?> StartExecAsync(string execId, AttachStreams? streams, CancellationToken cancellationToken)
-    {
-        CheckExecStart(execId);
-        Container owner = OwnerOf(execId);
-        ExecSession session = FindExec(execId);
-        if (!session.TryBegin())
-        {
-            throw HasRun(execId);
-        }
-
-        ShimStream? stream = null;
-        try
-        {
-            await owner.CallShimAsync(async shim =>
-            {
-                if (streams is { } wanted)
-                {
-                    stream = await shim.AttachAsync(execId, wanted, cancellationToken);
-                }
-
-                session.Pid = (await shim.StartExecAsync(execId, cancellationToken)).Pid;
-            });
-            return stream;
-        }
-        catch (EngineException exception)
-        {
-            owner.EndExec(execId, exception.InnerException is ShimException { StartFailure: StartFailure.CommandNotFound } ? 127 : 126);
-            if (stream is not null)
-            {
-                await stream.DisposeAsync();
-            }
-
-            throw;
-        }
-    }
-
-    /// <summary>Sets the size of an exec session's terminal.</summary>
-    public Task ResizeExecAsync(string execId, int rows, int columns, CancellationToken cancellationToken) =>
-        OwnerOf(execId).CallShimAsync(shim => shim.ResizeAsync(execId, rows, columns, cancellationToken));
 
     /// <summary>Ids and states of the containers that were made from an image.</summary>
     public IReadOnlyList<ContainerInfo> UsersOf(Digest imageId) => [.. List().Where(info => info.Record.ImageId == imageId)];
@@ -227,12 +101,13 @@ public sealed class ContainerService : IAsyncDisposable
             ContainerRecord record = JsonSerializer.Deserialize(json, EngineJsonContext.Default.ContainerRecord)
                 ?? throw new EngineException(ErrorKind.Internal, "the journal holds a container record that is null");
             directory.ReserveName(record.Name, record.Id);
-            directory.Add(new Container(services, record, containerByExec, Forget));
+            directory.Add(new Container(services, record, links));
         }
 
         await Task.WhenAll(directory.All.ToList().Select(container => RestoreOneAsync(container, cancellationToken)));
         LeftoverSweep.Run(services, directory.All.Select(static container => container.Record.Id).ToHashSet());
         await services.Images.CollectLayersAsync(cancellationToken);
+        restored.SetResult();
     }
 
     /// <summary>Lets go of every container; they run on.</summary>
@@ -279,6 +154,7 @@ public sealed class ContainerService : IAsyncDisposable
             Labels = labels,
             StopSignal = config.StopSignal ?? defaults?.StopSignal,
             ExposedPorts = config.ExposedPorts ?? defaults?.ExposedPorts,
+            Healthcheck = ImageHealth.Of(defaults) is { } image ? (config.Healthcheck ?? new HealthOptions()).CompletedBy(image) : config.Healthcheck,
         };
     }
 
@@ -318,7 +194,7 @@ public sealed class ContainerService : IAsyncDisposable
 
         Container other = directory.Find(JoinedContainer(record.Config.Host));
         int pid = other.Record.State.Pid;
-        return other.IsRunning && pid > 0
+        return other.HasProcess && pid > 0
             ? $"/proc/{pid}/ns/net"
             : throw new EngineException(ErrorKind.Conflict, $"cannot join network of a non running container: {other.Record.Id}");
     }
@@ -335,11 +211,13 @@ public sealed class ContainerService : IAsyncDisposable
         }
     }
 
-    private Container OwnerOf(string execId) => containerByExec.TryGetValue(execId, out Container? owner) ? owner : throw NoExec(execId);
-
-    private static EngineException HasRun(string execId) => new(ErrorKind.Conflict, $"Error: Exec command {execId} has already run");
-
-    private static EngineException NoExec(string execId) => new(ErrorKind.NotFound, $"No such exec instance: {execId}");
+    // The name without its slash.
+    private static string CheckName(string name)
+    {
+        return IsName(name)
+            ? name.TrimStart('/')
+            : throw new EngineException(ErrorKind.InvalidArgument, $"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
+    }
 
     private static bool IsName(string text)
     {

@@ -33,6 +33,9 @@ public sealed class ExecSession
     /// <summary>Whether it has been started; it can be once.</summary>
     public bool IsStarted => started != 0;
 
+    /// <summary>Whether its command could not be run.</summary>
+    internal bool HasFailed { get; set; }
+
     /// <summary>The exit status, or null while it has not ended.</summary>
     public int? ExitCode => exited.Task.IsCompleted ? exited.Task.Result : null;
 

@@ -8,7 +8,8 @@ namespace Berth.Engine.Containers;
 /// </summary>
 /// <param name="clock">Tells the age of an ended session.</param>
 /// <param name="onForgotten">Called for each session that goes, under the table's lock: it must not call back.</param>
-internal sealed class ExecTable(TimeProvider clock, Action<ExecSession> onForgotten)
+/// <param name="onEnded">Called for each session that ends, with its exit status, under the lock as well.</param>
+internal sealed class ExecTable(TimeProvider clock, Action<ExecSession> onForgotten, Action<ExecSession, int>? onEnded = null)
 {
     /// <summary>How long an ended session can be asked for, as in docker's engine.</summary>
     public static readonly TimeSpan Kept = TimeSpan.FromMinutes(5);
@@ -120,6 +121,11 @@ internal sealed class ExecTable(TimeProvider clock, Action<ExecSession> onForgot
 
     private void End(ExecSession session, int code)
     {
+        if (session.ExitCode is null)
+        {
+            onEnded?.Invoke(session, code); // first: who waits for the end finds it told
+        }
+
         if (session.End(code))
         {
             ended.Enqueue((session, clock.GetTimestamp()));

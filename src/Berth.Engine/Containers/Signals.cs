@@ -47,6 +47,10 @@ public static class Signals
         };
     }
 
+    /// <summary>A number that is no signal here but may be one elsewhere; null for all else.</summary>
+    internal static ulong? TryParseForeign(string text) =>
+        int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number) && number is < 0 or > RtMax ? unchecked((ulong)number) : null;
+
     private static int RealTime(string text, string name, int sign, int start) =>
         int.TryParse(name.AsSpan(6), NumberStyles.None, CultureInfo.InvariantCulture, out int offset) && offset <= RtMax - RtMin
             ? start + (sign * offset)

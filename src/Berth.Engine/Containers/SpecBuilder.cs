@@ -28,11 +28,7 @@ internal static class SpecBuilder
             {
                 CgroupsPath = CgroupPath(record.Id),
                 Namespaces = BuildNamespaces(config.Host, networkPath),
-                Resources = new ResourcesSpec
-                {
-                    Devices = config.Host.Privileged ? [new DeviceRuleSpec { Allow = true, Access = "rwm" }] : DeviceRules,
-                    Pids = config.Host.PidsLimit > 0 ? new PidsSpec(config.Host.PidsLimit) : null,
-                },
+                Resources = config.Host.Resources.ToSpec() with { Devices = config.Host.Privileged ? [new DeviceRuleSpec { Allow = true, Access = "rwm" }] : DeviceRules },
                 Seccomp = HasSeccomp(config.Host) ? DefaultProfile.Create(capabilities.ToHashSet(), RuntimeInformation.ProcessArchitecture, Environment.OSVersion.Version) : null,
                 MaskedPaths = config.Host.Privileged ? null : config.Host.MaskedPaths ?? ContainerDefaults.MaskedPaths,
                 ReadonlyPaths = config.Host.Privileged ? null : config.Host.ReadonlyPaths ?? ContainerDefaults.ReadonlyPaths,

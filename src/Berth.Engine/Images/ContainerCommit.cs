@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Berth.Engine.Containers;
+using Berth.Engine.Containers.Health;
 using Berth.Model;
 using Berth.Model.Oci.Image;
 using Berth.Storage.Images;
@@ -61,9 +62,9 @@ public sealed class ContainerCommit
     internal static ImageRunConfig ToRunConfig(ContainerConfig config)
     {
         var other = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
-        if (config.HasNoHealthcheck)
+        if (config.Healthcheck is { } probe)
         {
-            other["Healthcheck"] = HealthcheckChange.None;
+            other["Healthcheck"] = ImageHealth.ToElement(probe);
         }
 
         if (config.OnBuild is { Count: > 0 } triggers)

@@ -182,8 +182,8 @@ public sealed class ImageService
     {
         IReadOnlyList<ContainerInfo> users = containers.UsersOf(imageId);
         return new ImageUse(
-            [.. users.Where(static user => user.Record.State.Pid > 0 || user.Record.State.Status == ContainerStatus.Running).Select(static user => user.Record.Id)],
-            [.. users.Where(static user => user.Record.State.Pid == 0 && user.Record.State.Status != ContainerStatus.Running).Select(static user => user.Record.Id)]);
+            [.. users.Where(static user => user.Record.State.IsAlive).Select(static user => user.Record.Id)],
+            [.. users.Where(static user => !user.Record.State.IsAlive).Select(static user => user.Record.Id)]);
     }
 
     // The image that loses a name is told with its labels; one that is gone has none any more.

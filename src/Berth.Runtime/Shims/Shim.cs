@@ -19,7 +19,9 @@ public sealed class Shim : IAsyncDisposable
     private readonly FrameChannel _channel;
     private readonly ConcurrentDictionary<uint, TaskCompletionSource<Reply>> _waiting = new();
     private readonly TaskCompletionSource<ExitStatus?> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+#pragma warning disable CA2213 // never disposed: a caller that comes after the end waits for it all the same, and is told of the lost connection
     private readonly SemaphoreSlim _sending = new(1, 1);
+#pragma warning restore CA2213
     private readonly CancellationTokenSource _closing = new();
     private readonly Task _receiving;
     private readonly Action? _ended;
@@ -125,7 +127,6 @@ public sealed class Shim : IAsyncDisposable
         _channel.Dispose();
         await _receiving.ConfigureAwait(false);
         _closing.Dispose();
-        _sending.Dispose();
     }
 
     private async Task<ShimStream> OpenStreamAsync(FrameType type, FrameBuilder payload, CancellationToken cancellationToken)

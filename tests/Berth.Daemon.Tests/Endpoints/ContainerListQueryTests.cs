@@ -1,6 +1,7 @@
 using Berth.Daemon.Endpoints;
 using Berth.Daemon.Tests.Support;
 using Berth.Engine.Containers;
+using Berth.Engine.Containers.Health;
 using Berth.Model;
 
 namespace Berth.Daemon.Tests.Endpoints;
@@ -38,6 +39,19 @@ public sealed class ContainerListQueryTests
     [InlineData("label", "a=2", "")]
     [InlineData("ancestor", "busybox", "made web_1 web_2 done failed")]
     [InlineData("ancestor", "busy", "")]
+    [InlineData("before", "web_2", "done failed")]
+    [InlineData("since", "web_2", "made web_1")]
+    [InlineData("health", "healthy", "web_1")]
+    [InlineData("health", "none", "made web_2 done failed")]
+    [InlineData("is-task", "true", "")]
+    [InlineData("is-task", "false", "made web_1 web_2 done failed")]
+    [InlineData("network", "none", "made web_1 web_2 done failed")]
+    [InlineData("network", "host", "")]
+    [InlineData("expose", "80", "web_2")]
+    [InlineData("expose", "70-90/tcp", "web_2")]
+    [InlineData("expose", "80/udp", "")]
+    [InlineData("publish", "80", "")]
+    [InlineData("volume", "v", "")]
     public void Filters(string name, string values, string expected) => Assert.Equal(expected, Names(all: true, filters: (name, values)));
 
     [Fact]
@@ -54,7 +68,7 @@ public sealed class ContainerListQueryTests
 
     [Fact]
     public void A_filter_without_values_is_none() =>
-        Assert.Equal(2, new ContainerListQuery(false, 0, new Dictionary<string, List<string>> { ["name"] = [] }).Apply(Containers).Count());
+        Assert.Equal(2, new ContainerListQuery(false, 0, new Dictionary<string, List<string>> { ["name"] = [] }).Apply(Containers, Find, ImageId).Count());
 
     [Theory]
     [InlineData("status", "asleep")]
@@ -66,7 +80,7 @@ public sealed class ContainerListQueryTests
     private static string Names(bool all = false, int limit = 0, params (string Name, string Values)[] filters)
     {
         var values = filters.ToDictionary(static filter => filter.Name, static filter => filter.Values.Split('|').ToList(), StringComparer.Ordinal);
-        return string.Join(' ', new ContainerListQuery(all, limit, values).Apply(Containers).Select(static info => info.Record.Name));
+        return string.Join(' ', new ContainerListQuery(all, limit, values).Apply(Containers, Find, ImageId).Select(static info => info.Record.Name));
     }
 
     private static ContainerInfo Create(char digit, string name, ContainerStatus status, int exitCode = 0, string[]? labels = null)
@@ -75,15 +89,25 @@ public sealed class ContainerListQueryTests
         {
             Id = ContainerId.Parse(new string(digit, 64)),
             Name = name,
-            Created = DateTimeOffset.UnixEpoch,
+            Created = DateTimeOffset.UnixEpoch.AddHours(-(digit - '0')),
             ImageId = Digest.Of("image"u8),
             ChainIds = [],
             Config = new ContainerConfig
             {
+                ExposedPorts = name == "web_2" ? new Dictionary<string, System.Text.Json.JsonElement> { ["80/tcp"] = default } : null,
                 Image = "busybox", Labels = (labels ?? []).Select(static label => label.Split('=')).ToDictionary(static label => label[0], static label => label[1], StringComparer.Ordinal),
             },
-            State = new ContainerState { Status = status, ExitCode = exitCode },
+            State = new ContainerState { Status = status, ExitCode = exitCode, StartedAt = status == ContainerStatus.Created ? null : DateTimeOffset.UnixEpoch },
         };
-        return new ContainerInfo(record, [], "", "");
+        return new ContainerInfo(record, [], "", "") { Health = name == "web_1" ? new HealthReport { Status = HealthReport.Healthy } : null };
+    }
+
+    private static ContainerRecord Find(string reference) =>
+        Containers.FirstOrDefault(info => info.Record.Name == reference)?.Record ?? throw new EngineException(ErrorKind.NotFound, $"No such container: {reference}");
+
+    private static string? ImageId(string name)
+    {
+        Digest image = Digest.Of("image"u8);
+        return name == "busybox" || name == image.ToString() || (name.Length >= 12 && image.Hex.StartsWith(name, StringComparison.Ordinal)) ? image.ToString() : null;
     }
 }

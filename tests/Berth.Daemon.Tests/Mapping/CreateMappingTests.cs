@@ -32,7 +32,7 @@ public sealed class CreateMappingTests
         Assert.Equal(["A=1", "B"], config.Env);
         Assert.Equal(3, config.StopTimeout);
         Assert.Equal(["80/tcp"], config.ExposedPorts!.Keys);
-        Assert.True(config.Host is { Privileged: true, HostPid: true, HostIpc: false, PidsLimit: 9 });
+        Assert.True(config.Host is { Privileged: true, HostPid: true, HostIpc: false, Resources.PidsLimit: 9 });
         Assert.Equal(["NET_ADMIN"], config.Host.CapAdd!);
         Assert.Equal(new ConsoleSizeOption(24, 80), config.Host.ConsoleSize);
         Assert.Equal([new UlimitOption("nofile", 1, 2)], config.Host.Ulimits!);
@@ -65,16 +65,7 @@ public sealed class CreateMappingTests
     [InlineData("StorageOpt", """{"size":"1G"}""")]
     [InlineData("UsernsMode", "\"host\"")]
     [InlineData("Sysctls", """{"net.core.somaxconn":"1"}""")]
-    [InlineData("Memory", "1048576")]
-    [InlineData("MemorySwap", "-1")]
-    [InlineData("MemoryReservation", "1")]
     [InlineData("KernelMemory", "1")]
-    [InlineData("NanoCpus", "1")]
-    [InlineData("CpuShares", "1")]
-    [InlineData("CpuPeriod", "1")]
-    [InlineData("CpuQuota", "1")]
-    [InlineData("CpusetCpus", "\"0\"")]
-    [InlineData("CpusetMems", "\"0\"")]
     [InlineData("BlkioWeight", "10")]
     [InlineData("BlkioDeviceReadBps", """[{"Path":"/dev/sda","Rate":1}]""")]
     [InlineData("Devices", """[{"PathOnHost":"/dev/null"}]""")]
@@ -83,7 +74,6 @@ public sealed class CreateMappingTests
     [InlineData("OomKillDisable", "true")]
     [InlineData("Init", "true")]
     [InlineData("GroupAdd", "[\"wheel\"]")]
-    [InlineData("RestartPolicy", """{"Name":"always"}""")]
     [InlineData("CgroupnsMode", "\"host\"")]
     [InlineData("IpcMode", "\"container:a\"")]
     [InlineData("PidMode", "\"container:a\"")]
@@ -132,10 +122,10 @@ public sealed class CreateMappingTests
     }
 
     [Fact]
-    public void Healthchecks_are_refused_unless_switched_off()
+    public void A_health_probe_is_taken_as_it_is()
     {
-        Refusal.Of(ErrorKind.NotImplemented, "Healthcheck", () => Map("""{"Image":"i","Healthcheck":{"Test":["CMD","true"]}}"""));
-        Map("""{"Image":"i","Healthcheck":{"Test":["NONE"]}}""");
+        Assert.Equal(["CMD", "true"], Map("""{"Image":"i","Healthcheck":{"Test":["CMD","true"],"Retries":2}}""").Healthcheck!.Test);
+        Refusal.Of(ErrorKind.InvalidArgument, "Unknown type 'ODD'", () => Map("""{"Image":"i","Healthcheck":{"Test":["ODD","true"]}}"""));
     }
 
     [Theory]
@@ -190,7 +180,7 @@ public sealed class CreateMappingTests
     {
         Engine.Containers.ContainerConfig config = Map("""{"Image":"i","OnBuild":["RUN x"],"ArgsEscaped":true,"Healthcheck":{"Test":["NONE"]},"HostConfig":{"ContainerIDFile":"/tmp/id"}}""");
         Assert.Equal(["RUN x"], config.OnBuild!);
-        Assert.Equal((true, true, "/tmp/id"), (config.ArgsEscaped, config.HasNoHealthcheck, config.Host.ContainerIdFile));
+        Assert.Equal((true, true, "/tmp/id"), (config.ArgsEscaped, config.Healthcheck is { Test: ["NONE"] }, config.Host.ContainerIdFile));
     }
 
     [Theory]
@@ -213,7 +203,10 @@ public sealed class CreateMappingTests
     {
         Refusal.Of(ErrorKind.InvalidArgument, "hostname and the UTS mode", () => Map("""{"Image":"i","Hostname":"h","HostConfig":{"UTSMode":"host"}}"""));
         Refusal.Of(ErrorKind.InvalidArgument, "maximum retry count", () => MapHost("""{"RestartPolicy":{"Name":"no","MaximumRetryCount":2}}"""));
-        Refusal.Of(ErrorKind.NotImplemented, "Healthcheck.Interval", () => Map("""{"Image":"i","Healthcheck":{"Interval":5000000000}}"""));
+        Refusal.Of(ErrorKind.InvalidArgument, "Interval in Healthcheck cannot be less than 1ms", () => Map("""{"Image":"i","Healthcheck":{"Interval":5}}"""));
+        Refusal.Of(ErrorKind.InvalidArgument, "can't create 'AutoRemove' container with restart policy", () => MapHost("""{"AutoRemove":true,"RestartPolicy":{"Name":"always"}}"""));
+        Refusal.Of(ErrorKind.InvalidArgument, "invalid restart policy 'odd'", () => MapHost("""{"RestartPolicy":{"Name":"odd"}}"""));
+        Refusal.Of(ErrorKind.InvalidArgument, "Minimum memory limit allowed is 6MB", () => MapHost("""{"Memory":1000}"""));
     }
 
     [Fact]

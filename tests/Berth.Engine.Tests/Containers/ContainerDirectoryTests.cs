@@ -10,6 +10,8 @@ public sealed class ContainerDirectoryTests
     // A directory asks its containers for their names only.
     private static readonly ContainerServices Services = new(null!, null!, null!, null!, null!, null!, null!, null!);
 
+    private static readonly ContainerLinks Links = new(new ConcurrentDictionary<string, Container>(StringComparer.Ordinal), static _ => { }, static _ => null, Task.CompletedTask);
+
     private static readonly ContainerId First = ContainerId.Parse("abc1" + new string('0', 60));
     private static readonly ContainerId Second = ContainerId.Parse("abc2" + new string('0', 60));
     private readonly ContainerDirectory directory = new();
@@ -61,7 +63,7 @@ public sealed class ContainerDirectoryTests
         Assert.Equal(ErrorKind.Conflict, error.Kind);
         Assert.Contains(First.ToString(), error.Message, StringComparison.Ordinal);
         Assert.Equal(ErrorKind.NotFound, Assert.Throws<EngineException>(() => directory.Find("one")).Kind);
-        directory.ReleaseName("one");
+        directory.ReleaseName("one", First);
         directory.ReserveName("one", Second);
     }
 
@@ -78,7 +80,7 @@ public sealed class ContainerDirectoryTests
     {
         directory.ReserveName(name, id);
         // The directory asks a container for its record alone; the services of the world are never reached.
-        var container = new Container(Services, Records.Create(id: id, name: name), new ConcurrentDictionary<string, Container>(StringComparer.Ordinal), static _ => { });
+        var container = new Container(Services, Records.Create(id: id, name: name), Links);
         directory.Add(container);
         return container;
     }

@@ -118,7 +118,7 @@ public sealed class SpecBuilderTests
     {
         var host = new ContainerHostOptions
         {
-            PidsLimit = 5, OomScoreAdj = -7, ReadonlyRootfs = true, ShmSize = 4096, Tmpfs = new Dictionary<string, string> { ["/scratch"] = "size=1m,,exec" },
+            Resources = new ResourceOptions { PidsLimit = 5 }, OomScoreAdj = -7, ReadonlyRootfs = true, ShmSize = 4096, Tmpfs = new Dictionary<string, string> { ["/scratch"] = "size=1m,,exec" },
         };
         RuntimeSpec spec = Build(host);
         Assert.Equal(5, spec.Linux!.Resources!.Pids!.Limit);

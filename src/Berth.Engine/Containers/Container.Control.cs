@@ -1,0 +1,321 @@
+using Berth.Engine.Events;
+using Berth.Model;
+using Berth.Model.Oci.Runtime;
+using Berth.Runtime.Cgroups;
+using Berth.Runtime.Shims;
+
+namespace Berth.Engine.Containers;
+
+/// <summary>What users do to a container.</summary>
+internal sealed partial class Container
+{
+    private volatile bool isStopWanted;
+    private bool isKilled; // under the gate
+    private int userRestarts;
+    private int removals;
+
+    /// <summary>Starts a run.</summary>
+    /// <exception cref="EngineException">NotModified when it runs already; InvalidArgument or Internal with the runtime's words when it cannot.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await gate.WaitAsync(cancellationToken);
+        try
+        {
+            ThrowIfGone();
+            Lifecycle.CheckStart(record);
+            isStopWanted = false;
+            backoff.Reset();
+            await LaunchAsync(isAsked: true);
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
+    /// <summary>Sends a signal to the first process. One that is meant to end the container ends its restarts as well, and lets it go on when it stands still.</summary>
+    /// <exception cref="EngineException">Conflict when the container does not run.</exception>
+    public async Task KillAsync(int signal, string reference, CancellationToken cancellationToken)
+    {
+        string stopSignal = record.Config.StopSignal ?? "";
+        bool isEnd = stopSignal.Length == 0 || signal == Signals.SIGKILL || signal == Signals.Parse(stopSignal);
+        await KillAsync(signal, reference, isEnd, cancellationToken);
+    }
+
+    /// <summary>Sends the stop signal, then SIGKILL after <paramref name="timeout"/> (null: never).</summary>
+    /// <exception cref="EngineException">NotModified when the container does not run.</exception>
+    public async Task StopAsync(int signal, TimeSpan? timeout, CancellationToken cancellationToken)
+    {
+        Task<WaitResult> end;
+        lock (sync)
+        {
+            Lifecycle.CheckStop(record);
+            end = ended.Task;
+        }
+
+        string id = record.Id.ToString();
+        await IgnoreEndedAsync(() => KillAsync(signal, id, isEnd: true, cancellationToken));
+        try
+        {
+            await end.WaitAsync(timeout ?? Timeout.InfiniteTimeSpan, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            await IgnoreEndedAsync(() => KillAsync(Signals.SIGKILL, id, isEnd: true, cancellationToken));
+            await end.WaitAsync(cancellationToken);
+        }
+
+        services.Events.Publish(record, "stop");
+    }
+
+    /// <summary>Stops and starts; a container that does not run is started. With <c>--rm</c> it is not removed in between.</summary>
+    /// <exception cref="EngineException">Internal with the runtime's words when it cannot be started.</exception>
+    public async Task RestartAsync(int signal, TimeSpan? timeout, string reference, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref userRestarts);
+        try
+        {
+            await IgnoreAsync(ErrorKind.NotModified, () => StopAsync(signal, timeout, cancellationToken));
+            await IgnoreAsync(ErrorKind.NotModified, () => StartAsync(cancellationToken)); // somebody else may have started it
+            services.Events.Publish(record, "restart");
+        }
+        catch (EngineException exception) when (exception.Kind is ErrorKind.InvalidArgument or ErrorKind.Internal)
+        {
+            throw new EngineException(ErrorKind.Internal, $"Cannot restart container {reference}: {exception.Message}", exception);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref userRestarts);
+        }
+    }
+
+    /// <summary>Lets all processes stand still.</summary>
+    public Task PauseAsync(CancellationToken cancellationToken) => FreezeAsync(isFrozen: true, cancellationToken);
+
+    /// <summary>Lets them go on.</summary>
+    public Task UnpauseAsync(CancellationToken cancellationToken) => FreezeAsync(isFrozen: false, cancellationToken);
+
+    /// <summary>Gives the container another name, which the caller has reserved.</summary>
+    /// <returns>The name it had.</returns>
+    public async Task<string> RenameAsync(string name, CancellationToken cancellationToken)
+    {
+        await gate.WaitAsync(cancellationToken);
+        try
+        {
+            ThrowIfGone();
+            string old = record.Name;
+            await CommitAsync(record with { Name = name }, CancellationToken.None);
+            services.Events.Publish(record, "rename", ("oldName", "/" + old));
+            return old;
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
+    /// <summary>Changes how the container relates to the host; limits take hold of its processes at once.</summary>
+    /// <exception cref="EngineException">What <paramref name="change"/> refuses; Internal when the kernel does: then nothing is recorded.</exception>
+    public async Task UpdateAsync(Func<ContainerRecord, ContainerHostOptions> change, CancellationToken cancellationToken)
+    {
+        await gate.WaitAsync(cancellationToken);
+        try
+        {
+            ThrowIfGone();
+            ContainerHostOptions before = record.Config.Host;
+            ContainerHostOptions after = change(record);
+            if (HasProcess && before.Resources != after.Resources)
+            {
+                await Task.Run(() => SetLimits(after.Resources.ToSpec()), CancellationToken.None);
+            }
+
+            await CommitAsync(record with { Config = record.Config with { Host = after } }, CancellationToken.None);
+            services.Events.Publish(record, "update");
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
+    /// <summary>Removes the container and all it has.</summary>
+    /// <exception cref="EngineException">Conflict when it runs and <paramref name="force"/> is not given, or when somebody else is removing it.</exception>
+    public async Task RemoveAsync(bool force, CancellationToken cancellationToken)
+    {
+        if (Interlocked.CompareExchange(ref removals, 1, 0) != 0)
+        {
+            ThrowIfGone();
+            throw new EngineException(ErrorKind.Conflict, $"removal of container {record.Id} is already in progress");
+        }
+
+        try
+        {
+            if (!force)
+            {
+                Lifecycle.CheckRemove(record);
+            }
+            else if (record.State.IsAlive)
+            {
+                Task<WaitResult> end = WaitAsync(WaitCondition.NotRunning, cancellationToken);
+                await IgnoreEndedAsync(() => KillAsync(Signals.SIGKILL, record.Id.ToString(), isEnd: true, cancellationToken));
+                await end;
+            }
+
+            await gate.WaitAsync(cancellationToken);
+            try
+            {
+                if (!removed.Task.IsCompleted)
+                {
+                    Lifecycle.CheckRemove(record);
+                    await RemoveStoppedAsync();
+                }
+            }
+            finally
+            {
+                gate.Release();
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref removals, 0);
+        }
+    }
+
+    private static Task IgnoreEndedAsync(Func<Task> action) => IgnoreAsync(ErrorKind.Conflict, action);
+
+    // For what the container or somebody else has done already.
+    private static async Task IgnoreAsync(ErrorKind kind, Func<Task> action)
+    {
+        try
+        {
+            await action();
+        }
+        catch (EngineException exception) when (exception.Kind == kind)
+        {
+            // As wanted.
+        }
+    }
+
+    private async Task KillAsync(int signal, string reference, bool isEnd, CancellationToken cancellationToken)
+    {
+        await gate.WaitAsync(cancellationToken);
+        try
+        {
+            ThrowIfGone();
+            Lifecycle.CheckKill(record, reference);
+            if (isEnd)
+            {
+                isStopWanted = true;
+                await NoteStopAsync();
+            }
+
+            if (record.State.Status == ContainerStatus.Restarting)
+            {
+                if (isEnd)
+                {
+                    await GiveUpRestartAsync();
+                }
+
+                return;
+            }
+
+            isKilled |= signal == Signals.SIGKILL;
+            await SignalAsync(signal);
+            if (isEnd && record.State.Status == ContainerStatus.Paused)
+            {
+                await ThawAsync();
+            }
+
+            services.Events.Publish(record, "kill", ("signal", signal.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
+    // The next daemon may find the end before this one has recorded it: it must know then that no further run is wanted.
+    private async Task NoteStopAsync()
+    {
+        if (!record.Config.Host.RestartPolicy.IsNone && !record.State.WasStopped && Volatile.Read(ref removals) == 0)
+        {
+            await CommitAsync(record with { State = record.State with { WasStopped = true } }, CancellationToken.None);
+        }
+    }
+
+    private async Task SignalAsync(int signal)
+    {
+        try
+        {
+            await (shim?.KillAsync(null, signal, CancellationToken.None) ?? Task.CompletedTask);
+        }
+        catch (ShimException exception) when (exception.Failure is ShimFailure.ConnectionLost or ShimFailure.WrongState)
+        {
+            // It ended first, which is what a signal is for.
+        }
+    }
+
+    private async Task FreezeAsync(bool isFrozen, CancellationToken cancellationToken)
+    {
+        await gate.WaitAsync(cancellationToken);
+        try
+        {
+            ThrowIfGone();
+            if (isFrozen)
+            {
+                Lifecycle.CheckPause(record);
+                if (isKilled)
+                {
+                    throw Lifecycle.NotRunning(record); // made to stand still, it would never end, and those who wait for that would wait for ever
+                }
+
+                await StopHealthAsync();
+                await Task.Run(() => InCgroup("pause", static cgroup => cgroup.Freeze()), CancellationToken.None);
+                Show(record with { State = Lifecycle.Paused(record.State) });
+            }
+            else
+            {
+                Lifecycle.CheckUnpause(record);
+                await ThawAsync();
+            }
+
+            services.Events.Publish(record, isFrozen ? "pause" : "unpause");
+        }
+        finally
+        {
+            if (isFrozen && record.State.Status == ContainerStatus.Running)
+            {
+                StartHealth();
+            }
+
+            gate.Release();
+        }
+    }
+
+    private async Task ThawAsync()
+    {
+        await Task.Run(() => InCgroup("unpause", static cgroup => cgroup.Thaw()), CancellationToken.None);
+        Show(record with { State = Lifecycle.Unpaused(record.State) });
+        StartHealth();
+    }
+
+    private void SetLimits(ResourcesSpec resources) => InCgroup("update", cgroup => cgroup.Update(resources));
+
+    private void InCgroup(string verb, Action<ContainerCgroup> action)
+    {
+        ContainerCgroup cgroup = ContainerCgroup.Open(SpecBuilder.CgroupPath(record.Id));
+        try
+        {
+            action(cgroup);
+        }
+        catch (Exception exception) when (exception is IOException or ArgumentException or NotSupportedException)
+        {
+            if (cgroup.Members(recursive: true).Count == 0)
+            {
+                throw Lifecycle.NotRunning(record); // it has ended, and only the record of it is to come
+            }
+
+            throw new EngineException(ErrorKind.Internal, $"Cannot {verb} container {record.Id}: {exception.Message}", exception);
+        }
+    }
+}
