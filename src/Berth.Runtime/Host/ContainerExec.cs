@@ -100,6 +100,9 @@ public static class ContainerExec
     private static bool CanBeInspected(NamespaceFlags differing) =>
         differing.HasFlag(NamespaceFlags.CLONE_NEWPID) && !differing.HasFlag(NamespaceFlags.CLONE_NEWUSER);
 
+    // User and time namespaces are not entered by a process that shares memory with others: setns(2).
+    private static bool NeedsOwnMemory(NamespaceFlags joined) => (joined & (NamespaceFlags.CLONE_NEWUSER | NamespaceFlags.CLONE_NEWTIME)) != NamespaceFlags.None;
+
     private static (int Pid, FileDescriptor PidFd) SpawnConcurrent(
         ExecTarget target, ExecOptions options, FinalSteps end, NamespaceFlags differing, bool twoProcesses)
     {
@@ -154,7 +157,7 @@ public static class ContainerExec
 
         using ConcurrentProcess child = !twoProcesses && differing.HasFlag(NamespaceFlags.CLONE_NEWPID)
             ? NamespaceCalls.WithPidNamespaceOf(target.PidFd, () => ProcessSpawner.SpawnConcurrent(plan, handshake))
-            : twoProcesses && !waitsToBeMoved && !end.HasUserNamespace ? ProcessSpawner.SpawnForking(plan, handshake)
+            : twoProcesses && !waitsToBeMoved && !NeedsOwnMemory(differing) ? ProcessSpawner.SpawnForking(plan, handshake)
             : ProcessSpawner.SpawnConcurrent(plan, handshake);
         try
         {
