@@ -39,17 +39,17 @@ public sealed class StoredContainer : IDisposable
     /// <summary>What was last stored; null: nothing yet, or not any more.</summary>
     public StoredState? State { get; private set; }
 
-    /// <summary>Replaces the state, as one step. It is not synced: no process that it tells of outlives a power cut.</summary>
+    /// <summary>Replaces the state; durable when this returns.</summary>
     /// <exception cref="LinuxException">The file system refuses; the state is as it was.</exception>
     public void Save(StoredState state)
     {
-        Replace(StateFile, StoredStateJson.Write(state));
+        Replace(StateFile, StoredStateJson.Write(state), durable: true);
         State = state;
     }
 
     /// <summary>Keeps the configuration that the container is made from: the bundle may change or go.</summary>
     /// <exception cref="LinuxException">The file system refuses.</exception>
-    public void SaveSpec(ReadOnlySpan<byte> json) => Replace(SpecFile, json);
+    public void SaveSpec(ReadOnlySpan<byte> json) => Replace(SpecFile, json, durable: false); // a power cut ends the container with it
 
     /// <summary>The configuration that the container was made from.</summary>
     /// <exception cref="InvalidDataException">It cannot be read.</exception>
@@ -211,11 +211,16 @@ public sealed class StoredContainer : IDisposable
         }
     }
 
-    private void Replace(string name, ReadOnlySpan<byte> content)
+    private void Replace(string name, ReadOnlySpan<byte> content, bool durable)
     {
         string path = Path.Combine(Folder, name);
         using (FileDescriptor file = Paths.Open(path + NewSuffix, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_TRUNC | OpenFlags.O_NOFOLLOW, 0x180))
+        {
             FileData.Write(file, content);
+            if (durable)
+                FileData.SyncData(file);
+        }
+
         Paths.Rename(Paths.WorkingFolder, Encoding.UTF8.GetBytes(path + NewSuffix), Paths.WorkingFolder, Encoding.UTF8.GetBytes(path));
     }
 }
