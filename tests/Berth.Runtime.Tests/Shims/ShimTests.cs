@@ -269,7 +269,7 @@ public sealed class ShimTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Attack1_ShimsRunFromASealedCopy()
+    public async Task Attack01_ShimsRunFromASealedCopy()
     {
         _harness.Write(["sleep", "100"]);
         Shim shim = await _harness.PrepareAsync();

@@ -33,7 +33,8 @@ public abstract class AttackTest : RuntimeTest
         base.Dispose(disposing);
     }
 
-    private void ExpectVictimUntouched()
+    /// <summary>The folder has its one file with its content, and no mount of the host is at or below it.</summary>
+    protected void ExpectVictimUntouched()
     {
         Assert.Equal([Victim + "/file"], Directory.GetFileSystemEntries(Victim));
         Assert.Equal("untouched", File.ReadAllText(Victim + "/file"));
