@@ -18,6 +18,7 @@ public static class MappedUserNamespace
 
     /// <summary>Makes one. The process that it takes for a moment has ended afterwards.</summary>
     /// <exception cref="LinuxException">EPERM: no CAP_SETUID or CAP_SETGID; EINVAL: ranges that overlap, or more than the kernel takes.</exception>
+    /// <exception cref="InvalidDataException">/proc is no proc.</exception>
     public static FileDescriptor Create(IReadOnlyList<IdRange> users, IReadOnlyList<IdRange> groups)
     {
         using var plan = new SyscallPlan(shared: true);
@@ -29,7 +30,8 @@ public static class MappedUserNamespace
         {
             WriteMap($"/proc/{process.Pid}/uid_map", users);
             WriteMap($"/proc/{process.Pid}/gid_map", groups);
-            return Paths.Open($"/proc/{process.Pid}/ns/user", OpenFlags.O_RDONLY);
+            using FileDescriptor namespaces = ProcFiles.OpenFolder(Paths.OfProcess(process.Pid, "ns"));
+            return Paths.Open(namespaces, "user"u8, OpenFlags.O_RDONLY);
         }
         finally
         {
@@ -43,7 +45,7 @@ public static class MappedUserNamespace
         var text = new StringBuilder();
         foreach (IdRange range in ranges)
             text.Append($"{range.Inside} {range.Outside} {range.Count}\n");
-        using FileDescriptor file = Paths.Open(path, OpenFlags.O_WRONLY);
+        using FileDescriptor file = ProcFiles.Open(path, OpenFlags.O_WRONLY);
         Errno errno = DescriptorIo.TryWrite(file.Number, Encoding.ASCII.GetBytes(text.ToString()), out _);
         if (errno != Errno.None)
             throw new LinuxException(errno, "write", $"{path}: {text.ToString().TrimEnd('\n').Replace("\n", ", ", StringComparison.Ordinal)}");

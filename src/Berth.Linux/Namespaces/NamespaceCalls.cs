@@ -27,7 +27,7 @@ public static partial class NamespaceCalls
     /// </summary>
     /// <exception cref="LinuxException">ESRCH: the process has ended.</exception>
     public static T WithPidNamespaceOf<T>(FileDescriptor process, Func<T> action) =>
-        With(process, Files.Paths.Open("/proc/self/ns/pid", Files.OpenFlags.O_RDONLY), action);
+        With(process, OpenOwn("pid"u8, Files.OpenFlags.O_RDONLY), action);
 
     /// <summary>Moves the calling thread, with a file system context of its own, into a new mount namespace that sends nothing back.</summary>
     /// <exception cref="LinuxException">EPERM and others.</exception>
@@ -51,12 +51,14 @@ public static partial class NamespaceCalls
 
     /// <summary>The namespaces of a process that are not this process's.</summary>
     /// <exception cref="LinuxException">ENOENT: there is no such process; EACCES: it may not be looked at.</exception>
+    /// <exception cref="InvalidDataException">/proc is no proc.</exception>
     public static NamespaceFlags Differing(int pid)
     {
         var differing = NamespaceFlags.None;
+        using FileDescriptor folder = Files.ProcFiles.OpenFolder(Files.Paths.OfProcess(pid, "ns"));
         for (int i = 0; i < Names.Length; i++)
         {
-            if (Own.Value[i] is { } own && !own.AsSpan().SequenceEqual(Read(Files.Paths.OfProcess(pid, "ns/" + Names[i].Name))))
+            if (Own.Value[i] is { } own && !own.AsSpan().SequenceEqual(Read(folder, Names[i].Name)))
                 differing |= Names[i].Type;
         }
 
@@ -67,22 +69,29 @@ public static partial class NamespaceCalls
     /// <exception cref="LinuxException">It cannot be looked at.</exception>
     public static bool IsOwn(FileDescriptor file, NamespaceFlags type)
     {
-        using FileDescriptor own = Files.Paths.Open("/proc/self/ns/" + Array.Find(Names, n => n.Type == type).Name, Files.OpenFlags.O_PATH);
+        using FileDescriptor own = OpenOwn(System.Text.Encoding.ASCII.GetBytes(Array.Find(Names, n => n.Type == type).Name), Files.OpenFlags.O_PATH);
         return Files.FileStatusCalls.Stat(own).Inode == Files.FileStatusCalls.Stat(file).Inode;
     }
 
     // Kind and number, "net:[4026531840]".
-    private static byte[] Read(string path) => Files.Paths.ReadLink(Files.Paths.WorkingFolder, System.Text.Encoding.ASCII.GetBytes(path));
+    private static byte[] Read(FileDescriptor folder, string name) => Files.Paths.ReadLink(folder, System.Text.Encoding.ASCII.GetBytes(name));
+
+    private static FileDescriptor OpenOwn(ReadOnlySpan<byte> name, ulong flags)
+    {
+        using FileDescriptor folder = Files.ProcFiles.OpenFolder("/proc/self/ns");
+        return Files.Paths.Open(folder, name, flags);
+    }
 
     // null: the kernel has no such kind.
     private static byte[]?[] ReadOwn()
     {
         var own = new byte[]?[Names.Length];
+        using FileDescriptor folder = Files.ProcFiles.OpenFolder("/proc/self/ns");
         for (int i = 0; i < Names.Length; i++)
         {
             try
             {
-                own[i] = Read("/proc/self/ns/" + Names[i].Name);
+                own[i] = Read(folder, Names[i].Name);
             }
             catch (LinuxException e) when (e.Errno == Errno.ENOENT)
             {
@@ -96,7 +105,7 @@ public static partial class NamespaceCalls
     // From where it is to where it is: nothing changes, but the kernel's answer is the same.
     private static bool TryReturn()
     {
-        using FileDescriptor own = Files.Paths.Open("/proc/self/ns/pid", Files.OpenFlags.O_RDONLY);
+        using FileDescriptor own = OpenOwn("pid"u8, Files.OpenFlags.O_RDONLY);
         return setns(own.Number, (int)NamespaceFlags.CLONE_NEWPID) == 0;
     }
 

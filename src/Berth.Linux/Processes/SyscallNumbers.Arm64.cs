@@ -48,6 +48,7 @@ public sealed partial record SyscallNumbers
         Setresuid = 147,
         Setsid = 157,
         Socket = 198,
+        Statx = 291,
         Symlinkat = 36,
         Umask = 166,
         Umount2 = 39,

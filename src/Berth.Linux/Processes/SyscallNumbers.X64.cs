@@ -48,6 +48,7 @@ public sealed partial record SyscallNumbers
         Setresuid = 117,
         Setsid = 112,
         Socket = 41,
+        Statx = 332,
         Symlinkat = 266,
         Umask = 95,
         Umount2 = 166,

@@ -54,6 +54,7 @@ public sealed partial record SyscallNumbers
     public required int Setresuid { get; init; }
     public required int Setsid { get; init; }
     public required int Socket { get; init; }
+    public required int Statx { get; init; }
     public required int Symlinkat { get; init; }
     public required int Umask { get; init; }
     public required int Umount2 { get; init; }

@@ -10,9 +10,11 @@ internal static class CgroupFile
 {
     /// <summary>The whole text.</summary>
     /// <exception cref="LinuxException">ENOENT and others.</exception>
+    /// <exception cref="InvalidDataException">The path is one below /proc, and that is no proc.</exception>
     public static string Read(string path)
     {
-        using FileDescriptor file = Paths.Open(path, OpenFlags.O_RDONLY);
+        using FileDescriptor file =
+            path.StartsWith("/proc/", StringComparison.Ordinal) ? ProcFiles.Open(path, OpenFlags.O_RDONLY) : Paths.Open(path, OpenFlags.O_RDONLY);
         byte[] buffer = new byte[4096];
         int length = 0;
         while (true)

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text;
 using Berth.Linux;
 using Berth.Linux.Files;
-using Berth.Linux.Mounts;
 using Berth.Linux.Pipes;
 using Berth.Linux.Processes;
 using Berth.Linux.Signals;
@@ -101,9 +100,7 @@ internal static class UserNamespaceMaps
     /// <exception cref="InvalidDataException">It is no proc that lies there, so the process would go on without what was asked for.</exception>
     internal static void WriteFile(string path, string text)
     {
-        using FileDescriptor file = Paths.Open(path, OpenFlags.O_WRONLY);
-        if (FileSystemKind.Of(file) != FileSystemKind.PROC_SUPER_MAGIC)
-            throw new InvalidDataException($"{path} is not in a proc file system");
+        using FileDescriptor file = ProcFiles.Open(path, OpenFlags.O_WRONLY);
         Errno errno = DescriptorIo.TryWrite(file.Number, Encoding.ASCII.GetBytes(text), out _);
         if (errno != Errno.None)
             throw new LinuxException(errno, "write", $"{path} \"{text.TrimEnd('\n').Replace("\n", ", ", StringComparison.Ordinal)}\"");

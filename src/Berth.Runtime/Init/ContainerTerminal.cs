@@ -21,6 +21,6 @@ internal static class ContainerTerminal
         if (status.Type != FileTypes.S_IFCHR || status.DeviceMajor != PtmxMajor || status.DeviceMinor != PtmxMinor
             || FileSystemKind.Of(pinned) != FileSystemKind.DEVPTS_SUPER_MAGIC)
             throw new InvalidDataException("/dev/pts/ptmx in the container is not the multiplexer of a devpts");
-        return PseudoTerminal.Open(Paths.Open($"/proc/self/fd/{pinned.Number}", OpenFlags.O_RDWR | OpenFlags.O_NOCTTY));
+        return PseudoTerminal.Open(ProcFiles.Reopen(pinned, OpenFlags.O_RDWR | OpenFlags.O_NOCTTY));
     }
 }

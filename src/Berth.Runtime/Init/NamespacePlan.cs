@@ -193,7 +193,7 @@ internal sealed class NamespacePlan : IDisposable
         const string Step = "entering the time namespace";
         SyscallNumbers calls = SyscallNumbers.Current;
         PlanRegister file = plan.NewRegister();
-        int proc = plan.Own(Paths.Open("/proc", OpenFlags.O_PATH | OpenFlags.O_DIRECTORY));
+        int proc = plan.Own(ProcFiles.OpenFolder("/proc"));
         plan.Call(Step, calls.Openat, proc, plan.Text("self/ns/time_for_children"), (nint)(OpenFlags.O_RDONLY | OpenFlags.O_CLOEXEC)).SaveTo(file);
         plan.Call(Step, calls.Setns, file, (nint)NamespaceFlags.CLONE_NEWTIME);
         plan.Call("close", calls.Close, file);

@@ -1,7 +1,6 @@
 using System.Text;
 using Berth.Linux;
 using Berth.Linux.Files;
-using Berth.Linux.Mounts;
 using Berth.Linux.Processes;
 
 namespace Berth.Runtime.Init;
@@ -41,12 +40,5 @@ internal static class OwnProcess
     }
 
     // Something else mounted there would take the labels and let the container run without them (CVE-2019-16884).
-    private static int OpenProc(SyscallPlan plan)
-    {
-        FileDescriptor proc = Paths.Open("/proc", OpenFlags.O_PATH | OpenFlags.O_DIRECTORY);
-        int number = plan.Own(proc);
-        return FileSystemKind.Of(proc) == FileSystemKind.PROC_SUPER_MAGIC
-            ? number
-            : throw new InvalidDataException("/proc of the host is not a proc file system");
-    }
+    private static int OpenProc(SyscallPlan plan) => plan.Own(ProcFiles.OpenFolder("/proc"));
 }

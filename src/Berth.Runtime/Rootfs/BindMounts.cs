@@ -18,11 +18,24 @@ internal sealed class BindMounts(SyscallPlan plan, RootResolver resolver, NewFil
     /// <inheritdoc/>
     public void Dispose() => maps.Dispose();
 
+    /// <summary>Whether a file is the root of a proc.</summary>
+    /// <exception cref="LinuxException">It cannot be looked at.</exception>
+    public static bool IsProc(FileDescriptor file)
+    {
+        const ulong RootInode = 1;
+        return FileSystemKind.Of(file) == FileSystemKind.PROC_SUPER_MAGIC && FileStatusCalls.Stat(file).Inode == RootInode;
+    }
+
     /// <summary>Adds the steps of one bind.</summary>
+    /// <param name="step">Their name.</param>
+    /// <param name="mount">What is asked for.</param>
+    /// <param name="options">Its options.</param>
+    /// <param name="mayCoverProc">Whether its place may be inside a proc.</param>
+    /// <param name="mustBeProc">Whether nothing but the root of a proc may be bound: a source that others may write to can be another one by now.</param>
     /// <returns>The copy, where this process has made one; it belongs to the plan.</returns>
     /// <exception cref="LinuxException">The source does not exist, or cannot be copied; names it.</exception>
     /// <exception cref="ArgumentException">The mount makes no sense.</exception>
-    public FileDescriptor? Add(string step, MountSpec mount, MountOptions options, bool mayCoverProc)
+    public FileDescriptor? Add(string step, MountSpec mount, MountOptions options, bool mayCoverProc, bool mustBeProc)
     {
         if (options.Data.Count > 0)
             throw new ArgumentException($"bind mount at \"{mount.Destination}\" has unknown options: {string.Join(',', options.Data)}");
@@ -38,12 +51,16 @@ internal sealed class BindMounts(SyscallPlan plan, RootResolver resolver, NewFil
         {
             folder = IsFolder(step, source);
             maker.AddClone($"{step}: opening \"{source}\"", source, options.IsRecursive);
+            if (mustBeProc)
+                maker.ExpectProc($"{step}: cannot be mounted because it is inside /proc");
             AddAttributes(step, options);
         }
         else
         {
             tree = Clone(step, source, options.IsRecursive);
             plan.Own(tree);
+            if (mustBeProc && !IsProc(tree))
+                throw new ArgumentException($"\"{mount.Destination}\" cannot be mounted because it is inside /proc");
             folder = FileStatusCalls.Stat(tree).IsFolder;
             SetAttributes(step, tree, options);
             if (mapped)

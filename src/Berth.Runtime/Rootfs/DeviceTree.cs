@@ -218,24 +218,25 @@ internal sealed class DeviceTree
         resolver.CloseTarget();
     }
 
-    // The host's /dev is only written to by its administrator; a wrong node there is a mistake, not an attack.
+    // Of a place that others may write to, the device is still the one that was looked at here.
     private void AddBind(string step, PlanArgument folder, string name, DeviceSpec device)
     {
-        if (!IsOnHost(device))
+        if (!IsOnHost(device, out FileStatus status))
         {
             plan.Fail($"{step}: nodes cannot be made here, and the host's \"{device.Path}\" is not device {device.Type} {device.Major}:{device.Minor}", Errno.EPERM);
             return;
         }
 
         maker.AddClone(step, device.Path, recursive: false);
+        maker.ExpectSame($"{step}: the host's changed meanwhile", status);
         plan.Call(step, Calls.MoveMount, maker.Mount, plan.Text(""), folder, plan.Text(name), MountCalls.MOVE_MOUNT_F_EMPTY_PATH);
         maker.Close();
     }
 
-    private static bool IsOnHost(DeviceSpec device)
+    private static bool IsOnHost(DeviceSpec device, out FileStatus status)
     {
         (uint mode, _) = Describe(device);
-        return FileStatusCalls.TryStat(Paths.WorkingFolder, Encoding.UTF8.GetBytes(device.Path), out FileStatus status)
+        return FileStatusCalls.TryStat(Paths.WorkingFolder, Encoding.UTF8.GetBytes(device.Path), out status)
             && status.Type == (mode & FileTypes.S_IFMT)
             && (status.Type == FileTypes.S_IFIFO || status.DeviceMajor == device.Major && status.DeviceMinor == device.Minor);
     }

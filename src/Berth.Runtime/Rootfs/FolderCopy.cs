@@ -101,7 +101,7 @@ internal sealed class FolderCopy
         using FileDescriptor pinned = Paths.Open(from, name, OpenFlags.O_PATH | OpenFlags.O_NOFOLLOW, 0, Confined);
         if (FileStatusCalls.Stat(pinned).Type != FileTypes.S_IFREG)
             throw new LinuxException(Errno.EAGAIN, "tmpcopyup", $"{NativePath.Show(name)} changed while it was copied");
-        using FileDescriptor source = Paths.Open($"/proc/self/fd/{pinned.Number}", OpenFlags.O_RDONLY);
+        using FileDescriptor source = ProcFiles.Reopen(pinned, OpenFlags.O_RDONLY);
         using FileDescriptor target = Paths.Open(to, name, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_NOFOLLOW, 0x180, Confined);
         while (true)
         {

@@ -89,7 +89,7 @@ internal sealed class MountPlanner
             if (options.IsRemount)
                 AddRemount(step, mount, options);
             else if (options.IsBind)
-                tree = binds.Add(step, mount, options, mayCoverProc);
+                tree = binds.Add(step, mount, options, mayCoverProc, mustBeProc: mayCoverProc && destinations[i].Length == 1);
             else if (mount.Type == "cgroup")
                 cgroups.Add(step, mount, options);
             else
@@ -357,15 +357,15 @@ internal sealed class MountPlanner
     // A volume over the container's own proc would deceive everything that trusts it, this runtime's next exec included. The host's proc itself is none.
     private bool MayCoverProc(MountSpec mount, string[] destination, MountOptions options)
     {
-        const ulong RootInode = 1;
         if (destination[0] != "proc")
             return false;
         if (destination.Length == 1 && (options.IsRemount || mount.Type == "proc"))
             return true;
         if (destination.Length == 1 && options.IsBind && mount.Source is { Length: > 0 } source && Path.Exists(Path.Combine(bundle, source)))
         {
+            // Whether it still is when it is bound, BindMounts sees to.
             using FileDescriptor proc = Paths.Open(Path.Combine(bundle, source), OpenFlags.O_PATH);
-            if (FileSystemKind.Of(proc) == FileSystemKind.PROC_SUPER_MAGIC && FileStatusCalls.Stat(proc).Inode == RootInode)
+            if (BindMounts.IsProc(proc))
                 return true;
         }
 

@@ -1,4 +1,5 @@
 using Berth.Linux;
+using Berth.Linux.Files;
 using Berth.Linux.Mounts;
 using Berth.Linux.Processes;
 
@@ -10,7 +11,12 @@ internal sealed class NewFileSystem(SyscallPlan plan)
     // These share one file system among their mounts, or have no read-only state besides the mount's.
     private static readonly string[] ReadOnlyByMount = ["proc", "sysfs", "mqueue", "tmpfs", "ramfs", "devpts", "cgroup", "cgroup2", "overlay", "bpf", "debugfs", "tracefs"];
 
+    private const int InodeOffset = 32, ModeOffset = 28, MajorOffset = 128, MinorOffset = 132, SizeOfStatx = 256; // struct statx; struct statfs has 120 bytes
+    private const int STATX_BASIC_STATS = 0x7FF;
+
     private readonly PlanRegister context = plan.NewRegister();
+    private nint status;
+    private PlanRegister value;
 
     private static SyscallNumbers Calls => SyscallNumbers.Current;
 
@@ -53,6 +59,26 @@ internal sealed class NewFileSystem(SyscallPlan plan)
             step, Calls.OpenTree, MountCalls.AT_FDCWD, plan.Text(path),
             MountCalls.OPEN_TREE_CLONE | MountCalls.OPEN_TREE_CLOEXEC | (recursive ? MountCalls.AT_RECURSIVE : 0)).SaveTo(Mount);
 
+    /// <summary>Adds steps that end with EXDEV unless <see cref="Mount"/> shows the file that was looked at: whoever can rename what its path names may have done so since.</summary>
+    public void ExpectSame(string step, FileStatus expected)
+    {
+        LoadStatus(step);
+        Expect(step, ModeOffset, (int)expected.Mode, Errno.EXDEV);
+        Expect(step, InodeOffset, (int)expected.Inode, Errno.EXDEV);
+        Expect(step, MajorOffset, (int)expected.DeviceMajor, Errno.EXDEV);
+        Expect(step, MinorOffset, (int)expected.DeviceMinor, Errno.EXDEV);
+    }
+
+    /// <summary>Adds steps that end with EPERM unless <see cref="Mount"/> is the root of a proc.</summary>
+    public void ExpectProc(string step)
+    {
+        const int RootInode = 1;
+        LoadStatus(step);
+        Expect(step, InodeOffset, RootInode, Errno.EPERM);
+        plan.Call(step, Calls.Fstatfs, Mount, status);
+        Expect(step, 0, (int)FileSystemKind.PROC_SUPER_MAGIC, Errno.EPERM);
+    }
+
     /// <summary>Adds a step that changes a mount; nothing when there is nothing to change.</summary>
     public void AddAttributes(string step, PlanArgument mount, MountAttributes set, MountAttributes clear, MountFlags propagation, bool recursive)
     {
@@ -70,6 +96,19 @@ internal sealed class NewFileSystem(SyscallPlan plan)
         plan.Call(
             step, Calls.Fsconfig, context, value is null ? MountCalls.FSCONFIG_SET_FLAG : MountCalls.FSCONFIG_SET_STRING, plan.Text(key),
             value is null ? 0 : plan.Text(value), 0);
+
+    private void LoadStatus(string step)
+    {
+        if (status == 0)
+            (status, value) = (plan.Reserve(SizeOfStatx), plan.NewRegister());
+        plan.Call(step, Calls.Statx, Mount, plan.Text(""), MountCalls.AT_EMPTY_PATH, STATX_BASIC_STATS, status);
+    }
+
+    private void Expect(string step, int offset, int wanted, Errno errno)
+    {
+        plan.Load(value, status + offset);
+        plan.Test(step, value, wanted, errno);
+    }
 
     private static void MayBeRefused(PlanStep step, PlanLabel? refused)
     {

@@ -37,7 +37,7 @@ internal static class RootFiles
                 throw new InvalidDataException($"/{path} in the root file system is not a regular file");
             if (status.Size > MaxBytes)
                 throw new InvalidDataException($"/{path} in the root file system has {status.Size} bytes, more than the {MaxBytes} that are read");
-            using FileDescriptor file = Paths.Open($"/proc/self/fd/{pinned.Number}", OpenFlags.O_RDONLY);
+            using FileDescriptor file = ProcFiles.Reopen(pinned, OpenFlags.O_RDONLY);
             byte[] content = new byte[status.Size];
             return Encoding.UTF8.GetString(content.AsSpan(0, PlainFile.ReadAt(file, content, 0)));
         }

@@ -146,6 +146,36 @@ public sealed class RootAttackTests(ITestOutputHelper output) : AttackTest
     }
 
     [Fact]
+    public void Attack05_ANeighbourSwapsWhatIsBoundOverProc()
+    {
+        // The host's proc may be bound there, nothing else: the neighbour exchanges a link to it and a folder.
+        string volume = StartSwapper("a", "/proc");
+        RemoveMounts("/proc");
+        AddMount("/proc", "bind", Path.Combine(volume, "a"), "rbind");
+        SetProgram("sh", "-c", "test -e /proc/self/status && test ! -e /proc/inner && echo proc");
+        Race(static outcome => Assert.Equal("proc\n", outcome.Output));
+    }
+
+    [Fact]
+    public void Attack06_ADeviceThatANeighbourSwapsForALink()
+    {
+        // In a user namespace the host's nodes are bound: of a place that the neighbour may write to, only what was seen to be the device.
+        string volume = Directory.CreateDirectory(Path.Combine(Folder, "volume")).FullName, node = Path.Combine(volume, "a");
+        Assert.Equal(0, Programs.Run(Programs.Busybox, ["mknod", node, "c", "1", "3"]).Code);
+        File.CreateSymbolicLink(Path.Combine(volume, "other"), Victim + "/file");
+        StartSwapper("a", volume, hasProc: true);
+        Change(spec =>
+        {
+            spec["linux"]!["namespaces"]!.AsArray().Add((JsonNode)new JsonObject { ["type"] = "user" });
+            foreach (string kind in (ReadOnlySpan<string>)["uidMappings", "gidMappings"])
+                spec["linux"]![kind] = new JsonArray(new JsonObject { ["containerID"] = 0, ["hostID"] = 0, ["size"] = 65536 });
+            spec["linux"]!["devices"] = new JsonArray(new JsonObject { ["type"] = "c", ["path"] = node, ["major"] = 1, ["minor"] = 3 });
+        });
+        SetProgram("sh", "-c", $"cat {node}; ls {node}");
+        Race(outcome => Assert.Equal(node + "\n", outcome.Output));
+    }
+
+    [Fact]
     public void Attack06_ADestinationThatANeighbourSwapsForALink()
     {
         string volume = StartSwapper("a", Climbing);
