@@ -139,6 +139,7 @@ public sealed class VerbTests : RuntimeTest
     public void PsPassesOptionsOnAndNeedsAColumnPid()
     {
         string id = Running();
+        Await(() => Expect(0, "ps", id).Output.Contains("sleep", StringComparison.Ordinal), "the process, which has been let go on, is the program");
         string[] lines = Expect(0, "ps", id).Output.TrimEnd().Split('\n');
         Assert.StartsWith("UID ", lines[0], StringComparison.Ordinal);
         Assert.Contains(" sleep 1000", Assert.Single(lines[1..]), StringComparison.Ordinal);
