@@ -109,7 +109,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         });
         web.UseRouting();
         new SystemEndpoints(options, containers, images, events, HostFacts.Read(options.DataRoot)).Map(web);
-        new ContainerEndpoints(containers, images, usage).Map(web);
+        new ContainerEndpoints(containers, images, usage, options).Map(web);
         new ContainerControlEndpoints(containers).Map(web);
         new ExecEndpoints(containers).Map(web);
         new StatsEndpoints(containers).Map(web);

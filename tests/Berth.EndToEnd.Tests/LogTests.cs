@@ -21,6 +21,29 @@ public sealed class LogTests(DaemonFixture fixture) : IClassFixture<DaemonFixtur
     }
 
     [Theory, MemberData(nameof(Clients.All), MemberType = typeof(Clients))]
+    public async Task LabelsAndVariablesGoWithEveryRecordWhenAskedFor(string client)
+    {
+        Cli cli = fixture.Client(client);
+        string name = fixture.NewName();
+        (await cli.RunAsync(
+            "run", "--name", name, "--network", "none", "--label", "who=me & <you>", "--label", "not=asked", "-e", "WHERE=here", "--log-opt", "labels=who,none", "--log-opt", "env=WHERE", "--log-opt",
+            "max-size=1k", "--log-opt", "max-file=5", "busybox", "sh", "-c", "for i in 1 2 3 4 5 6 7; do echo line $i; done; echo error >&2; printf unended")).Expect();
+        CommandResult details = (await cli.RunAsync("logs", "--details", "-n", "3", name)).Expect();
+        Assert.Equal("WHERE=here,who=me+%26+%3Cyou%3E line 7\nWHERE=here,who=me+%26+%3Cyou%3E unended", details.Output);
+        Assert.Equal("WHERE=here,who=me+%26+%3Cyou%3E error\n", details.Error);
+        Assert.Equal("line 1\nline 2\nline 3\nline 4\nline 5\nline 6\nline 7\nunended", (await cli.RunAsync("logs", name)).Expect().Output);
+        string id = (await cli.RunAsync("inspect", "-f", "{{.Id}}", name)).Expect().Line;
+        string[] files = Directory.GetFiles(Path.Combine(fixture.Daemon.DataRoot, "containers", id), "*-json.log*");
+        Assert.True(files.Length > 1, "the log was not rotated");
+        foreach (string line in files.SelectMany(File.ReadLines))
+        {
+            JsonObject record = JsonNode.Parse(line)!.AsObject(); // a line is an object
+            Assert.Equal(("here", "me & <you>"), ((string?)record["attrs"]!["WHERE"], (string?)record["attrs"]!["who"]));
+            Assert.Equal(TimeSpan.Zero, DateTimeOffset.Parse((string)record["time"]!, CultureInfo.InvariantCulture).Offset);
+        }
+    }
+
+    [Theory, MemberData(nameof(Clients.All), MemberType = typeof(Clients))]
     public async Task TimestampsAreTimesAndSinceCutsByThem(string client)
     {
         Cli cli = fixture.Client(client);

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Berth.Api;
 using Berth.Daemon.Http;
 using Berth.Daemon.Mapping;
+using Berth.Daemon.Options;
 using Berth.Engine.Containers;
 using Berth.Engine.Images;
 using Berth.Model;
@@ -11,7 +12,7 @@ using ContainerConfig = Berth.Engine.Containers.ContainerConfig;
 namespace Berth.Daemon.Endpoints;
 
 /// <summary><c>/containers</c>.</summary>
-internal sealed class ContainerEndpoints(ContainerService containers, ImageService images, DiskUsage usage)
+internal sealed class ContainerEndpoints(ContainerService containers, ImageService images, DiskUsage usage, DaemonOptions options)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -80,7 +81,7 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
 
         string? name = context.GetText("name");
         ContainerInfo made = await containers.CreateAsync(config, string.IsNullOrEmpty(name) ? null : name, context.RequestAborted);
-        List<string> warnings = config.Host.Network == NetworkMode.Default ? [CreateMapping.NetworkWarning] : [];
+        List<string> warnings = config.Host.Network == NetworkMode.Default && !options.HasNoBridge ? [CreateMapping.NetworkWarning] : [];
         await JsonBody.WriteAsync(
             context, new ContainerCreateResponse { Id = made.Record.Id.ToString(), Warnings = warnings }, ApiJson.Context.ContainerCreateResponse, StatusCodes.Status201Created);
     }

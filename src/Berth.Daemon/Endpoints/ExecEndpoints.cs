@@ -35,7 +35,7 @@ internal sealed class ExecEndpoints(ContainerService containers)
         CheckContainer(body, Id(context));
         if (request.DetachKeys.Length > 0)
         {
-            _ = DetachKeys.Parse(request.DetachKeys);
+            _ = DetachKeys.Parse(request.DetachKeys, "escape");
         }
 
         CreateMapping.CheckEnv(request.Env);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Net;
 using System.Text;
 using Berth.Api;
 using Berth.Engine.Logs;
@@ -18,16 +19,19 @@ internal static class LogStreaming
     /// <param name="hasTimestamps">Whether each entry begins with its time.</param>
     /// <param name="write">Takes each batch.</param>
     /// <param name="cancellationToken">The client's end.</param>
-    /// <param name="hasDetails">Whether each entry carries the log's extra attributes; there are none, which is an empty word.</param>
+    /// <param name="hasDetails">Whether each entry begins with the log's extra attributes, <c>name=value</c> in percent encoding and separated by commas.</param>
     public static async Task CopyAsync(
         LogReader reader, LogQuery query, bool hasTimestamps, Func<ReadOnlyMemory<byte>, CancellationToken, ValueTask> write, CancellationToken cancellationToken, bool hasDetails = false)
     {
         var buffer = new ArrayBufferWriter<byte>(64 << 10);
+        byte[] details = hasDetails
+            ? Encoding.ASCII.GetBytes(string.Join(',', reader.Attributes.Select(static pair => $"{WebUtility.UrlEncode(pair.Key)}={WebUtility.UrlEncode(pair.Value)}")) + " ")
+            : [];
         await foreach (IReadOnlyList<LogEntry> batch in reader.ReadAsync(query, cancellationToken))
         {
             foreach (LogEntry entry in batch)
             {
-                int prefix = (hasTimestamps ? entry.Time.Length + 1 : 0) + (hasDetails ? 1 : 0);
+                int prefix = (hasTimestamps ? entry.Time.Length + 1 : 0) + details.Length;
                 if (!reader.IsTerminal)
                 {
                     StreamFraming.WriteHeader(buffer.GetSpan(StreamFraming.HeaderLength), entry.IsStderr ? StreamKind.Stderr : StreamKind.Stdout, prefix + entry.Text.Length);
@@ -40,11 +44,7 @@ internal static class LogStreaming
                     buffer.Write(" "u8);
                 }
 
-                if (hasDetails)
-                {
-                    buffer.Write(" "u8);
-                }
-
+                buffer.Write(details);
                 buffer.Write(entry.Text);
             }
 

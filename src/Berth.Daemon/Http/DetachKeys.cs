@@ -8,21 +8,27 @@ namespace Berth.Daemon.Http;
 /// </summary>
 internal sealed class DetachKeys
 {
+    private const int NoKey = -1;
     private readonly byte[] keys;
     private int matched;
 
     private DetachKeys(byte[] keys) => this.keys = keys;
 
     /// <summary>Parses a comma-separated list of single characters and <c>ctrl-X</c> (X of a-z @ [ \ ] ^ _); empty is ctrl-p,ctrl-q.</summary>
-    /// <exception cref="EngineException">InvalidArgument naming the key that is not one.</exception>
-    public static DetachKeys Parse(string? text)
+    /// <param name="text">The list.</param>
+    /// <param name="what">What the refusal calls them; docker has two names.</param>
+    /// <exception cref="EngineException">InvalidArgument naming the list with a key that is none.</exception>
+    public static DetachKeys Parse(string? text, string what = "detach")
     {
         if (string.IsNullOrEmpty(text))
         {
             return new DetachKeys([16, 17]);
         }
 
-        return new DetachKeys([.. text.Split(',').Select(ParseKey)]);
+        int[] parsed = [.. text.Split(',').Select(ParseKey)];
+        return parsed.Contains(NoKey)
+            ? throw new EngineException(ErrorKind.InvalidArgument, $"Invalid {what} keys ({text}) provided")
+            : new DetachKeys([.. parsed.Select(static key => (byte)key)]);
     }
 
     /// <summary>What of <paramref name="input"/> goes to the process; <paramref name="isDetached"/> when the sequence was completed.</summary>
@@ -53,11 +59,11 @@ internal sealed class DetachKeys
         return passed.ToArray();
     }
 
-    private static byte ParseKey(string key)
+    private static int ParseKey(string key)
     {
         if (key.Length == 1 && key[0] < 128)
         {
-            return (byte)key[0];
+            return key[0];
         }
 
         if (key.StartsWith("ctrl-", StringComparison.OrdinalIgnoreCase) && key.Length == 6)
@@ -65,16 +71,16 @@ internal sealed class DetachKeys
             char letter = char.ToLowerInvariant(key[5]);
             if (letter is >= 'a' and <= 'z')
             {
-                return (byte)(letter - 'a' + 1);
+                return letter - 'a' + 1;
             }
 
             int index = "@[\\]^_".IndexOf(letter);
             if (index >= 0)
             {
-                return (byte)(index == 0 ? 0 : 26 + index);
+                return index == 0 ? 0 : 26 + index;
             }
         }
 
-        throw new EngineException(ErrorKind.InvalidArgument, $"Invalid detach keys (\"{key}\") provided: wanted single characters or ctrl-X, separated by commas");
+        return NoKey;
     }
 }

@@ -224,11 +224,20 @@ internal static class CreateMapping
             if (option is not ("seccomp=unconfined" or "seccomp:unconfined" or "no-new-privileges" or "no-new-privileges=true" or "no-new-privileges:true"
                 or "no-new-privileges=false" or "no-new-privileges:false" or "label=disable" or "label:disable" or "apparmor=unconfined" or "apparmor:unconfined"))
             {
-                throw UnbuiltOptions.Value("HostConfig.SecurityOpt", option);
+                throw RefuseSecurity(option);
             }
         }
 
         return options;
+    }
+
+    // What docker knows and this engine has not yet is told from what is no option at all.
+    private static EngineException RefuseSecurity(string option)
+    {
+        int separator = option.AsSpan().IndexOfAny('=', ':');
+        return separator > 0 && option[..separator] is ("seccomp" or "no-new-privileges" or "label" or "apparmor" or "writable-cgroups")
+            ? UnbuiltOptions.Value("HostConfig.SecurityOpt", option)
+            : new EngineException(ErrorKind.InvalidArgument, $"invalid --security-opt {(separator > 0 ? 2 : 1)}: \"{option}\"");
     }
 
     private static UlimitOption MapUlimit(Ulimit limit)

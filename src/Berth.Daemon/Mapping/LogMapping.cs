@@ -10,13 +10,17 @@ internal static class LogMapping
 {
     private const int MaxFiles = 1000;
 
+    private static readonly HashSet<string> DockersOther = ["awslogs", "etwlogs", "fluentd", "gcplogs", "gelf", "journald", "local", "splunk", "syslog"];
+
     /// <exception cref="EngineException">NotImplemented or InvalidArgument naming the driver or option.</exception>
     public static LogOptions Map(LogConfig log)
     {
         string driver = log.Type.Length == 0 ? "json-file" : log.Type;
         if (driver is not ("json-file" or "none"))
         {
-            throw UnbuiltOptions.Value("HostConfig.LogConfig.Type", driver);
+            throw DockersOther.Contains(driver)
+                ? UnbuiltOptions.Value("HostConfig.LogConfig.Type", driver)
+                : new EngineException(ErrorKind.InvalidArgument, $"error looking up logging plugin {driver}: plugin \"{driver}\" not found");
         }
 
         var options = new LogOptions { Driver = driver, Options = log.Config ?? [] };
@@ -31,8 +35,9 @@ internal static class LogMapping
                         ? files
                         : throw new EngineException(ErrorKind.InvalidArgument, $"invalid log-opt max-file \"{value}\": wanted a number from 1 to {MaxFiles}"),
                 },
+                "labels" or "env" => options, // LogAttributes reads them
                 "mode" when value == "blocking" => options, // which is what there is
-                "mode" or "max-buffer-size" or "compress" or "labels" or "labels-regex" or "env" or "env-regex" or "tag" =>
+                "mode" or "max-buffer-size" or "compress" or "labels-regex" or "env-regex" or "tag" =>
                     throw UnbuiltOptions.Value($"HostConfig.LogConfig.Config.{name}", value),
                 _ => throw new EngineException(ErrorKind.InvalidArgument, $"unknown log opt '{name}' for {driver} log driver"),
             };

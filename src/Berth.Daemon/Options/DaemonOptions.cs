@@ -18,6 +18,9 @@ internal sealed record DaemonOptions
 
     /// <summary>The default network's bridge; only <c>none</c> is known until container networks are built.</summary>
     public string? Bridge { get; init; }
+
+    /// <summary>Whether containers are meant to have no default network, so that nobody needs to be told of it.</summary>
+    public bool HasNoBridge => Bridge is not null;
     public bool Debug { get; init; }
 
     /// <summary>How layers are kept: <c>overlay2</c>, <c>vfs</c>, or empty for what the data root was made with (overlay2 for a new one).</summary>
@@ -29,7 +32,7 @@ internal sealed record DaemonOptions
         The Berth daemon: serves the Docker Engine API and keeps containers and images.
 
         Options:
-              --bridge string        Default network's bridge ("none" is the only value until container networks are built)
+              --bridge string        Default network's bridge ("none": containers get a loopback interface alone; the only value until container networks are built)
               --config-file string   Daemon configuration file (default "/etc/berth/daemon.json")
               --data-root string     Root folder of persistent state (default "/var/lib/berth")
           -D, --debug                Log more

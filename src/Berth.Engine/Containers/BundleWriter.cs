@@ -24,6 +24,7 @@ internal static class BundleWriter
             RootfsMounts = services.Snapshots.MountsOf(record.Id, record.ChainIds),
             LogPath = logPath.Length == 0 ? null : logPath,
             LogMaxBytes = record.Config.Host.Log.MaxBytes,
+            LogAttributes = LogAttributes.Of(record.Config),
             LogMaxFiles = record.Config.Host.Log.MaxFiles,
             ExitFile = exitFile,
             SocketPath = services.Options.ShimSocket(record.Id),

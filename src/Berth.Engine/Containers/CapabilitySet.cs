@@ -30,15 +30,15 @@ internal static class CapabilitySet
             return All;
         }
 
-        List<string> add = Normalize(host.CapAdd);
-        List<string> drop = Normalize(host.CapDrop);
+        List<string> add = Normalize(nameof(host.CapAdd), host.CapAdd);
+        List<string> drop = Normalize(nameof(host.CapDrop), host.CapDrop);
         bool addAll = add.Contains("ALL");
         bool dropAll = drop.Contains("ALL");
         IEnumerable<string> start = addAll ? All.Where(name => dropAll || !drop.Contains(name)) : dropAll ? [] : Defaults.Where(name => !drop.Contains(name));
         return [.. start.Union(add.Where(static name => name != "ALL"))];
     }
 
-    private static List<string> Normalize(IReadOnlyList<string>? names)
+    private static List<string> Normalize(string member, IReadOnlyList<string>? names)
     {
         var result = new List<string>();
         foreach (string given in names ?? [])
@@ -47,7 +47,7 @@ internal static class CapabilitySet
             name = name == "ALL" || name.StartsWith("CAP_", StringComparison.Ordinal) ? name : "CAP_" + name;
             if (name != "ALL" && !All.Contains(name))
             {
-                throw new EngineException(ErrorKind.InvalidArgument, $"invalid capability: unknown capability: \"{name}\"");
+                throw new EngineException(ErrorKind.InvalidArgument, $"invalid {member}: unknown capability: \"{name}\"");
             }
 
             result.Add(name);

@@ -49,6 +49,7 @@ public sealed partial class ContainerService : IAsyncDisposable
     public async Task<ContainerInfo> CreateAsync(ContainerConfig config, string? name, CancellationToken cancellationToken)
     {
         name = name is null ? null : CheckName(name);
+        CheckSharing(config);
         ImageRecord image = services.Images.Resolve(config.Image);
         ContainerId id = ContainerId.Create();
         ContainerConfig complete = Complete(config, image.Config.Config, id);
@@ -152,7 +153,7 @@ public sealed partial class ContainerService : IAsyncDisposable
         {
             Hostname = config.Hostname.Length > 0 ? config.Hostname : config.Host.Network == NetworkMode.Host || config.Host.HostUts ? System.Environment.MachineName : id.Short,
             User = config.User.Length > 0 ? config.User : defaults?.User ?? "",
-            Env = EnvironmentList.Merge(defaults?.Env ?? [], config.Env),
+            Env = EnvironmentList.Complete(config.Env, defaults?.Env ?? []),
             Cmd = usesImageEntrypoint && usesImageCommand ? defaults?.Cmd : config.Cmd,
             Entrypoint = clearsEntrypoint ? null : usesImageEntrypoint ? defaults?.Entrypoint : config.Entrypoint,
             WorkingDir = config.WorkingDir.Length > 0 ? config.WorkingDir : defaults?.WorkingDir ?? "",
@@ -161,6 +162,20 @@ public sealed partial class ContainerService : IAsyncDisposable
             ExposedPorts = config.ExposedPorts ?? defaults?.ExposedPorts,
             Healthcheck = ImageHealth.Of(defaults) is { } image ? (config.Healthcheck ?? new HealthOptions()).CompletedBy(image) : config.Healthcheck,
         };
+    }
+
+    // What belongs to a namespace cannot be asked for where the namespace is somebody else's. As the user gave it: the image and the id add to it later.
+    private static void CheckSharing(ContainerConfig config)
+    {
+        bool isJoined = config.Host.Network == NetworkMode.Container;
+        string? conflict = isJoined && config.Hostname.Length > 0 ? "hostname and the network mode"
+            : config.Host.HostUts && config.Hostname.Length > 0 ? "hostname and the UTS mode"
+            : isJoined && config.ExposedPorts is { Count: > 0 } ? "port exposing and the container type network mode"
+            : null;
+        if (conflict is not null)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, "conflicting options: " + conflict);
+        }
     }
 
     private void Check(ContainerConfig config)
@@ -180,12 +195,8 @@ public sealed partial class ContainerService : IAsyncDisposable
             _ = Signals.Parse(config.StopSignal);
         }
 
-        if (config.Host.Network == NetworkMode.Container)
-        {
-            _ = directory.Find(JoinedContainer(config.Host));
-        }
-
         _ = CapabilitySet.Resolve(config.Host);
+        LogAttributes.Check(config);
     }
 
     private static string JoinedContainer(ContainerHostOptions host) => host.NetworkText["container:".Length..];

@@ -32,5 +32,15 @@ public static class EnvironmentList
         return result;
     }
 
+    /// <summary>
+    /// <paramref name="own"/>, later values before earlier ones of a name, then what <paramref name="defaults"/> has of other names; an entry of the first
+    /// without <c>=</c> takes the name away. The order is docker's.
+    /// </summary>
+    public static IReadOnlyList<string> Complete(IReadOnlyList<string> own, IEnumerable<string> defaults)
+    {
+        HashSet<string> names = [.. own.Select(NameOf)];
+        return [.. Merge([], own), .. defaults.Where(entry => !names.Contains(NameOf(entry)))];
+    }
+
     private static string NameOf(string entry) => entry.Split('=', 2)[0];
 }

@@ -45,10 +45,17 @@ public sealed class ContainerCommit
         };
         using IDisposable use = await container.UseFilesAsync(cancellationToken);
         bool isPaused = request.Pause && await TryPauseAsync(container, cancellationToken);
-        ImageRecord image;
         try
         {
-            image = await services.Images.CommitAsync(options, cancellationToken);
+            ImageRecord image = await services.Images.CommitAsync(options, cancellationToken);
+            if (request.Reference is { } name)
+            {
+                images.TellTag(image, name);
+            }
+
+            services.Events.Publish(
+                container.Record, "commit", ("comment", request.Comment), ("imageID", image.Id.ToString()), ("imageRef", request.Reference?.WithDefaultTag().Familiar ?? ""));
+            return image;
         }
         finally
         {
@@ -57,15 +64,6 @@ public sealed class ContainerCommit
                 await UnpauseAsync(container);
             }
         }
-
-        if (request.Reference is { } name)
-        {
-            images.TellTag(image, name);
-        }
-
-        services.Events.Publish(
-            container.Record, "commit", ("comment", request.Comment), ("imageID", image.Id.ToString()), ("imageRef", request.Reference?.WithDefaultTag().Familiar ?? ""));
-        return image;
     }
 
     // A container that does not run, or stands still already, needs none.

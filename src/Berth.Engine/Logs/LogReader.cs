@@ -19,6 +19,9 @@ public sealed class LogReader
     /// <summary>Whether the container has a terminal: its log then is one stream, sent as plain bytes.</summary>
     public bool IsTerminal => container.Record.Config.Tty;
 
+    /// <summary>What every entry carries besides, by name.</summary>
+    public IReadOnlyDictionary<string, string> Attributes => LogAttributes.Of(container.Record.Config);
+
     /// <summary>The entries in the order they were written, in batches; a batch ends where the reader would have to wait.</summary>
     /// <exception cref="EngineException">Internal when the log holds something that is not an entry.</exception>
     public async IAsyncEnumerable<IReadOnlyList<LogEntry>> ReadAsync(LogQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -144,6 +147,12 @@ public sealed class LogReader
                 bool isStream = reader.ValueTextEquals("stream"u8);
                 bool isTime = reader.ValueTextEquals("time"u8);
                 reader.Read();
+                if (reader.TokenType == JsonTokenType.StartObject)
+                {
+                    reader.Skip(); // the attributes are the container's
+                    continue;
+                }
+
                 if (isLog)
                 {
                     text = Unescape(ref reader);

@@ -28,6 +28,12 @@ public sealed record ShimConfig
     /// <summary>The log in docker's json-file format; null: none is kept.</summary>
     public string? LogPath { get; init; }
 
+    /// <summary>The most bytes that <see cref="LogAttributes"/> may take as JSON.</summary>
+    public const int LogAttributesLimit = 64 * 1024;
+
+    /// <summary>What every record of the log carries as <c>attrs</c>; null or empty for nothing.</summary>
+    public IReadOnlyDictionary<string, string>? LogAttributes { get; init; }
+
     /// <summary>A log file that has reached this many bytes is rotated at the end of the record; 0 or less: never.</summary>
     public long LogMaxBytes { get; init; } = 10_000_000;
 
@@ -89,4 +95,5 @@ public sealed record ExecState(string Id, ExecConfig Config, int Pid, bool Runni
 [JsonSerializable(typeof(ShimConfig))]
 [JsonSerializable(typeof(ExecConfig))]
 [JsonSerializable(typeof(ShimState))]
+[JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]
 public sealed partial class ShimJsonContext : JsonSerializerContext;

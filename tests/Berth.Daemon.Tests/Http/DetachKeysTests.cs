@@ -42,7 +42,7 @@ public sealed class DetachKeysTests
     [InlineData("a,")]
     [InlineData("é")]
     public void What_is_no_key_is_refused(string keys) =>
-        Refusal.Of(ErrorKind.InvalidArgument, "Invalid detach keys", () => DetachKeys.Parse(keys));
+        Refusal.Of(ErrorKind.InvalidArgument, $"Invalid detach keys ({keys}) provided", () => DetachKeys.Parse(keys));
 
     private static (string Passed, bool IsDetached) Feed(DetachKeys keys, string input)
     {

@@ -91,6 +91,13 @@ public sealed class CreateMappingTests
         Refusal.Of(ErrorKind.NotImplemented, "HostConfig.", () => Map($$$"""{"image":"i","hostconfig":{"{{{name}}}":{{{value}}} } }"""));
     }
 
+    [Theory]
+    [InlineData("SecurityOpt", "[\"bogus=1\"]", "invalid --security-opt 2: \"bogus=1\"")]
+    [InlineData("SecurityOpt", "[\"bogus\"]", "invalid --security-opt 1: \"bogus\"")]
+    [InlineData("LogConfig", """{"Type":"bogus"}""", "error looking up logging plugin bogus: plugin \"bogus\" not found")]
+    public void What_docker_does_not_know_either_is_refused_in_its_words(string name, string value, string message) =>
+        Refusal.Of(ErrorKind.InvalidArgument, message, () => MapHost($$"""{"{{name}}":{{value}}}"""));
+
     [Fact]
     public void A_real_clients_zero_values_are_accepted() => MapHost("""
         {"Binds":null,"ContainerIDFile":"","LogConfig":{"Type":"","Config":{}},"NetworkMode":"default","PortBindings":{},"RestartPolicy":{"Name":"no","MaximumRetryCount":0},

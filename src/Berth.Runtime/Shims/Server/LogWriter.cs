@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Text.Json;
 using Berth.Linux;
 using Berth.Linux.Pipes;
 
@@ -14,6 +15,7 @@ internal sealed class LogWriter : IDisposable
     internal const int MaxRecord = 16 * 1024;
 
     private const int RecordOverhead = 8 + 64;
+    private const int AttributesOffset = 21;
     private const int TimeOffset = 30;
     private const int SuffixBytes = 63;
 
@@ -21,7 +23,8 @@ internal sealed class LogWriter : IDisposable
     private readonly long _maxBytes;
     private readonly int _maxFiles;
     private readonly PageBuffer _buffer;
-    private readonly byte[][] _suffixes = [MakeSuffix("stdout"u8), MakeSuffix("stderr"u8)];
+    private readonly byte[] _attributes;
+    private readonly byte[][] _suffixes;
     private readonly Action _grown;
     private FileDescriptor _file;
     private int _used;
@@ -31,9 +34,14 @@ internal sealed class LogWriter : IDisposable
 
     /// <param name="buffer">At least 256 KiB; shared by nobody while records are pending.</param>
     /// <param name="grown">Called after the file has grown.</param>
+    /// <param name="attributes">What every record carries besides, by name; at most <see cref="ShimConfig.LogAttributesLimit"/> bytes as JSON.</param>
     /// <exception cref="LinuxException">The file cannot be opened.</exception>
-    internal LogWriter(string path, long maxBytes, int maxFiles, PageBuffer buffer, Action grown)
+    internal LogWriter(string path, long maxBytes, int maxFiles, PageBuffer buffer, Action grown, IReadOnlyDictionary<string, string>? attributes = null)
     {
+        _attributes = attributes is { Count: > 0 }
+            ? [.. ",\"attrs\":"u8, .. JsonSerializer.SerializeToUtf8Bytes(attributes, ShimJsonContext.Default.IReadOnlyDictionaryStringString)]
+            : [];
+        _suffixes = [MakeSuffix("stdout"u8), MakeSuffix("stderr"u8)];
         _path = path;
         _maxBytes = maxBytes;
         _maxFiles = Math.Max(maxFiles, 1);
@@ -124,7 +132,7 @@ internal sealed class LogWriter : IDisposable
     private void AddRecord(ReadOnlySpan<byte> content, byte[] suffix, bool newline)
     {
         Span<byte> buffer = _buffer.Bytes;
-        if (buffer.Length - _used < (content.Length * JsonEscaper.MaxGrowth) + RecordOverhead + JsonEscaper.Slack)
+        if (buffer.Length - _used < (content.Length * JsonEscaper.MaxGrowth) + RecordOverhead + _attributes.Length + JsonEscaper.Slack)
             Flush();
 
         Span<byte> record = buffer[_used..];
@@ -209,7 +217,7 @@ internal sealed class LogWriter : IDisposable
         _formattedSecond = second;
         foreach (byte[] suffix in _suffixes)
         {
-            Span<byte> time = suffix.AsSpan(TimeOffset, 30);
+            Span<byte> time = suffix.AsSpan(TimeOffset + _attributes.Length, 30);
             if (newSecond)
                 _ = Utf8Formatter.TryFormat(now, time, out _, 'O');
             for (int digit = 26, rest = fraction; digit >= 20; digit--, rest /= 10)
@@ -218,13 +226,15 @@ internal sealed class LogWriter : IDisposable
         }
     }
 
-    // \n","stream":"stdout","time":"2024-01-01T00:00:00.000000000Z"} and a line feed; used from its third byte when there is no newline.
-    private static byte[] MakeSuffix(ReadOnlySpan<byte> stream)
+    // \n","stream":"stdout","attrs":{...},"time":"2024-01-01T00:00:00.000000000Z"} and a line feed; used from its third byte when there is no newline.
+    private byte[] MakeSuffix(ReadOnlySpan<byte> stream)
     {
-        byte[] suffix = new byte[SuffixBytes];
+        byte[] suffix = new byte[SuffixBytes + _attributes.Length];
         "\\n\",\"stream\":\""u8.CopyTo(suffix);
         stream.CopyTo(suffix.AsSpan(14));
-        "\",\"time\":\"0000-00-00T00:00:00.000000000Z\"}\n"u8.CopyTo(suffix.AsSpan(20));
+        suffix[AttributesOffset - 1] = (byte)'"';
+        _attributes.CopyTo(suffix, AttributesOffset);
+        ",\"time\":\"0000-00-00T00:00:00.000000000Z\"}\n"u8.CopyTo(suffix.AsSpan(AttributesOffset + _attributes.Length));
         return suffix;
     }
 }

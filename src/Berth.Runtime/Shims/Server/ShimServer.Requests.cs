@@ -59,7 +59,7 @@ public sealed partial class ShimServer
             throw new ShimException(ShimFailure.InvalidConfig, $"{bundle}/config.json names no process");
 
         if (config.LogPath is not null)
-            _log = new LogWriter(config.LogPath, config.LogMaxBytes, config.LogMaxFiles, _buffers.Encoded, NotifyFollowers);
+            _log = new LogWriter(config.LogPath, config.LogMaxBytes, config.LogMaxFiles, _buffers.Encoded, NotifyFollowers, config.LogAttributes);
         _listener = new ConnectionListener(_loop, this, UnixSocket.Listen(config.SocketPath, backlog: 64));
         _listener.Begin();
         _bundle = bundle;
