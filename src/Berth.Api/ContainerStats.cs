@@ -36,6 +36,10 @@ public sealed record ContainerStats
     [JsonPropertyName("memory_stats")]
     public StatsMemory Memory { get; set => field = value ?? new(); } = new();
 
+    /// <summary>Traffic by interface; null for a container without networks of its own.</summary>
+    [JsonPropertyName("networks"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Dictionary<string, StatsNetwork>? Networks { get; set; }
+
     /// <summary>With its slash.</summary>
     [JsonPropertyName("name")]
     public string Name { get; set => field = value ?? ""; } = "";
@@ -161,4 +165,32 @@ public sealed record StatsBlockIoEntry
 
     [JsonPropertyName("value")]
     public ulong Value { get; set; }
+}
+
+/// <summary>Traffic of one interface, as the container sees it.</summary>
+public sealed record StatsNetwork
+{
+    [JsonPropertyName("rx_bytes")]
+    public ulong ReceivedBytes { get; set; }
+
+    [JsonPropertyName("rx_packets")]
+    public ulong ReceivedPackets { get; set; }
+
+    [JsonPropertyName("rx_errors")]
+    public ulong ReceiveErrors { get; set; }
+
+    [JsonPropertyName("rx_dropped")]
+    public ulong ReceiveDropped { get; set; }
+
+    [JsonPropertyName("tx_bytes")]
+    public ulong SentBytes { get; set; }
+
+    [JsonPropertyName("tx_packets")]
+    public ulong SentPackets { get; set; }
+
+    [JsonPropertyName("tx_errors")]
+    public ulong SendErrors { get; set; }
+
+    [JsonPropertyName("tx_dropped")]
+    public ulong SendDropped { get; set; }
 }

@@ -13,6 +13,9 @@ internal sealed class CliContext : IDisposable
     /// <summary>From DOCKER_API_VERSION; null for the newest.</summary>
     public string? ApiVersion { get; init; }
 
+    /// <summary>For an engine on TCP; null without TLS.</summary>
+    public EngineTls? Tls { get; init; }
+
     public bool Debug { get; init; }
 
     public ClientConfig Config { get; init; } = ClientConfig.Empty;
@@ -22,7 +25,11 @@ internal sealed class CliContext : IDisposable
     public required TextOutput Error { get; init; }
 
     /// <summary>Connects at its first request.</summary>
-    public EngineClient Client => client ??= new EngineClient(Endpoint, new EngineClientOptions { ApiVersion = ApiVersion ?? EngineClient.NewestApiVersion, BlockingIo = true });
+    public EngineClient Client => client ??= new EngineClient(Endpoint, new EngineClientOptions { ApiVersion = ApiVersion ?? EngineClient.NewestApiVersion, BlockingIo = true, Tls = Tls });
 
-    public void Dispose() => client?.Dispose();
+    public void Dispose()
+    {
+        client?.Dispose();
+        Tls?.Dispose();
+    }
 }

@@ -49,7 +49,8 @@ internal static class CommandLine
             command.CheckArguments(operands);
             using var context = new CliContext
             {
-                Endpoint = EngineEndpoint.Parse(global.Host),
+                Endpoint = Own(() => EngineEndpoint.Parse(global.Host, global.Tls.IsWanted)),
+                Tls = Own(() => global.Tls.Load(global.ConfigFolder)),
                 ApiVersion = NotEmpty(Environment.GetEnvironmentVariable("DOCKER_API_VERSION")),
                 Debug = global.Debug,
                 Config = ClientConfig.Read(global.ConfigFolder),
@@ -99,6 +100,19 @@ internal static class CommandLine
         }
     }
 
+    // A refusal of what the user gave to this program is none of the daemon's.
+    private static T Own<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (EngineException exception)
+        {
+            throw new CommandFailedException(exception.Message, exitCode: 1);
+        }
+    }
+
     /// <summary>Columns of the terminal on stdout; 80 when it is none.</summary>
     private static int HelpWidth()
     {
@@ -126,14 +140,15 @@ internal static class CommandLine
             Flags.Text("context", 'c', "", value => context = value);
             Flags.Text("config", null, "", value => configFolder = value);
             Flags.Text("log-level", 'l', "", CheckLogLevel);
-            foreach (string name in (ReadOnlySpan<string>)["tls", "tlsverify", "tlscacert", "tlscert", "tlskey"])
-                Flags.Refuse(name);
+            Tls = new TlsFlags(Flags);
         }
 
         /// <summary>Null for none.</summary>
         public string? ConfigFolder => NotEmpty(configFolder) ?? NotEmpty(Environment.GetEnvironmentVariable("BERTH_CONFIG"));
 
         public FlagSet Flags { get; }
+
+        public TlsFlags Tls { get; }
 
         public bool Debug { get; private set; }
 

@@ -54,6 +54,14 @@ public sealed partial class EngineClient
         return transport.ReadAsync(HttpMethod.Get, path.ToString(), RequestBody.None, ApiJson.Context.ContainerTopResponse, cancellationToken);
     }
 
+    /// <summary>What a container uses, measured twice a second apart; all zero for one that does not run.</summary>
+    public Task<ContainerStats> GetContainerStatsAsync(string container, CancellationToken cancellationToken = default) =>
+        transport.ReadAsync(HttpMethod.Get, $"/containers/{Segment(container)}/stats?stream=0", RequestBody.None, ApiJson.Context.ContainerStats, cancellationToken);
+
+    /// <summary>The same once a second, a document per line, until the container is removed.</summary>
+    public Task<ResponseStream> OpenContainerStatsAsync(string container, CancellationToken cancellationToken = default) =>
+        transport.OpenAsync(HttpMethod.Get, $"/containers/{Segment(container)}/stats?stream=1", RequestBody.None, cancellationToken);
+
     /// <summary>Changes a container's limits and restart policy; <paramref name="changes"/> is the JSON of the members to change. Returns the answer's JSON.</summary>
     public Task<byte[]> UpdateContainerAsync(string container, byte[] changes, CancellationToken cancellationToken = default) =>
         transport.ReadBytesAsync(HttpMethod.Post, $"/containers/{Segment(container)}/update", RequestBody.RawJson(changes), cancellationToken);

@@ -14,6 +14,9 @@ public sealed record EngineClientOptions
     /// pool and of the event loop; do not set it in a server.
     /// </summary>
     public bool BlockingIo { get; init; }
+
+    /// <summary>For an engine on TCP that wants TLS; null for none. The client does not dispose it.</summary>
+    public EngineTls? Tls { get; init; }
 }
 
 /// <summary>

@@ -8,6 +8,7 @@ namespace Berth.Client;
 public readonly record struct EngineEndpoint
 {
     private const int DefaultTcpPort = 2375;
+    private const int DefaultTlsPort = 2376;
 
     private EngineEndpoint(string text, string? path, string host, int port)
     {
@@ -30,15 +31,17 @@ public readonly record struct EngineEndpoint
     public int Port { get; }
 
     /// <summary>Reads an address in the form of DOCKER_HOST.</summary>
+    /// <param name="text">The address.</param>
+    /// <param name="tls">Whether TLS is spoken there, which by custom is another port where none is given.</param>
     /// <exception cref="EngineException"><see cref="ErrorKind.InvalidArgument"/> for another scheme or an empty path or host.</exception>
-    public static EngineEndpoint Parse(string text)
+    public static EngineEndpoint Parse(string text, bool tls = false)
     {
         if (text.StartsWith("unix://", StringComparison.Ordinal) && text.Length > 7)
             return new EngineEndpoint(text, text[7..], "localhost", 0);
 
         if (text.StartsWith("tcp://", StringComparison.Ordinal) && Uri.TryCreate("http" + text[3..], UriKind.Absolute, out Uri? uri)
             && uri.Host.Length > 0 && uri.AbsolutePath == "/")
-            return new EngineEndpoint(text, null, uri.Host, uri.IsDefaultPort ? DefaultTcpPort : uri.Port);
+            return new EngineEndpoint(text, null, uri.Host, uri.IsDefaultPort ? tls ? DefaultTlsPort : DefaultTcpPort : uri.Port);
 
         throw new EngineException(ErrorKind.InvalidArgument, $"unable to parse daemon host \"{text}\": wanted unix:///path or tcp://host:port");
     }

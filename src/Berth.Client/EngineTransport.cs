@@ -1,5 +1,4 @@
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -19,6 +18,7 @@ internal sealed class EngineTransport : IDisposable
     private readonly EngineEndpoint endpoint;
     private readonly HttpMessageInvoker http;
     private readonly bool blocking;
+    private readonly EngineTls? tls;
     private volatile string version;
 
     public EngineTransport(EngineEndpoint endpoint, EngineClientOptions options)
@@ -26,10 +26,11 @@ internal sealed class EngineTransport : IDisposable
         this.endpoint = endpoint;
         version = options.ApiVersion;
         blocking = options.BlockingIo;
+        tls = options.Tls;
         http = new HttpMessageInvoker(new SocketsHttpHandler
         {
-            ConnectCallback = async (_, cancellationToken) =>
-                new NetworkStream(blocking ? endpoint.Connect() : await endpoint.ConnectAsync(cancellationToken), ownsSocket: true),
+            // Within TLS the requests are plain HTTP to the handler: it would ask for certificates in its own way.
+            ConnectCallback = (_, cancellationToken) => EngineConnection.OpenStreamAsync(endpoint, tls, blocking, cancellationToken),
             UseProxy = false,
             UseCookies = false,
             AllowAutoRedirect = false,
@@ -115,7 +116,7 @@ internal sealed class EngineTransport : IDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             string used = version;
-            HijackAnswer answer = HijackHandshake.Run(endpoint, $"/v{used}{path}", body.JsonBytes);
+            HijackAnswer answer = HijackHandshake.Run(endpoint, tls, $"/v{used}{path}", body.JsonBytes);
             if (answer.Connection is { } connection)
                 return new HijackedStream(connection, answer.Rest, Multiplexed(answer.MediaType));
 

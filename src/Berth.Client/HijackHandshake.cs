@@ -7,7 +7,7 @@ namespace Berth.Client;
 /// <summary>
 /// What the daemon said to a request to leave HTTP: the connection (and the bytes that came with the answer), or a status and a body.
 /// </summary>
-internal readonly record struct HijackAnswer(int Status, Socket? Connection, string? MediaType, byte[] Rest);
+internal readonly record struct HijackAnswer(int Status, EngineConnection? Connection, string? MediaType, byte[] Rest);
 
 /// <summary>
 /// The request that turns an HTTP connection into a plain one. Written over a socket of its own that stays in blocking mode, because the
@@ -19,22 +19,22 @@ internal static class HijackHandshake
 
     /// <summary>Sends the POST and reads the answer's head; a refusal's body is read to its end and the connection closed.</summary>
     /// <exception cref="EngineConnectionException">The daemon cannot be reached, or does not answer with HTTP.</exception>
-    public static HijackAnswer Run(EngineEndpoint endpoint, string path, byte[]? json)
+    public static HijackAnswer Run(EngineEndpoint endpoint, EngineTls? tls, string path, byte[]? json)
     {
-        Socket socket = endpoint.Connect();
+        EngineConnection connection = EngineConnection.Open(endpoint, tls);
         bool handedOver = false;
         try
         {
-            Send(socket, Head(endpoint, path, json));
+            connection.Send(Head(endpoint, path, json));
             if (json is not null)
-                Send(socket, json);
+                connection.Send(json);
 
-            byte[] head = ReadHead(socket, out byte[] rest);
+            byte[] head = ReadHead(connection, out byte[] rest);
             Headers headers = Headers.Parse(Encoding.Latin1.GetString(head));
             handedOver = headers.Status == 101;
             return handedOver
-                ? new HijackAnswer(headers.Status, socket, headers.MediaType, rest)
-                : new HijackAnswer(headers.Status, null, headers.MediaType, headers.Status < 400 ? [] : ReadBody(socket, headers, rest));
+                ? new HijackAnswer(headers.Status, connection, headers.MediaType, rest)
+                : new HijackAnswer(headers.Status, null, headers.MediaType, headers.Status < 400 ? [] : ReadBody(connection, headers, rest));
         }
         catch (SocketException exception)
         {
@@ -47,7 +47,7 @@ internal static class HijackHandshake
         finally
         {
             if (!handedOver)
-                socket.Dispose();
+                connection.Dispose();
         }
     }
 
@@ -59,20 +59,14 @@ internal static class HijackHandshake
             $"POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: Berth-Client\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n{type}Content-Length: {json?.Length ?? 0}\r\n\r\n");
     }
 
-    private static void Send(Socket socket, ReadOnlySpan<byte> bytes)
-    {
-        while (bytes.Length > 0)
-            bytes = bytes[socket.Send(bytes)..];
-    }
-
     /// <summary>Reads up to the empty line; what came after it is <paramref name="rest"/>.</summary>
-    private static byte[] ReadHead(Socket socket, out byte[] rest)
+    private static byte[] ReadHead(EngineConnection connection, out byte[] rest)
     {
         byte[] buffer = new byte[4096];
         int filled = 0;
         while (true)
         {
-            int count = socket.Receive(buffer.AsSpan(filled));
+            int count = connection.Receive(buffer.AsSpan(filled));
             if (count == 0)
                 throw new SocketException((int)SocketError.ConnectionReset);
 
@@ -92,14 +86,14 @@ internal static class HijackHandshake
         }
     }
 
-    private static byte[] ReadBody(Socket socket, Headers headers, byte[] rest)
+    private static byte[] ReadBody(EngineConnection connection, Headers headers, byte[] rest)
     {
         using var body = new MemoryStream();
         body.Write(rest);
         byte[] buffer = new byte[4096];
         while (!IsComplete(body, headers))
         {
-            int count = socket.Receive(buffer);
+            int count = connection.Receive(buffer);
             if (count == 0)
                 break;
 

@@ -9,12 +9,12 @@ namespace Berth.Client;
 /// </summary>
 public sealed class HijackedStream : IDisposable
 {
-    private readonly Socket socket;
+    private readonly EngineConnection connection;
     private ReadOnlyMemory<byte> early;
 
-    internal HijackedStream(Socket socket, ReadOnlyMemory<byte> early, bool? multiplexed)
+    internal HijackedStream(EngineConnection connection, ReadOnlyMemory<byte> early, bool? multiplexed)
     {
-        this.socket = socket;
+        this.connection = connection;
         this.early = early;
         Multiplexed = multiplexed;
     }
@@ -27,7 +27,7 @@ public sealed class HijackedStream : IDisposable
     public int Read(Span<byte> buffer)
     {
         if (early.IsEmpty)
-            return socket.Receive(buffer);
+            return connection.Receive(buffer);
 
         int count = Math.Min(early.Length, buffer.Length);
         early.Span[..count].CopyTo(buffer);
@@ -37,26 +37,12 @@ public sealed class HijackedStream : IDisposable
 
     /// <summary>Writes to the process's stdin. Blocks while the process does not read.</summary>
     /// <exception cref="SocketException">The connection broke.</exception>
-    public void Write(ReadOnlySpan<byte> buffer)
-    {
-        while (buffer.Length > 0)
-            buffer = buffer[socket.Send(buffer)..];
-    }
+    public void Write(ReadOnlySpan<byte> buffer) => connection.Send(buffer);
 
     /// <summary>Ends the process's stdin; output goes on. A connection that is already gone is no error.</summary>
-    public void CloseWrite()
-    {
-        try
-        {
-            socket.Shutdown(SocketShutdown.Send);
-        }
-        catch (SocketException)
-        {
-            // The other side was faster: its end also ends our input.
-        }
-    }
+    public void CloseWrite() => connection.CloseWrite();
 
-    public void Dispose() => socket.Dispose();
+    public void Dispose() => connection.Dispose();
 }
 
 /// <summary>A streamed answer, such as a log; disposing it ends the request.</summary>

@@ -24,6 +24,7 @@ internal static class CommandTable
 
     private static readonly (string Name, string Summary)[] Management =
     [
+        ("checkpoint", "Manage checkpoints"),
         ("container", "Manage containers"),
         ("image", "Manage images"),
         ("system", "Manage Berth"),
@@ -52,6 +53,7 @@ internal static class CommandTable
         ("rmi", "Remove one or more images"),
         ("save", "Save one or more images to a tar archive (streamed to STDOUT by default)"),
         ("start", "Start one or more stopped containers"),
+        ("stats", "Display a live stream of container(s) resource usage statistics"),
         ("stop", "Stop one or more running containers"),
         ("tag", "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE"),
         ("top", "Display the running processes of a container"),
@@ -63,8 +65,10 @@ internal static class CommandTable
     private static readonly string[] ContainerVerbs =
     [
         "attach", "commit", "cp", "create", "diff", "exec", "export", "inspect", "kill", "logs", "ls", "pause", "port", "prune", "rename", "restart", "rm", "run",
-        "start", "stop", "top", "unpause", "update", "wait",
+        "start", "stats", "stop", "top", "unpause", "update", "wait",
     ];
+
+    private static readonly string[] CheckpointVerbs = ["create", "ls", "rm"];
 
     private static readonly string[] ImageVerbs = ["history", "import", "inspect", "load", "ls", "prune", "rm", "save", "tag"];
 
@@ -80,6 +84,7 @@ internal static class CommandTable
 
         return first switch
         {
+            "checkpoint" => FindIn("checkpoint", "Manage checkpoints", CheckpointVerbs, words, CheckpointCommands.Create),
             "container" => FindIn("container", "Manage containers", ContainerVerbs, words, BuildContainer),
             "image" => FindIn("image", "Manage images", ImageVerbs, words, BuildImage),
             "system" => FindIn("system", "Manage Berth", SystemVerbs, words, BuildSystem),
@@ -115,14 +120,15 @@ internal static class CommandTable
         "logs" => LogsCommand.Create(path),
         "exec" => ExecCommand.Create(path),
         "attach" => AttachCommand.Create(path),
-        "stop" => StopCommand.Create(path),
+        "stop" => StopCommand.CreateStop(path),
         "kill" => KillCommand.Create(path),
         "rm" or "remove" => RemoveCommand.Create(path),
         "wait" => WaitCommand.Create(path),
         "pause" => PauseCommand.CreatePause(path),
         "unpause" => PauseCommand.CreateUnpause(path),
-        "restart" => RestartCommand.Create(path),
+        "restart" => StopCommand.CreateRestart(path),
         "rename" => RenameCommand.Create(path),
+        "stats" => StatsCommand.Create(path),
         "top" => TopCommand.Create(path),
         "diff" => DiffCommand.Create(path),
         "cp" => CopyCommand.Create(path),
@@ -201,6 +207,7 @@ internal static class CommandTable
         flags.Switch("debug", 'D', "Enable debug mode", _ => { });
         flags.List("host", 'H', "Daemon socket to connect to (default \"unix:///run/berth.sock\"; BERTH_HOST and DOCKER_HOST override it)", []);
         flags.Text("log-level", 'l', "Set the logging level (\"debug\", \"info\", \"warn\", \"error\", \"fatal\")", _ => { }, defaultText: "\"info\"");
+        _ = new TlsFlags(flags);
         flags.Switch("version", 'v', "Print version information and quit", _ => { });
         text.Append("\nGlobal Options:\n").Append(FlagHelp.Render(flags.Flags, width - 1));
         return text.Append("\nRun 'berth COMMAND --help' for more information on a command.\n").ToString();

@@ -20,6 +20,15 @@ internal sealed class ArchiveOutput : IDisposable
         this.temporary = temporary;
     }
 
+    /// <summary>Writes an archive there, see <see cref="Open"/>; the exit status.</summary>
+    public static async Task<int> ReceiveAsync(CliContext context, string path, string failure, Func<Task<ResponseStream>> request)
+    {
+        using ArchiveOutput target = Open(context, path, failure);
+        using ResponseStream archive = await request();
+        target.CopyFrom(archive);
+        return 0;
+    }
+
     /// <summary>Opens the target before anything is asked of the daemon; nothing is written yet.</summary>
     /// <param name="path">A file, or empty for stdout.</param>
     /// <param name="failure">What the error begins with.</param>

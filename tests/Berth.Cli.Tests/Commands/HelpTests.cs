@@ -28,6 +28,7 @@ public sealed class HelpTests
     [InlineData("pause")]
     [InlineData("unpause")]
     [InlineData("restart")]
+    [InlineData("stats")]
     [InlineData("rename")]
     [InlineData("top")]
     [InlineData("diff")]
@@ -62,7 +63,10 @@ public sealed class HelpTests
     [InlineData("tag a", 1, "berth: 'berth tag' requires 2 arguments\n\nUsage:  berth tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]\n\nRun 'berth tag --help' for more information\n")]
     [InlineData("ps --bogus", 125, "unknown flag: --bogus\n\nUsage:  berth ps [OPTIONS]\n\nRun 'berth ps --help' for more information\n")]
     [InlineData("run --use-api-socket img", 125, "--use-api-socket is not supported yet\n")]
-    [InlineData("--tlsverify ps", 125, "--tlsverify is not supported yet\n")]
+    [InlineData("--tlsverify --tlscacert /nonexistent ps", 1, "could not read CA certificate \"/nonexistent\": no such file or directory\n")]
+    [InlineData("-H bogus ps", 1, "unable to parse daemon host \"bogus\": wanted unix:///path or tcp://host:port\n")]
+    [InlineData("start --checkpoint x y", 1, "\"--checkpoint\" is only supported on a Docker daemon with experimental features enabled\n")]
+    [InlineData("checkpoint ls x", 1, "berth checkpoint ls is only supported on a Docker daemon with experimental features enabled\n")]
     [InlineData("--context other ps", 1, "context \"other\": context not found: there is only \"default\"; use -H\n")]
     [InlineData("--context other -H unix:///a ps", 1, "conflicting options: cannot specify both --host and --context\n")]
     [InlineData("--log-level bogus ps", 1, "Unable to parse logging level: bogus\n")]
@@ -73,7 +77,6 @@ public sealed class HelpTests
     [InlineData("cp a:b c:d", 1, "copying between containers is not supported\n")]
     [InlineData("-H unix:///a -H unix:///b ps", 1, "Specify only one -H\n")]
     [InlineData("-H unix:///nonexistent/berth.sock ps", 1, "Cannot connect to the Berth daemon at unix:///nonexistent/berth.sock. Is the berth daemon running?\n")]
-    [InlineData("-H bogus ps", 1, "Error response from daemon: unable to parse daemon host \"bogus\": wanted unix:///path or tcp://host:port\n")]
     public async Task Bad_lines_end_with_a_message_and_a_status(string line, int status, string message)
     {
         (int actual, _, string error) = await RunAsync(line.Split(' '));

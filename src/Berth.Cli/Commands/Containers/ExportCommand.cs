@@ -1,6 +1,5 @@
 using Berth.Cli.Flags;
 using Berth.Cli.Terminal;
-using Berth.Client;
 
 namespace Berth.Cli.Commands.Containers;
 
@@ -20,13 +19,8 @@ internal static class ExportCommand
             Aliases = ["container export", "export"],
             Flags = flags,
             Arguments = ArgumentCount.Exactly(1),
-            RunAsync = async (context, arguments) =>
-            {
-                using ArchiveOutput target = ArchiveOutput.Open(context, output, "failed to export container");
-                using ResponseStream archive = await context.Client.ExportContainerAsync(arguments[0]);
-                target.CopyFrom(archive);
-                return 0;
-            },
+            RunAsync = (context, arguments) =>
+                ArchiveOutput.ReceiveAsync(context, output, "failed to export container", () => context.Client.ExportContainerAsync(arguments[0])),
         };
     }
 }

@@ -20,8 +20,8 @@ internal sealed class StartCommand
         flags.Switch("attach", 'a', "Attach STDOUT/STDERR and forward signals", value => start.attach = value);
         flags.Switch("interactive", 'i', "Attach container's STDIN", value => start.interactive = value);
         flags.Text("detach-keys", null, "Override the key sequence for detaching a container", value => start.detachKeys = value);
-        flags.Refuse("checkpoint");
-        flags.Refuse("checkpoint-dir");
+        flags.Text("checkpoint", null, "Restore from this checkpoint", _ => throw CheckpointCommands.Unsupported("\"--checkpoint\""));
+        flags.Text("checkpoint-dir", null, "Use a custom checkpoint storage directory", _ => throw CheckpointCommands.Unsupported("\"--checkpoint-dir\""));
         return new Command
         {
             Path = path,

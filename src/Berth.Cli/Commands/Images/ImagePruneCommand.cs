@@ -8,36 +8,15 @@ namespace Berth.Cli.Commands.Images;
 /// <summary><c>berth image prune</c>.</summary>
 internal static class ImagePruneCommand
 {
-    private const string Dangling = "WARNING! This will remove all dangling images.\nAre you sure you want to continue?";
-    private const string Unused = "WARNING! This will remove all images without at least one container associated to them.\nAre you sure you want to continue?";
-
     public static Command Create(string path)
     {
         var flags = new FlagSet();
-        var filters = new List<KeyValuePair<string, string>>();
         bool all = false;
-        bool force = false;
         flags.Switch("all", 'a', "Remove all unused images, not just dangling ones", value => all = value);
-        flags.Filter(filters, "Provide filter values (e.g. \"until=<timestamp>\")", shorthand: null);
-        flags.Switch("force", 'f', "Do not prompt for confirmation", value => force = value);
-        return new Command
-        {
-            Path = path,
-            Usage = "[OPTIONS]",
-            Summary = "Remove unused images",
-            Flags = flags,
-            Arguments = ArgumentCount.None,
-            RunAsync = async (context, _) =>
-            {
-                if (!force && !Confirmation.Ask(context, all ? Unused : Dangling))
-                    return 0;
-
-                PruneReport report = await RunAsync(context, all, filters);
-                context.Out.Write(report.Text.Length == 0 ? "" : report.Text + "\n");
-                context.Out.WriteLine("Total reclaimed space: " + Units.Size(report.Bytes));
-                return 0;
-            },
-        };
+        return PruneReport.CreateCommand(
+            path, "Remove unused images", flags,
+            () => $"WARNING! This will remove all {(all ? "images without at least one container associated to them" : "dangling images")}.",
+            (context, filters) => RunAsync(context, all, filters));
     }
 
     /// <summary>Removes unused images, with <paramref name="all"/> also those that have names; what was removed as text.</summary>

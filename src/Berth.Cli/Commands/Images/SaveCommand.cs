@@ -1,6 +1,5 @@
 using Berth.Cli.Flags;
 using Berth.Cli.Terminal;
-using Berth.Client;
 
 namespace Berth.Cli.Commands.Images;
 
@@ -22,13 +21,8 @@ internal static class SaveCommand
             Aliases = ["image save", "save"],
             Flags = flags,
             Arguments = ArgumentCount.AtLeast(1),
-            RunAsync = async (context, images) =>
-            {
-                using ArchiveOutput target = ArchiveOutput.Open(context, output, "failed to save image");
-                using ResponseStream archive = await context.Client.SaveImagesAsync(images, [.. platforms.Select(Values.Platform)]);
-                target.CopyFrom(archive);
-                return 0;
-            },
+            RunAsync = (context, images) =>
+                ArchiveOutput.ReceiveAsync(context, output, "failed to save image", () => context.Client.SaveImagesAsync(images, [.. platforms.Select(Values.Platform)])),
         };
     }
 }
