@@ -1,0 +1,88 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using Berth.EndToEnd.Tests.Support;
+
+namespace Berth.EndToEnd.Tests.CliParity;
+
+/// <summary>A daemon whose containers are meant to have no network, as Berth has none yet: nothing is said about it.</summary>
+public sealed class NoBridgeFixture() : DaemonFixture("--bridge", "none");
+
+/// <summary>
+/// The same command lines of the stock CLI on Debian's dockerd and on ours: what a user sees has to be the same. The cases lie in tests/cases and, of the
+/// areas that are built, in shared/cases.
+/// </summary>
+[Collection(AloneCollection.Name)]
+public sealed class SameAsTests(NoBridgeFixture fixture) : IClassFixture<NoBridgeFixture>
+{
+    // What comes back through an attachment whose input has ended already is a matter of chance with dockerd, also compared with itself.
+    private static readonly HashSet<string> Chance = ["got one", "got two"];
+
+    public static TheoryData<string> Cases => [.. Oracle.Cases()];
+
+    [OracleTheory, MemberData(nameof(Cases))]
+    public async Task A_user_sees_the_same(string name)
+    {
+        string host = await Oracle.StartAsync();
+        CommandResult result = await Oracle.RunAsync("same-as", host, fixture.Daemon.Host, Oracle.PathOf(name));
+        string[] differences = [.. result.Output.Split('\n').Where(line => line is ['+' or '-', ..] && !line.StartsWith("+++ ", StringComparison.Ordinal)
+            && !line.StartsWith("--- ", StringComparison.Ordinal) && !Chance.Contains(line[1..]))];
+        Assert.True(differences.Length == 0 && result.Output.TrimEnd('\n').EndsWith("failed", StringComparison.Ordinal), result.Output + result.Error);
+    }
+}
+
+/// <summary>Debian's dockerd beside ours, and the tools that start it and compare with it, where they lie beside this checkout.</summary>
+internal static class Oracle
+{
+    private static readonly string[] Built = ["00-images-and-containers", "01-lifecycle", "11-exec-logs-attach", "12-files-and-images"];
+
+    /// <summary>The folder with tools and cases; null where there is none.</summary>
+    public static string? Shared { get; } = FindAbove("shared");
+
+    public static bool IsThere => Shared is not null && File.Exists(Path.Combine(Shared, "tools", "same-as")) && Binaries.Docker is not null && Binaries.FindInPath("dockerd") is not null;
+
+    /// <summary>Names of the cases to run.</summary>
+    public static IEnumerable<string> Cases() =>
+        [.. Built, .. Directory.GetFiles(OwnFolder, "*.sh").Select(file => Path.GetFileNameWithoutExtension(file)!).Order(StringComparer.Ordinal)]; // a file has a name
+
+    public static string PathOf(string name) => Path.Combine(Built.Contains(name) ? Path.Combine(Shared ?? "", "cases") : OwnFolder, name + ".sh");
+
+    /// <summary>Starts it unless it runs, and leaves it running: starting it again costs more than all cases. Where it listens.</summary>
+    public static async Task<string> StartAsync() => (await RunAsync("oracle", "start")).Expect().Output.TrimEnd('\n').Split('\n')[^1];
+
+    /// <summary>Runs one of the tools; a difference is no failure of the tool's.</summary>
+    public static async Task<CommandResult> RunAsync(string tool, params string[] arguments)
+    {
+        var info = new ProcessStartInfo("/bin/sh", ["-c", "exec \"$0\" \"$@\" </dev/null", Path.Combine(Shared ?? "", "tools", tool), .. arguments])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        await using var session = new CliSession(info);
+        return await session.WaitAsync(seconds: 300);
+    }
+
+    private static string OwnFolder => FindAbove("cases") ?? throw new InvalidOperationException("tests/cases does not lie above this file");
+
+    private static string? FindAbove(string name, [CallerFilePath] string source = "")
+    {
+        for (string? folder = Path.GetDirectoryName(source); folder is not null; folder = Path.GetDirectoryName(folder))
+        {
+            if (Path.Combine(folder, name) is var found && Directory.Exists(found))
+                return found;
+        }
+
+        return null;
+    }
+}
+
+/// <summary>A theory that needs <see cref="Oracle"/>; elsewhere it says so and is skipped.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class OracleTheoryAttribute : TheoryAttribute
+{
+    public OracleTheoryAttribute()
+    {
+        if (!Oracle.IsThere)
+            Skip = "NOT TESTED: there is no dockerd and docker in PATH, or no shared/tools/same-as beside this checkout";
+    }
+}
