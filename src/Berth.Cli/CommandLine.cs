@@ -37,7 +37,7 @@ internal static class CommandLine
             CommandMatch match = CommandTable.Find(words);
             if (match.Text is not null)
             {
-                output.Write(match.Text);
+                (match.IsUnasked ? error : output).Write(match.Text);
                 return 0;
             }
 
@@ -62,7 +62,7 @@ internal static class CommandLine
         catch (HelpRequestedException exception)
         {
             if (exception.DeprecatedShorthand)
-                error.WriteLine("Flag shorthand -h has been deprecated, use --help");
+                output.WriteLine("Flag shorthand -h has been deprecated, use --help");
 
             output.Write(command?.Help(HelpWidth()) ?? CommandTable.RootHelp(HelpWidth()));
             return 0;

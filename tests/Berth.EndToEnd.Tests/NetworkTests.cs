@@ -37,6 +37,35 @@ public sealed class NetworkTests(DaemonFixture fixture) : IClassFixture<DaemonFi
     }
 
     [Theory, MemberData(nameof(Clients.All), MemberType = typeof(Clients))]
+    public async Task WhatBelongsToAnothersNamespaceCannotBeAskedFor(string client)
+    {
+        Cli cli = fixture.Client(client);
+        string name = fixture.NewName();
+        Assert.Contains(
+            "conflicting options: hostname and the network mode",
+            (await cli.RunAsync("create", "--network", "container:" + name, "--hostname", "x", "busybox")).Expect(1).Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "conflicting options: hostname and the UTS mode",
+            (await cli.RunAsync("create", "--network", "none", "--uts", "host", "--hostname", "x", "busybox")).Expect(1).Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "conflicting options: port exposing and the container type network mode",
+            (await cli.RunAsync("create", "--network", "container:" + name, "--expose", "80", "busybox")).Expect(1).Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Whose network is joined is looked up at the start, as docker does: the container may be made before the other.</summary>
+    [Theory, MemberData(nameof(Clients.All), MemberType = typeof(Clients))]
+    public async Task TheJoinedContainerIsLookedUpAtTheStart(string client)
+    {
+        Cli cli = fixture.Client(client);
+        string name = fixture.NewName(), other = fixture.NewName();
+        (await cli.RunAsync("create", "--name", name, "--network", "container:" + other, "busybox", "true")).Expect();
+        Assert.Contains("No such container: " + other, (await cli.RunAsync("start", name)).Expect(1).Error, StringComparison.Ordinal);
+        (await cli.RunAsync("run", "-d", "--name", other, "--network", "none", "busybox", "sleep", "1000")).Expect();
+        (await cli.RunAsync("start", name)).Expect();
+        (await cli.RunAsync("rm", "-f", name, other)).Expect();
+    }
+
+    [Theory, MemberData(nameof(Clients.All), MemberType = typeof(Clients))]
     public async Task TheDefaultNetworkIsAnnouncedToBeMissing(string client)
     {
         CommandResult result = (await fixture.Client(client).RunAsync("run", "--rm", "busybox", "ls", "/sys/class/net")).Expect();

@@ -7,7 +7,11 @@ using Berth.Cli.Flags;
 namespace Berth.Cli.Commands;
 
 /// <summary>What a command line's first words name: a command and how many words it took, or a text to print.</summary>
-internal readonly record struct CommandMatch(Command? Command, int Words, string? Text);
+/// <param name="Command">The command; null with a text.</param>
+/// <param name="Words">How many words were taken.</param>
+/// <param name="Text">Help.</param>
+/// <param name="IsUnasked">Whether nobody asked for the help: it goes to stderr then.</param>
+internal readonly record struct CommandMatch(Command? Command, int Words, string? Text, bool IsUnasked = false);
 
 /// <summary>All commands by name. Only the one that is invoked is built.</summary>
 internal static class CommandTable
@@ -94,8 +98,20 @@ internal static class CommandTable
 
     private static CommandMatch HelpOf(List<string> words)
     {
-        CommandMatch match = Find(words);
+        CommandMatch match = TryFind(words) ?? throw new UsageException("unknown help topic: " + string.Join(' ', Array.Exists(Management, noun => noun.Name == words[0]) ? words[1..] : words), exitCode: 1);
         return match.Text is null ? new CommandMatch(null, match.Words, match.Command!.Help(80)) : match; // a match is a text or a command
+    }
+
+    private static CommandMatch? TryFind(List<string> words)
+    {
+        try
+        {
+            return Find(words) with { IsUnasked = false };
+        }
+        catch (UsageException)
+        {
+            return null;
+        }
     }
 
     private static Command? Build(string name) => name switch
@@ -167,7 +183,7 @@ internal static class CommandTable
     private static CommandMatch FindIn(string noun, string summary, string[] verbs, List<string> words, Func<string, string, Command?> build)
     {
         if (words.Count < 2 || words[1] is "--help" or "-h")
-            return new CommandMatch(null, 1, NounHelp(noun, summary, verbs, build));
+            return new CommandMatch(null, 1, NounHelp(noun, summary, verbs, build), IsUnasked: words.Count < 2);
 
         Command command = build(words[1], $"{noun} {words[1]}") ?? throw Unknown(words[1], noun);
         return new CommandMatch(command, 2, null);

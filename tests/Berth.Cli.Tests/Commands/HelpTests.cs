@@ -58,6 +58,7 @@ public sealed class HelpTests
 
     [Theory]
     [InlineData("bogus", 1, "berth: unknown command: berth bogus\n\nRun 'berth --help' for more information\n")]
+    [InlineData("help bogus", 1, "unknown help topic: bogus\n")]
     [InlineData("container bogus", 1, "berth: unknown command: berth container bogus\n\nUsage:  berth container\n\nRun 'berth container --help' for more information\n")]
     [InlineData("run", 1, "berth: 'berth run' requires at least 1 argument\n\nUsage:  berth run [OPTIONS] IMAGE [COMMAND] [ARG...]\n\nSee 'berth run --help' for more information\n")]
     [InlineData("tag a", 1, "berth: 'berth tag' requires 2 arguments\n\nUsage:  berth tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]\n\nRun 'berth tag --help' for more information\n")]

@@ -54,6 +54,7 @@ internal static class Oracle
     {
         var info = new ProcessStartInfo("/bin/sh", ["-c", "exec \"$0\" \"$@\" </dev/null", Path.Combine(Shared ?? "", "tools", tool), .. arguments])
         {
+            UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
