@@ -29,6 +29,7 @@ namespace Berth.Api;
 [JsonSerializable(typeof(EventMessage))]
 [JsonSerializable(typeof(List<ImageSummary>))]
 [JsonSerializable(typeof(ImageInspect))]
+[JsonSerializable(typeof(LegacyImageInspect))]
 [JsonSerializable(typeof(List<ImageDeleteItem>))]
 [JsonSerializable(typeof(JsonMessage))]
 [JsonSerializable(typeof(List<ImageHistoryItem>))]

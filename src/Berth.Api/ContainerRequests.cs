@@ -63,7 +63,7 @@ public sealed record EndpointIpamConfig
 /// <summary>Answer of <c>POST /containers/{id}/wait</c>.</summary>
 public sealed record ContainerWaitResponse
 {
-    /// <summary>Set when waiting itself failed, for instance when <c>--rm</c>'s removal did.</summary>
+    /// <summary>Why the container could not be started; absent when it ended by itself.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ContainerWaitError? Error { get; set; }
 

@@ -29,7 +29,7 @@ public sealed record ImageSummary
 }
 
 /// <summary>Answer of <c>GET /images/{name}/json</c>. Members that older API versions had are absent when null.</summary>
-public sealed record ImageInspect
+public record ImageInspect
 {
     public string Id { get; set => field = value ?? ""; } = "";
     public List<string> RepoTags { get; set => field = value ?? []; } = [];
@@ -71,6 +71,12 @@ public sealed record ImageInspect
     public DriverData? GraphDriver { get; set; }
     public ImageRootfsInfo RootFS { get; set => field = value ?? new ImageRootfsInfo(); } = new();
     public ImageMetadata Metadata { get; set => field = value ?? new ImageMetadata(); } = new();
+}
+
+/// <summary>The answer below API 1.50, which shows an image's defaults in the form of a container's.</summary>
+public sealed record LegacyImageInspect : ImageInspect
+{
+    public new ContainerConfig? Config { get; set; }
 }
 
 /// <summary>What an image says about how to run it, as inspect shows it since API 1.50: unset members are absent.</summary>

@@ -74,6 +74,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         {
             DataRoot = options.DataRoot,
             ExecRoot = options.ExecRoot,
+            Init = options.Init,
             RuntimePath = Path.Combine(AppContext.BaseDirectory, "berth-runtime"),
         };
         engineOptions.Validate();

@@ -17,6 +17,9 @@ public sealed record EngineOptions
     /// <summary>The berth-runtime executable.</summary>
     public required string RuntimePath { get; init; }
 
+    /// <summary>Whether containers that say nothing about it have an init.</summary>
+    public bool Init { get; init; }
+
     /// <summary>The folder of the bundles of running containers.</summary>
     public string BundlesFolder => Path.Combine(ExecRoot, "bundles");
 

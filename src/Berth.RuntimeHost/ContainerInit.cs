@@ -6,12 +6,15 @@ using Berth.Linux.Signals;
 namespace Berth.RuntimeHost;
 
 /// <summary>
-/// The first process of a container with <c>--init</c>: runs the container's program as its child, hands every signal on to it, reaps what is left to it, and ends
-/// as the child does. This program is bound at /sbin/docker-init there and called as <c>docker-init -- COMMAND</c>.
+/// The first process of a container with an init: runs the container's program as its child, hands every signal on to it, reaps what is left to it, and ends as
+/// the child does. This program is bound at /sbin/docker-init there and called as <c>docker-init -- COMMAND</c>, with all signals blocked: a runtime has threads before
+/// its first line, which could only have them blocked from the beginning.
 /// </summary>
 internal static class ContainerInit
 {
-    private const int SIGHUP = 1, SIGSEGV = 11, SIGCHLD = 17, SIGTTIN = 21, SIGTTOU = 22;
+    private const int SIG_SETMASK = 2, AT_FDCWD = -100, X_OK = 1;
+    private const nint TIOCSPGRP = 0x5410;
+    private const int SIGILL = 4, SIGTRAP = 5, SIGABRT = 6, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11, SIGCHLD = 17, SIGTTIN = 21, SIGTTOU = 22, SIGSYS = 31;
     private const int CannotExecute = 126, NotFound = 127;
 
     /// <summary>Does it.</summary>
@@ -19,38 +22,82 @@ internal static class ContainerInit
     /// <returns>The exit status for this process.</returns>
     public static int Run(IReadOnlyList<string> command)
     {
-        IReadOnlyList<string> environment = ReadEnvironment();
         if (!SignalQueue.IsBlocked)
-            return Fail("/proc/self/exe", SignalQueue.ExecuteBlocked("/proc/self/exe", ["/sbin/docker-init", "--", .. command], environment).Message, CannotExecute);
+            return Fail("this is the first process of a container that was started with --init; it cannot be started in any other way", NotFound);
         if (command.Count == 0)
-            return Fail("nothing", "no command was given", NotFound);
+            return Fail("no command was given", NotFound);
 
         try
         {
-            (int pid, FileDescriptor process) = Start(command, environment);
-            using (process)
-            {
-                TrySleepSmall();
-                return Serve(pid, process);
-            }
+            int pid = Start(command, ReadEnvironment());
+            TrySleepSmall();
+            return Serve(pid);
         }
         catch (PlanFailedException e)
         {
-            return Fail(command[0], LinuxException.Describe(e.Errno), e.Errno == Errno.ENOENT ? NotFound : CannotExecute);
+            return Fail($"exec {command[0]} failed: {LinuxException.Describe(e.Errno)}", e.Errno == Errno.ENOENT ? NotFound : CannotExecute);
+        }
+        catch (Exception e) when (e is LinuxException or IOException or UnauthorizedAccessException)
+        {
+            return Fail(e.Message, CannotExecute);
         }
     }
 
-    private static (int Pid, FileDescriptor Process) Start(IReadOnlyList<string> command, IReadOnlyList<string> environment)
+    private static int Start(IReadOnlyList<string> command, string[] environment)
+    {
+        try
+        {
+            return Spawn(command, command, environment);
+        }
+        catch (PlanFailedException e) when (e.Errno == Errno.ENOEXEC)
+        {
+            return Spawn(["/bin/sh"], ["/bin/sh", .. command], environment); // as execvp(3) does: a script whose first line names no interpreter
+        }
+    }
+
+    private static int Spawn(IReadOnlyList<string> program, IReadOnlyList<string> arguments, string[] environment)
     {
         SyscallNumbers calls = SyscallNumbers.Current;
         using var plan = new SyscallPlan();
-        plan.Call("unblocking signals", calls.RtSigprocmask, 2, plan.Words(0), 0, 8);
-        nint path = plan.Text(Find(command[0], environment));
-        plan.Call($"execute {command[0]}", calls.Execve, path, plan.Strings(command), plan.Strings(environment));
-        return ProcessSpawner.Spawn(plan);
+        PlanRegister path = AddSearch(plan, program[0], environment), pid = plan.NewRegister();
+
+        // A group of its own, so that `kill -- -$$` of a script does not reach this process, and what a terminal's keys send reaches the child alone.
+        plan.Call("own process group", calls.Setpgid, 0, 0);
+        plan.Call("own process group", calls.Getpid).SaveTo(pid);
+        plan.Call("own process group", calls.Ioctl, 0, TIOCSPGRP, plan.AddressOf(pid)).ToleratingAll(); // the standard input is a terminal or is none
+        plan.Call("unblocking signals", calls.RtSigprocmask, SIG_SETMASK, plan.Words(0), 0, 8);
+        plan.Call("execute", calls.Execve, path, plan.Strings(arguments), plan.Strings(environment));
+        (int child, FileDescriptor pidFd) = ProcessSpawner.Spawn(plan);
+        pidFd.Dispose(); // nobody else reaps it: its id is its own until this process has
+        return child;
     }
 
-    private static int Serve(int pid, FileDescriptor process)
+    private static PlanRegister AddSearch(SyscallPlan plan, string program, string[] environment)
+    {
+        PlanRegister found = plan.NewRegister();
+        if (program.Contains('/', StringComparison.Ordinal))
+        {
+            plan.Set(found, plan.Text(program));
+            return found;
+        }
+
+        PlanLabel done = plan.NewLabel();
+        string folders = Array.FindLast(environment, static entry => entry.StartsWith("PATH=", StringComparison.Ordinal))?[5..] ?? "/bin:/usr/bin";
+        foreach (string folder in folders.Split(':'))
+        {
+            PlanLabel next = plan.NewLabel();
+            nint path = plan.Text($"{(folder.Length == 0 ? "." : folder)}/{program}");
+            plan.Call("search", SyscallNumbers.Current.Faccessat, AT_FDCWD, path, X_OK).ToleratingAll().OnError(next);
+            plan.Set(found, path, done);
+            plan.Mark(next);
+        }
+
+        plan.Fail("search", Errno.ENOENT);
+        plan.Mark(done);
+        return found;
+    }
+
+    private static int Serve(int pid)
     {
         while (true)
         {
@@ -62,14 +109,14 @@ internal static class ContainerInit
             }
             else if (IsForChild(signal))
             {
-                _ = ChildProcess.Signal(process, signal.Number);
+                _ = ChildProcess.TrySignal(pid, signal.Number); // refused when the child has become another user: it could not have been reached from here without an init either
             }
         }
     }
 
-    // What a terminal's keys send, the child has got already: it is of the same group. A terminal's end is told to the first process alone.
+    // Not what this process's own threads, or its own mistakes, cause. SIGTTIN and SIGTTOU tell a group that it may not use the terminal: that is this one's alone.
     private static bool IsForChild(TakenSignal signal) =>
-        !signal.IsOwn && (!signal.IsFromKernel || signal.Number == SIGHUP) && signal.Number is not (SIGSEGV or SIGTTIN or SIGTTOU);
+        !signal.IsOwn && signal.Number is not (SIGILL or SIGTRAP or SIGABRT or SIGBUS or SIGFPE or SIGSEGV or SIGSYS or SIGTTIN or SIGTTOU);
 
     // All that have ended: one SIGCHLD may stand for several.
     private static ProcessEnd? Reap(int pid)
@@ -95,25 +142,16 @@ internal static class ContainerInit
         }
         catch (LinuxException)
         {
-            // A container without /proc: it stays a little larger.
+            // /proc is not to be read here: it stays a little larger.
         }
     }
 
-    private static string Find(string name, IReadOnlyList<string> environment)
-    {
-        if (name.Contains('/', StringComparison.Ordinal))
-            return name;
-        string folders = environment.FirstOrDefault(static entry => entry.StartsWith("PATH=", StringComparison.Ordinal))?[5..] ?? "/bin:/usr/bin";
-        const UnixFileMode executable = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
-        IEnumerable<string> found = folders.Split(':').Select(folder => Path.Combine(folder.Length == 0 ? "." : folder, name)).Where(File.Exists);
-        return found.FirstOrDefault(static path => (File.GetUnixFileMode(path) & executable) != UnixFileMode.None) ?? found.FirstOrDefault() ?? "/" + name;
-    }
+    private static string[] ReadEnvironment() =>
+        Encoding.UTF8.GetString(File.ReadAllBytes("/proc/self/environ")).Split('\0', StringSplitOptions.RemoveEmptyEntries);
 
-    private static string[] ReadEnvironment() => Encoding.UTF8.GetString(File.ReadAllBytes("/proc/self/environ")).Split('\0', StringSplitOptions.RemoveEmptyEntries);
-
-    private static int Fail(string what, string why, int code)
+    private static int Fail(string why, int code)
     {
-        Console.Error.WriteLine($"docker-init: exec {what} failed: {why}");
+        Console.Error.WriteLine($"docker-init: {why}");
         return code;
     }
 }

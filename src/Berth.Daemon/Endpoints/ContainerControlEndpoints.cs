@@ -73,7 +73,11 @@ internal sealed class ContainerControlEndpoints(ContainerService containers)
         await context.Response.StartAsync(context.RequestAborted);
         await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
         WaitResult result = await wait;
-        var answer = new ContainerWaitResponse { StatusCode = result.ExitCode };
+        var answer = new ContainerWaitResponse
+        {
+            StatusCode = result.ExitCode,
+            Error = result.Error.Length == 0 ? null : new ContainerWaitError { Message = result.Error },
+        };
         await context.Response.BodyWriter.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(answer, ApiJson.Context.ContainerWaitResponse), context.RequestAborted);
     }
 

@@ -20,6 +20,7 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
         routes.MapPost("/containers/create", (RequestDelegate)CreateAsync);
         routes.MapGet("/containers/{id}/json", (RequestDelegate)InspectAsync);
         routes.MapPost("/containers/{id}/attach", (RequestDelegate)AttachAsync);
+        routes.MapGet("/containers/{id}/attach/ws", (RequestDelegate)AttachWebSocketAsync);
         routes.MapGet("/containers/{id}/logs", (RequestDelegate)LogsAsync);
     }
 
@@ -102,44 +103,43 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
 
     private async Task AttachAsync(HttpContext context)
     {
-        ContainerInfo info = containers.Inspect(Id(context));
-        string id = info.Record.Id.ToString();
-        ContainerConfig config = info.Record.Config;
-        bool wantsLogs = context.GetBoolean("logs");
-        bool wantsStream = context.GetBoolean("stream");
-        AttachStreams streams = (context.GetBoolean("stdin") && config.OpenStdin ? AttachStreams.Stdin : AttachStreams.None)
-            | (context.GetBoolean("stdout") ? AttachStreams.Stdout : AttachStreams.None)
-            | (context.GetBoolean("stderr") ? AttachStreams.Stderr : AttachStreams.None);
-        DetachKeys keys = DetachKeys.Parse(context.GetText("detachKeys"));
-        Detaching? detach = config.Tty && streams.HasFlag(AttachStreams.Stdin) ? new Detaching(keys, () => containers.Tell(info.Record, "detach")) : null;
-        AttachSession? session = wantsStream && streams != AttachStreams.None ? await containers.AttachAsync(id, streams, context.RequestAborted) : null;
+        var attach = new Attachment(context, containers.Inspect(Id(context)), Selected(context), containers);
+        AttachSession? session = await attach.BeginAsync();
         try
         {
-            await using HijackedConnection client = await HijackedConnection.TakeAsync(context, config.Tty);
-            if (wantsLogs)
-            {
-                await LogStreaming.CopyAsync(
-                    containers.OpenLog(id), LogStreaming.AttachQuery(streams), hasTimestamps: false, client.WriteAsync, client.Ended);
-            }
-
-            ShimStream? stream = session is null ? null : await client.WaitQuietlyAsync(session.Stream);
-            if (stream is not null)
-            {
-                await using (stream)
-                {
-                    bool takesInput = streams.HasFlag(AttachStreams.Stdin);
-                    await StreamPump.RunAsync(client, stream, takesInput, takesInput && !config.StdinOnce, detach, client.Ended);
-                }
-            }
+            await using HijackedConnection client = await HijackedConnection.TakeAsync(context, attach.IsTerminal);
+            await attach.CopyLogsAsync(client, client.Ended);
+            await attach.CopyAsync(client, session is null ? null : await client.WaitQuietlyAsync(session.Stream), client.Ended);
         }
         finally
         {
-            if (session is not null)
-            {
-                await containers.DetachAsync(id, session);
-            }
+            await attach.EndAsync(session);
         }
     }
+
+    // Before 1.42 the streams are not asked for: all are attached.
+    private async Task AttachWebSocketAsync(HttpContext context)
+    {
+        const AttachStreams all = AttachStreams.Stdin | AttachStreams.Stdout | AttachStreams.Stderr;
+        var attach = new Attachment(context, containers.Inspect(Id(context)), context.GetApiVersion().IsAtLeast(1, 42) ? Selected(context) : all, containers);
+        WebSocketClient.Check(context);
+        AttachSession? session = await attach.BeginAsync();
+        try
+        {
+            await using WebSocketClient client = await WebSocketClient.TakeAsync(context, attach.IsTerminal);
+            await attach.CopyLogsAsync(client, client.Ended);
+            await attach.CopyAsync(client, session is null ? null : await session.Stream.WaitAsync(client.Ended), client.Ended);
+        }
+        finally
+        {
+            await attach.EndAsync(session);
+        }
+    }
+
+    private static AttachStreams Selected(HttpContext context) =>
+        (context.GetBoolean("stdin") ? AttachStreams.Stdin : AttachStreams.None)
+        | (context.GetBoolean("stdout") ? AttachStreams.Stdout : AttachStreams.None)
+        | (context.GetBoolean("stderr") ? AttachStreams.Stderr : AttachStreams.None);
 
     private async Task LogsAsync(HttpContext context)
     {

@@ -54,7 +54,9 @@ internal sealed class ImageEndpoints(ImageService images, DiskUsage usage)
             context.RefuseUnbuilt("manifests");
             ImageRecord image = images.Inspect(name, ImageQuery.GetPlatform(context));
             ImageInspect answer = ImageMapping.ToInspect(image, context.GetApiVersion(), images.StorageDriver, images.DescribeStorage(image));
-            return JsonBody.WriteAsync(context, answer, ApiJson.Context.ImageInspect);
+            return answer is LegacyImageInspect legacy
+                ? JsonBody.WriteAsync(context, legacy, ApiJson.Context.LegacyImageInspect)
+                : JsonBody.WriteAsync(context, answer, ApiJson.Context.ImageInspect);
         }
 
         if (ImageQuery.TryTake(context, "/history", out name))

@@ -14,7 +14,7 @@ namespace Berth.Daemon.Http;
 /// requests with a body, which exec start has, so the answer is written to the socket itself; what the client sends still comes through
 /// Kestrel's pipe, which has read ahead. The connection ends with this object.
 /// </summary>
-internal sealed class HijackedConnection : IAsyncDisposable
+internal sealed class HijackedConnection : IAttachedClient, IAsyncDisposable
 {
     private const int SendBufferBytes = 256 << 10;
     private const int KeepAliveSeconds = 15;
@@ -22,6 +22,7 @@ internal sealed class HijackedConnection : IAsyncDisposable
     private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(0.5); // the answer to a probe is seen before the next one
     private static readonly TimeSpan LongestHeadWait = TimeSpan.FromSeconds(0.25);
+    private static readonly TimeSpan RemoteHeadWait = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan HeadWaitStep = TimeSpan.FromMilliseconds(1);
     private readonly HttpContext context;
     private readonly Socket socket;
@@ -30,6 +31,7 @@ internal sealed class HijackedConnection : IAsyncDisposable
     private readonly bool isTerminal;
     private readonly CancellationTokenSource ended;
     private readonly Task watch;
+    private long headSent;
     private bool isHeadRead;
 
     private HijackedConnection(HttpContext context, Socket socket, PipeReader input, HalfClose halfClose, bool isTerminal)
@@ -81,6 +83,7 @@ internal sealed class HijackedConnection : IAsyncDisposable
         try
         {
             await connection.SendAsync(Encoding.ASCII.GetBytes(head.ToString()), connection.Ended);
+            connection.headSent = Stopwatch.GetTimestamp();
             return connection;
         }
         catch
@@ -127,7 +130,7 @@ internal sealed class HijackedConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends all of <paramref name="bytes"/>; over a unix socket not before the client has read the answer's head, or has had a quarter of a second for it.</summary>
+    /// <summary>Sends all of <paramref name="bytes"/>; not before the client has read the answer's head, or has had a quarter of a second for it; over TCP 50 ms after the head.</summary>
     /// <exception cref="SocketException">The client is gone.</exception>
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
@@ -144,8 +147,20 @@ internal sealed class HijackedConnection : IAsyncDisposable
     // need a tenth of a second to start a command do not meet this.
     private async ValueTask WaitForHeadAsync(CancellationToken cancellationToken)
     {
+        if (socket.AddressFamily != AddressFamily.Unix)
+        {
+            // What a client over TCP has read is not to be seen from here, only what its kernel has.
+            TimeSpan rest = RemoteHeadWait - Stopwatch.GetElapsedTime(headSent);
+            if (rest > TimeSpan.Zero)
+            {
+                await Task.Delay(rest, cancellationToken);
+            }
+
+            return;
+        }
+
         long begun = Stopwatch.GetTimestamp();
-        while (socket.AddressFamily == AddressFamily.Unix && !SocketPeer.HasReadAll(socket) && Stopwatch.GetElapsedTime(begun) < LongestHeadWait)
+        while (!SocketPeer.HasReadAll(socket) && Stopwatch.GetElapsedTime(begun) < LongestHeadWait)
         {
             await Task.Delay(HeadWaitStep, cancellationToken);
         }

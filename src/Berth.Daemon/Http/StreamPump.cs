@@ -16,7 +16,7 @@ internal static class StreamPump
     /// <param name="detach">What ends the attachment from the client's side, or null.</param>
     /// <param name="cancellationToken">The client's or the daemon's end.</param>
     /// <returns>Whether the container's side ended; false when the client went away or detached.</returns>
-    public static async Task<bool> RunAsync(HijackedConnection client, ShimStream stream, bool takesInput, bool endsWithInput, Detaching? detach, CancellationToken cancellationToken)
+    public static async Task<bool> RunAsync(IAttachedClient client, ShimStream stream, bool takesInput, bool endsWithInput, Detaching? detach, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task input = PumpInputAsync(client, stream, takesInput, endsWithInput, detach, stop.Token);
@@ -34,7 +34,7 @@ internal static class StreamPump
         return output.IsCompletedSuccessfully;
     }
 
-    private static async Task PumpInputAsync(HijackedConnection client, ShimStream stream, bool takesInput, bool endsWithInput, Detaching? detach, CancellationToken cancellationToken)
+    private static async Task PumpInputAsync(IAttachedClient client, ShimStream stream, bool takesInput, bool endsWithInput, Detaching? detach, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -74,7 +74,7 @@ internal static class StreamPump
         }
     }
 
-    private static async Task PumpOutputAsync(HijackedConnection client, ShimStream stream, CancellationToken cancellationToken)
+    private static async Task PumpOutputAsync(IAttachedClient client, ShimStream stream, CancellationToken cancellationToken)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
         try

@@ -16,13 +16,13 @@ internal static class CreateMapping
     private static readonly HashSet<string> BuiltConfig = new(StringComparer.OrdinalIgnoreCase)
     {
         "Hostname", "Domainname", "User", "AttachStdin", "AttachStdout", "AttachStderr", "ExposedPorts", "Tty", "OpenStdin", "StdinOnce", "Env", "Cmd",
-        "Healthcheck", "ArgsEscaped", "Image", "WorkingDir", "Entrypoint", "OnBuild", "Labels", "StopSignal", "StopTimeout", "HostConfig", "NetworkingConfig",
+        "Healthcheck", "Shell", "ArgsEscaped", "Image", "WorkingDir", "Entrypoint", "OnBuild", "Labels", "StopSignal", "StopTimeout", "HostConfig", "NetworkingConfig",
     };
 
     private static readonly HashSet<string> BuiltHost = new(StringComparer.OrdinalIgnoreCase)
     {
-        "ContainerIDFile", "LogConfig", "NetworkMode", "RestartPolicy", "AutoRemove", "ConsoleSize", "CapAdd", "CapDrop", "CgroupnsMode", "GroupAdd", "IpcMode",
-        "OomScoreAdj", "PidMode", "Privileged", "ReadonlyRootfs", "SecurityOpt", "Tmpfs", "UTSMode", "ShmSize", "Runtime", "Isolation",
+        "ContainerIDFile", "LogConfig", "NetworkMode", "RestartPolicy", "AutoRemove", "ConsoleSize", "CapAdd", "CapDrop", "CgroupnsMode", "GroupAdd", "IpcMode", "Links",
+        "Init", "OomScoreAdj", "PidMode", "Privileged", "ReadonlyRootfs", "SecurityOpt", "Tmpfs", "UTSMode", "ShmSize", "Runtime", "Isolation",
         "MemorySwappiness", "PidsLimit", "Ulimits", "MaskedPaths", "ReadonlyPaths",
         "Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuShares", "CpuPeriod", "CpuQuota", "CpusetCpus", "CpusetMems",
     };
@@ -89,6 +89,7 @@ internal static class CreateMapping
             StopSignal = request.StopSignal,
             StopTimeout = request.StopTimeout,
             Healthcheck = HostMapping.MapHealth(request.Healthcheck),
+            Shell = request.Shell,
             OnBuild = request.OnBuild,
             ArgsEscaped = request.ArgsEscaped,
             ExposedPorts = request.ExposedPorts?.ToDictionary(static port => port.Key, static _ => EmptyObjectJson, StringComparer.Ordinal),
@@ -137,6 +138,7 @@ internal static class CreateMapping
         {
             Network = network,
             NetworkText = host.NetworkMode.Length == 0 ? "default" : host.NetworkMode,
+            Links = CheckLinks(host.Links, network),
             AutoRemove = host.AutoRemove,
             Privileged = host.Privileged,
             ReadonlyRootfs = host.ReadonlyRootfs,
@@ -213,6 +215,15 @@ internal static class CreateMapping
             _ => throw UnbuiltOptions.Value("HostConfig.NetworkMode", mode),
         };
     }
+
+    private static List<string>? CheckLinks(List<string>? links, NetworkMode network) => (links, network) switch
+    {
+        (null or { Count: 0 }, _) => null,
+        (_, NetworkMode.Host) => throw new EngineException(ErrorKind.InvalidArgument, "conflicting options: host type networking can't be used with links. This would result in undefined behavior"),
+        (_, NetworkMode.Container) => throw new EngineException(ErrorKind.InvalidArgument, "conflicting options: container type network can't be used with links. This would result in undefined behavior"),
+        (_, NetworkMode.Default) => throw new EngineException(ErrorKind.NotImplemented, "HostConfig.Links is not supported yet; leave it out"),
+        _ => links,
+    };
 
     private static List<string>? CheckGroups(List<string>? groups) =>
         groups is { Count: > 0 } ? throw new EngineException(ErrorKind.NotImplemented, "HostConfig.GroupAdd is not supported yet; leave it out") : groups;

@@ -23,27 +23,34 @@ internal static class ImageMapping
         VirtualSize = version.IsAtLeast(1, 44) ? 0 : image.Size,
     };
 
-    public static ImageInspect ToInspect(ImageRecord image, ApiVersion version, string storageDriver, IReadOnlyDictionary<string, string> storage) => new()
+    public static ImageInspect ToInspect(ImageRecord image, ApiVersion version, string storageDriver, IReadOnlyDictionary<string, string> storage)
     {
-        Id = image.Id.ToString(),
-        RepoTags = [.. Tags(image)],
-        RepoDigests = [.. Digests(image)],
-        Parent = image.Parent.IsEmpty ? "" : image.Parent.ToString(),
-        Comment = image.Config.Comment ?? "",
-        Created = WireTime.Format(image.Config.Created),
-        Container = version.IsAtLeast(1, 45) ? null : image.Config.Container ?? "",
-        DockerVersion = image.Config.DockerVersion ?? "",
-        Author = image.Config.Author ?? "",
-        Config = ToRunConfig(image.Config.Config ?? new ImageRunConfig()),
-        Architecture = image.Config.Architecture,
-        Variant = image.Config.Variant,
-        Os = image.Config.Os,
-        Size = image.Size,
-        VirtualSize = version.IsAtLeast(1, 44) ? 0 : image.Size,
-        GraphDriver = new DriverData { Name = storageDriver, Data = storage.Count == 0 ? null : new Dictionary<string, string>(storage) },
-        RootFS = new ImageRootfsInfo { Type = "layers", Layers = [.. image.Config.Rootfs.DiffIds.Select(static id => id.ToString())] },
-        Metadata = new ImageMetadata { LastTagTime = WireTime.Format(image.LastTagged) },
-    };
+        ImageRunConfig config = image.Config.Config ?? new ImageRunConfig();
+        ImageInspect answer = !version.IsAtLeast(1, 50) ? new LegacyImageInspect { Config = ToLegacyConfig(config) } : new ImageInspect { Config = ToRunConfig(config) };
+        answer.Id = image.Id.ToString();
+        answer.RepoTags = [.. Tags(image)];
+        answer.RepoDigests = [.. Digests(image)];
+        answer.Parent = image.Parent.IsEmpty ? "" : image.Parent.ToString();
+        answer.Comment = image.Config.Comment ?? "";
+        answer.Created = WireTime.Format(image.Config.Created);
+        answer.DockerVersion = image.Config.DockerVersion ?? "";
+        answer.Author = image.Config.Author ?? "";
+        answer.Architecture = image.Config.Architecture;
+        answer.Variant = image.Config.Variant;
+        answer.Os = image.Config.Os;
+        answer.Size = image.Size;
+        answer.VirtualSize = version.IsAtLeast(1, 44) ? 0 : image.Size;
+        answer.GraphDriver = new DriverData { Name = storageDriver, Data = storage.Count == 0 ? null : new Dictionary<string, string>(storage) };
+        answer.RootFS = new ImageRootfsInfo { Type = "layers", Layers = [.. image.Config.Rootfs.DiffIds.Select(static id => id.ToString())] };
+        answer.Metadata = new ImageMetadata { LastTagTime = WireTime.Format(image.LastTagged) };
+        if (!version.IsAtLeast(1, 45))
+        {
+            answer.Container = image.Config.Container ?? "";
+            answer.ContainerConfig = ToLegacyConfig(image.Config.ContainerConfig ?? new ImageRunConfig());
+        }
+
+        return answer;
+    }
 
     public static ImageHistoryItem ToHistory(ImageHistoryStep step) => new()
     {
@@ -80,6 +87,29 @@ internal static class ImageMapping
         OnBuild = Other(config, "OnBuild", ApiJson.Context.ListString),
         Shell = Other(config, "Shell", ApiJson.Context.ListString),
     };
+
+    private static ContainerConfig ToLegacyConfig(ImageRunConfig config) => new()
+    {
+        Hostname = OtherText(config, "Hostname"),
+        Domainname = OtherText(config, "Domainname"),
+        User = config.User ?? "",
+        ExposedPorts = config.ExposedPorts?.ToDictionary(static port => port.Key, static _ => EmptyObject.Value, StringComparer.Ordinal),
+        Env = config.Env?.ToList(),
+        Cmd = config.Cmd?.ToList(),
+        Healthcheck = Other(config, "Healthcheck", ApiJson.Context.HealthConfig),
+        ArgsEscaped = config.ArgsEscaped ?? false,
+        Image = OtherText(config, "Image"),
+        Volumes = config.Volumes?.ToDictionary(static volume => volume.Key, static _ => EmptyObject.Value, StringComparer.Ordinal),
+        WorkingDir = config.WorkingDir ?? "",
+        Entrypoint = config.Entrypoint?.ToList(),
+        OnBuild = Other(config, "OnBuild", ApiJson.Context.ListString),
+        Labels = config.Labels,
+        StopSignal = config.StopSignal,
+        Shell = Other(config, "Shell", ApiJson.Context.ListString),
+    };
+
+    private static string OtherText(ImageRunConfig config, string member) =>
+        config.Other is not null && config.Other.TryGetValue(member, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : ""; // a string is not null
 
     // What the image's document says in a form that is none is left out.
     private static T? Other<T>(ImageRunConfig config, string member, JsonTypeInfo<T> type)

@@ -23,6 +23,9 @@ internal sealed record DaemonOptions
     public bool HasNoBridge => Bridge is not null;
     public bool Debug { get; init; }
 
+    /// <summary>Whether containers have an init unless they say otherwise.</summary>
+    public bool Init { get; init; }
+
     /// <summary>How layers are kept: <c>overlay2</c>, <c>vfs</c>, or empty for what the data root was made with (overlay2 for a new one).</summary>
     public string StorageDriver { get; init; } = "";
 
@@ -39,6 +42,7 @@ internal sealed record DaemonOptions
               --exec-root string     Root folder of state that may vanish at a reboot (default "/run/berth")
               --help                 Print usage
           -H, --host list            Address to listen on, unix://PATH or tcp://HOST:PORT (default "unix:///run/berth.sock")
+              --init                 Run an init in containers that say nothing about it; it forwards signals and reaps processes
           -p, --pidfile string       File to write the daemon's process id to
           -s, --storage-driver string
                                      How layers are kept: overlay2 or vfs (default as the data root was made, overlay2 for a new one)
@@ -69,6 +73,9 @@ internal sealed record DaemonOptions
                     break;
                 case "-D" or "--debug":
                     overrides["debug"] = value ?? "true";
+                    break;
+                case "--init":
+                    overrides["init"] = value ?? "true";
                     break;
                 case "-p" or "--pidfile":
                     overrides["pidfile"] = Value();
@@ -134,9 +141,13 @@ internal sealed record DaemonOptions
                 : throw new EngineException(ErrorKind.InvalidArgument, $"driver not supported: {value}; the storage drivers are overlay2 and vfs"),
         },
         "bridge" => this with { Bridge = value },
-        "debug" => this with { Debug = bool.TryParse(value, out bool debug) ? debug : throw new EngineException(ErrorKind.InvalidArgument, $"debug must be true or false, got \"{value}\"") },
+        "debug" => this with { Debug = Switch(name, value) },
+        "init" => this with { Init = Switch(name, value) },
         _ => throw new EngineException(ErrorKind.InvalidArgument, $"the following directives don't match any configuration option: {name}"),
     };
+
+    private static bool Switch(string name, string value) =>
+        bool.TryParse(value, out bool result) ? result : throw new EngineException(ErrorKind.InvalidArgument, $"{name} must be true or false, got \"{value}\"");
 
     private DaemonOptions Validate()
     {

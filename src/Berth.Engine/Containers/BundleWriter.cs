@@ -14,13 +14,15 @@ internal static class BundleWriter
     {
         string folder = services.Root.ContainerFolder(record.Id);
         string bundle = services.Options.Bundle(record.Id);
-        RuntimeSpec spec = SpecBuilder.Build(record, folder, networkPath, services.Options.RuntimePath);
+        bool hasInit = SpecBuilder.HasInit(record.Config.Host, services.Options.Init);
+        RuntimeSpec spec = SpecBuilder.Build(record, folder, networkPath, hasInit ? services.InitProgram.GetPath() : null);
         var shim = new ShimConfig
         {
             Id = record.Id.ToString(),
             OpenStdin = record.Config.OpenStdin,
             StdinOnce = record.Config.StdinOnce,
             User = record.Config.User,
+            HasInit = hasInit,
             RootfsMounts = services.Snapshots.MountsOf(record.Id, record.ChainIds),
             LogPath = logPath.Length == 0 ? null : logPath,
             LogMaxBytes = record.Config.Host.Log.MaxBytes,

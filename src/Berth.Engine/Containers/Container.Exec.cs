@@ -15,7 +15,7 @@ internal sealed partial class Container
     private HealthMonitor? health;
     private volatile HealthReport? healthReport;
 
-    private HealthOptions? Probe => record.Config.Healthcheck is { Command: not null } options ? options : null;
+    private HealthOptions? Probe => record.Config.Healthcheck is { HasCommand: true } options ? options : null;
 
     /// <summary>Adds an exec session to the running container.</summary>
     public async Task<ExecSession> CreateExecAsync(string reference, ExecRequest request, CancellationToken cancellationToken)
@@ -162,7 +162,7 @@ internal sealed partial class Container
         DateTimeOffset start = services.Clock.GetUtcNow();
         try
         {
-            var request = new ExecRequest { Command = options.Command ?? [], AttachStdout = true, AttachStderr = true };
+            var request = new ExecRequest { Command = options.Command(record.Config.Shell), AttachStdout = true, AttachStderr = true };
             ExecSession session = await CreateExecAsync(record.Id.ToString(), request, cancellationToken);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             ShimStream? stream = await StartExecAsync(session, AttachStreams.Stdout | AttachStreams.Stderr, cancellationToken);

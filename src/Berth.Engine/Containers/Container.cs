@@ -37,6 +37,7 @@ internal sealed partial class Container : IAsyncDisposable
         this.services = services;
         this.record = record;
         this.links = links;
+        fileUses = new FileUses(services.Clock);
         execs = new ExecTable(services.Clock, session => links.OwnerByExec.TryRemove(session.Id, out _), TellExecEnded);
     }
 

@@ -38,6 +38,9 @@ public sealed record ContainerConfig
     /// <summary>The health probe as it was asked for, the image's where nothing was said; null without one.</summary>
     public HealthOptions? Healthcheck { get; init; }
 
+    /// <summary>The shell of lines that name none, such as a probe's; null: the image's, or /bin/sh -c.</summary>
+    public IReadOnlyList<string>? Shell { get; init; }
+
     /// <summary>Dockerfile instructions for builds on top of an image that is made of this container; told, and nothing else here.</summary>
     public IReadOnlyList<string>? OnBuild { get; init; }
 
@@ -58,6 +61,8 @@ public sealed record ContainerHostOptions
 
     /// <summary>The network as the user wrote it: <c>default</c>, <c>host</c>, <c>none</c>, <c>container:NAME</c>.</summary>
     public string NetworkText { get; init; } = "default";
+    /// <summary>Docker's links, see <see cref="LegacyLinks"/>; only with <see cref="NetworkMode.None"/>.</summary>
+    public IReadOnlyList<string>? Links { get; init; }
     public bool AutoRemove { get; init; }
     public bool Privileged { get; init; }
     public bool ReadonlyRootfs { get; init; }
@@ -82,7 +87,7 @@ public sealed record ContainerHostOptions
     public ResourceOptions Resources { get; init; } = new();
     public RestartPolicyOption RestartPolicy { get; init; } = new("no", 0);
 
-    /// <summary>Whether an init of the engine's own is the first process; null is not asked, which is no.</summary>
+    /// <summary>Whether an init of the engine's own is the first process; null: as <see cref="EngineOptions.Init"/> says.</summary>
     public bool? Init { get; init; }
     public IReadOnlyList<string>? MaskedPaths { get; init; }
     public IReadOnlyList<string>? ReadonlyPaths { get; init; }

@@ -6,6 +6,8 @@ namespace Berth.Engine.Containers;
 /// <summary>Exec sessions.</summary>
 public sealed partial class ContainerService
 {
+    private static readonly TimeSpan LongestExecStart = TimeSpan.FromSeconds(10);
+
     /// <summary>Adds an exec session to a running container; it waits for <see cref="StartExecAsync"/>.</summary>
     public Task<ExecSession> CreateExecAsync(string reference, ExecRequest request, CancellationToken cancellationToken)
     {
@@ -42,9 +44,27 @@ public sealed partial class ContainerService
         return OwnerOf(execId).StartExecAsync(FindExec(execId), streams, cancellationToken);
     }
 
-    /// <summary>Sets the size of an exec session's terminal.</summary>
-    public Task ResizeExecAsync(string execId, int rows, int columns, CancellationToken cancellationToken) =>
-        OwnerOf(execId).CallShimAsync(shim => shim.ResizeAsync(execId, rows, columns, cancellationToken));
+    /// <summary>Sets the size of an exec session's terminal. Clients ask for it while the session is being started: that is waited for, as long as docker's engine does.</summary>
+    /// <exception cref="EngineException">NotFound: no such session, or it has ended. Internal, in docker's words: it is not being started.</exception>
+    public async Task ResizeExecAsync(string execId, int rows, int columns, CancellationToken cancellationToken)
+    {
+        ExecSession session = FindExec(execId);
+        try
+        {
+            await session.Ready.WaitAsync(LongestExecStart, services.Clock, cancellationToken);
+        }
+        catch (TimeoutException e)
+        {
+            throw new EngineException(ErrorKind.Internal, "timeout waiting for exec session ready", e);
+        }
+
+        if (session.ExitCode is not null)
+        {
+            throw new EngineException(ErrorKind.NotFound, "no such exec");
+        }
+
+        await OwnerOf(execId).CallShimAsync(shim => shim.ResizeAsync(execId, rows, columns, cancellationToken));
+    }
 
     /// <summary>Tells that a client let go of an exec session that runs on.</summary>
     public void TellExecDetached(ExecSession session) => Tell(OwnerOf(session.Id).Record, "exec_detach", ("execID", session.Id));

@@ -55,6 +55,8 @@ public sealed partial class ContainerService : IAsyncDisposable
         ContainerConfig complete = Complete(config, image.Config.Config, id);
         Check(complete);
         name ??= NameGenerator.Create(directory.IsNameTaken);
+        IReadOnlyList<string>? linked = LegacyLinks.Resolve(complete.Host.Links, name, reference => directory.Find(reference).Record.Name);
+        complete = complete with { Host = complete.Host with { Links = linked } };
         directory.ReserveName(name, id);
         bool isMade = false;
         try
@@ -160,6 +162,7 @@ public sealed partial class ContainerService : IAsyncDisposable
             Labels = labels,
             StopSignal = config.StopSignal ?? defaults?.StopSignal,
             ExposedPorts = config.ExposedPorts ?? defaults?.ExposedPorts,
+            Shell = config.Shell is { Count: > 0 } ? config.Shell : ImageShell.Of(defaults),
             Healthcheck = ImageHealth.Of(defaults) is { } image ? (config.Healthcheck ?? new HealthOptions()).CompletedBy(image) : config.Healthcheck,
         };
     }

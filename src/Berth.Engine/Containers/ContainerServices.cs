@@ -20,6 +20,9 @@ namespace Berth.Engine.Containers;
 public sealed record ContainerServices(
     EngineOptions Options, StorageRoot Root, Journal Journal, ISnapshotter Snapshots, ImageStore Images, ShimLauncher Shims, EventHub Events, ILogger Logger)
 {
+    /// <summary>What the first process of a container with an init runs.</summary>
+    internal InitProgram InitProgram { get; } = new(Options);
+
     /// <summary>Tells the age of ended exec sessions.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }

@@ -9,6 +9,7 @@ public sealed class ExecSession
 {
     private readonly TaskCompletionSource<int> exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    private readonly TaskCompletionSource ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int started;
 
     internal ExecSession(string id, ContainerId containerId, ExecRequest request)
@@ -28,7 +29,21 @@ public sealed class ExecSession
     public ExecRequest Request { get; }
 
     /// <summary>Host's process id; 0 before the start.</summary>
-    public int Pid { get; internal set; }
+    public int Pid
+    {
+        get;
+        internal set
+        {
+            field = value;
+            if (value != 0)
+            {
+                ready.TrySetResult();
+            }
+        }
+    }
+
+    /// <summary>Completes when its process runs, or when it is over without one.</summary>
+    internal Task Ready => ready.Task;
 
     /// <summary>Whether it has been started; it can be once.</summary>
     public bool IsStarted => started != 0;
@@ -57,7 +72,11 @@ public sealed class ExecSession
     internal bool TryBegin() => Interlocked.Exchange(ref started, 1) == 0;
 
     /// <summary>True for the first end.</summary>
-    internal bool End(int code) => exited.TrySetResult(code);
+    internal bool End(int code)
+    {
+        ready.TrySetResult();
+        return exited.TrySetResult(code);
+    }
 }
 
 /// <summary>What was asked of an exec session.</summary>

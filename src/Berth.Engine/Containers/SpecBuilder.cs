@@ -16,8 +16,8 @@ internal static class SpecBuilder
     /// <param name="record">The container.</param>
     /// <param name="folder">The container's folder, which holds the files bound into it.</param>
     /// <param name="networkPath">A network namespace to join, or null.</param>
-    /// <param name="initPath">The program that is the first process of a container with an init.</param>
-    public static RuntimeSpec Build(ContainerRecord record, string folder, string? networkPath, string initPath)
+    /// <param name="initPath">The program that is to be the first process and run the user's; null: the user's is the first.</param>
+    public static RuntimeSpec Build(ContainerRecord record, string folder, string? networkPath, string? initPath)
     {
         ContainerConfig config = record.Config;
         IReadOnlyList<string> capabilities = CapabilitySet.Resolve(config.Host);
@@ -26,7 +26,7 @@ internal static class SpecBuilder
             Hostname = config.Host.HostUts ? null : config.Hostname,
             Domainname = config.Host.HostUts || config.Domainname.Length == 0 ? null : config.Domainname,
             Root = new RootSpec { Path = "rootfs", Readonly = config.Host.ReadonlyRootfs },
-            Process = BuildProcess(config, capabilities),
+            Process = BuildProcess(config, capabilities, hasInit: initPath is not null),
             Mounts = BuildMounts(config, folder, initPath),
             Linux = new LinuxSpec
             {
@@ -39,6 +39,11 @@ internal static class SpecBuilder
             },
         };
     }
+
+    /// <summary>Whether a container has an init; among the host's processes it would reap nothing and has none, as in docker's engine.</summary>
+    /// <param name="host">What was asked.</param>
+    /// <param name="isDefault">What counts when nothing was.</param>
+    public static bool HasInit(ContainerHostOptions host, bool isDefault) => (host.Init ?? isDefault) && !host.HostPid;
 
     /// <summary>The cgroup that a container's processes live in, relative to each hierarchy's root.</summary>
     public static string CgroupPath(ContainerId id) => $"/berth/{id}";
@@ -78,11 +83,11 @@ internal static class SpecBuilder
     private static bool HasSeccomp(ContainerHostOptions host) =>
         !host.Privileged && !(host.SecurityOpt?.Any(static option => option is "seccomp=unconfined" or "seccomp:unconfined") ?? false);
 
-    private static ProcessSpec BuildProcess(ContainerConfig config, IReadOnlyList<string> capabilities) => new()
+    private static ProcessSpec BuildProcess(ContainerConfig config, IReadOnlyList<string> capabilities, bool hasInit) => new()
     {
         Terminal = config.Tty,
         ConsoleSize = config.Host.ConsoleSize is { Height: > 0, Width: > 0 } size ? new ConsoleSize(size.Height, size.Width) : null,
-        Args = config.Host.Init is true ? [InitName, "--", .. config.CommandLine] : config.CommandLine,
+        Args = hasInit ? [InitName, "--", .. config.CommandLine] : config.CommandLine,
         Env = BuildEnvironment(config),
         Cwd = config.WorkingDir.Length == 0 ? "/" : config.WorkingDir,
         User = new UserSpec { AdditionalGids = null },
@@ -118,7 +123,7 @@ internal static class SpecBuilder
         return result;
     }
 
-    private static List<MountSpec> BuildMounts(ContainerConfig config, string folder, string initPath)
+    private static List<MountSpec> BuildMounts(ContainerConfig config, string folder, string? initPath)
     {
         ContainerHostOptions host = config.Host;
         string sysAccess = host.Privileged ? "rw" : "ro";
@@ -146,9 +151,9 @@ internal static class SpecBuilder
             mounts.Add(New("/etc/" + name, "bind", Path.Combine(folder, name), "rbind", "rprivate"));
         }
 
-        if (config.Host.Init is true)
+        if (initPath is not null)
         {
-            mounts.Add(New(InitName, "bind", initPath, "bind", "ro"));
+            mounts.Add(New(InitName, "bind", initPath, "bind", "ro", "nosuid", "nodev"));
         }
 
         return mounts;

@@ -43,7 +43,7 @@ public sealed class ContainerCommit
             CreatedBy = string.Join(' ', record.Config.Cmd ?? []),
             Reference = request.Reference,
         };
-        using IDisposable use = await container.UseFilesAsync(cancellationToken);
+        using IDisposable use = await container.UseFilesAsync(isClients: false, cancellationToken);
         bool isPaused = request.Pause && await TryPauseAsync(container, cancellationToken);
         try
         {
@@ -109,6 +109,11 @@ public sealed class ContainerCommit
         if (config.OnBuild is { Count: > 0 } triggers)
         {
             other["OnBuild"] = JsonSerializer.SerializeToElement([.. triggers], EngineJsonContext.Default.ListString);
+        }
+
+        if (config.Shell is { Count: > 0 } shell)
+        {
+            other["Shell"] = JsonSerializer.SerializeToElement([.. shell], EngineJsonContext.Default.ListString);
         }
 
         return new ImageRunConfig

@@ -47,6 +47,7 @@ public sealed partial record SyscallNumbers
         Setresgid = 149,
         Setresuid = 147,
         Setsid = 157,
+        Setpgid = 154,
         Socket = 198,
         Statx = 291,
         Symlinkat = 36,

@@ -47,6 +47,7 @@ public sealed partial record SyscallNumbers
         Setresgid = 119,
         Setresuid = 117,
         Setsid = 112,
+        Setpgid = 109,
         Socket = 41,
         Statx = 332,
         Symlinkat = 266,

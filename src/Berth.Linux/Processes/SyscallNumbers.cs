@@ -53,6 +53,7 @@ public sealed partial record SyscallNumbers
     public required int Setresgid { get; init; }
     public required int Setresuid { get; init; }
     public required int Setsid { get; init; }
+    public required int Setpgid { get; init; }
     public required int Socket { get; init; }
     public required int Statx { get; init; }
     public required int Symlinkat { get; init; }

@@ -130,6 +130,9 @@ public sealed unsafe class SyscallPlan : IDisposable
         op->SaveTo = (sbyte)register.Index;
     }
 
+    /// <summary>The address of a register, for calls that take a number by its address: of the 64 bits there, the first 32 are the low ones.</summary>
+    public nint AddressOf(PlanRegister register) => (nint)(Header->Register + register.Index);
+
     /// <summary>
     /// Adds a clone(2) without shared memory. The new process goes on with the next step; the old one has its id as the result and goes on
     /// wherever <see cref="PlanStep.OnSuccess"/> says. Both share the plan's registers. Only for plans with <see cref="IsShared"/>.

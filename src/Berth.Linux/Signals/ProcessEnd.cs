@@ -55,6 +55,15 @@ public static unsafe partial class ChildProcess
         return Marshal.GetLastPInvokeError() == (int)Errno.ESRCH ? false : throw LinuxException.Last("pidfd_send_signal", $"signal {signal}");
     }
 
+    /// <summary>Sends a signal to a child that only the caller reaps, so that its id cannot be another's; false when it has become a process that this one may not signal.</summary>
+    /// <exception cref="LinuxException">EINVAL: no such signal.</exception>
+    public static bool TrySignal(int pid, int signal)
+    {
+        if (kill(pid, signal) == 0)
+            return true;
+        return Marshal.GetLastPInvokeError() == (int)Errno.EPERM ? false : throw LinuxException.Last("kill", $"{pid}");
+    }
+
     private static ProcessEnd? TryReap(int kind, int id) => Reap(kind, id, WNOHANG);
 
     private static ProcessEnd? Reap(int kind, int id, int options)
@@ -71,6 +80,9 @@ public static unsafe partial class ChildProcess
         int pid = info[4];
         return pid == 0 ? null : new ProcessEnd(info[6], info[2] != CLD_EXITED);
     }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int kill(int pid, int signal);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int waitid(int kind, int id, int* info, int options);

@@ -9,7 +9,7 @@ namespace Berth.Linux.Signals;
 /// </summary>
 public static unsafe partial class SignalQueue
 {
-    private const int SIG_SETMASK = 2, SI_KERNEL = 0x80, SI_TKILL = -6;
+    private const int SIG_SETMASK = 2, SI_TKILL = -6;
 
     /// <summary>Whether this thread has the signals blocked that other processes send; a runtime may have unblocked some of its own meanwhile.</summary>
     public static bool IsBlocked
@@ -24,20 +24,6 @@ public static unsafe partial class SignalQueue
         }
     }
 
-    /// <summary>Executes a program in place of this one with every signal blocked. Returns only by the exception.</summary>
-    /// <param name="path">The program.</param>
-    /// <param name="arguments">With its name.</param>
-    /// <param name="environment"><c>NAME=value</c>.</param>
-    /// <exception cref="LinuxException">It cannot be executed.</exception>
-    public static LinuxException ExecuteBlocked(string path, IReadOnlyList<string> arguments, IReadOnlyList<string> environment)
-    {
-        ulong all = ulong.MaxValue;
-        _ = syscall(SyscallNumbers.Current.RtSigprocmask, SIG_SETMASK, (nint)(&all), 0, 8);
-        using var strings = new SyscallPlan();
-        _ = syscall(SyscallNumbers.Current.Execve, strings.Text(path), strings.Strings(arguments), strings.Strings(environment), 0);
-        return LinuxException.Last("execve", path);
-    }
-
     /// <summary>Waits for the next signal and takes it.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
     public static TakenSignal Take()
@@ -49,7 +35,7 @@ public static unsafe partial class SignalQueue
             new Span<int>(info, 32).Clear();
             nint signal = syscall(RtSigtimedwait, (nint)(&all), (nint)info, 0, 8);
             if (signal > 0)
-                return new TakenSignal((int)signal, info[2] == SI_KERNEL, info[2] == SI_TKILL && info[4] == Environment.ProcessId);
+                return new TakenSignal((int)signal, info[2] == SI_TKILL && info[4] == Environment.ProcessId);
             if (Marshal.GetLastPInvokeError() != (int)Errno.EINTR)
                 throw LinuxException.Last("rt_sigtimedwait");
         }
@@ -64,7 +50,6 @@ public static unsafe partial class SignalQueue
 
 /// <summary>A signal that came.</summary>
 /// <param name="Number">Which.</param>
-/// <param name="IsFromKernel">Whether the kernel sent it by itself, as a terminal's keys do, to every process of the group.</param>
 /// <param name="IsOwn">Whether a thread of this process sent it.</param>
 [StructLayout(LayoutKind.Auto)]
-public readonly record struct TakenSignal(int Number, bool IsFromKernel, bool IsOwn);
+public readonly record struct TakenSignal(int Number, bool IsOwn);

@@ -147,6 +147,7 @@ internal sealed partial class ContainerLaunch(
         IsNamedUser = start.User is not null,
         Keyring = create is { NoNewKeyring: true } ? null : "_ses." + start.Id,
         DieWithParent = create is null,
+        KeepsSignalsBlocked = start.HasInit,
         PreservedDescriptors = create?.PreserveFds ?? 0,
         KeptDescriptors = Kept(),
         OnListener = filter is { HasListener: true } ? number => AddListener(plan, number) : null,

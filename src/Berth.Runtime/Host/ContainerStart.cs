@@ -15,6 +15,9 @@ public sealed record ContainerStart(string Id, string BundlePath, RuntimeSpec Sp
     /// <summary>Which cgroup to make; null: the absolute path that the specification's cgroupsPath is, or none.</summary>
     public CgroupRequest? Cgroup { get; init; }
 
+    /// <summary>Whether the first process is the engine's own init: it starts with all signals blocked, as it takes them one by one.</summary>
+    public bool HasInit { get; init; }
+
     /// <summary>The state that hooks and seccomp agents are told.</summary>
     internal ContainerState State(string status, int pid) => new()
     {

@@ -63,6 +63,9 @@ internal sealed record FinalSteps
     /// </summary>
     public Action<PlanRegister>? OnListener { get; init; }
 
+    /// <summary>Whether all signals stay blocked over execve(2): for a program that takes them one by one.</summary>
+    public bool KeepsSignalsBlocked { get; init; }
+
     /// <summary>Adds steps right before execve(2), under the filter: for processes that wait for their start.</summary>
     public Action? BeforeExecute { get; init; }
 }

@@ -114,7 +114,8 @@ internal static class ProcessPlan
         if (end.DieWithParent)
             plan.Call("dying with the supervisor", calls.Prctl, ProcessControl.PR_SET_PDEATHSIG, SIGKILL); // changing users has cleared it
         PlanRegister program = ProgramStart.AddSearch(plan, process.Args[0], end.Environment);
-        ProgramStart.AddSignals(plan);
+        if (!end.KeepsSignalsBlocked)
+            ProgramStart.AddSignals(plan);
         if (process.NoNewPrivileges)
         {
             plan.Call("setting no_new_privs", calls.Prctl, ProcessControl.PR_SET_NO_NEW_PRIVS, 1);

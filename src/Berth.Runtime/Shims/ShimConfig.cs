@@ -22,6 +22,9 @@ public sealed record ShimConfig
     /// <summary>docker's <c>user[:group]</c>, looked up inside the root file system; null: the OCI configuration's numbers.</summary>
     public string? User { get; init; }
 
+    /// <summary>Whether the OCI configuration's process is the engine's own init, see <see cref="Host.ContainerStart.HasInit"/>.</summary>
+    public bool HasInit { get; init; }
+
     /// <summary>The root file system's mounts; empty: the folder named by the OCI configuration as it is.</summary>
     public IReadOnlyList<Mount> RootfsMounts { get; init; } = [];
 

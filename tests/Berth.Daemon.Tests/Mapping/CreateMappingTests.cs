@@ -72,7 +72,6 @@ public sealed class CreateMappingTests
     [InlineData("DeviceCgroupRules", "[\"c 1:3 r\"]")]
     [InlineData("DeviceRequests", """[{"Count":-1}]""")]
     [InlineData("OomKillDisable", "true")]
-    [InlineData("Init", "true")]
     [InlineData("GroupAdd", "[\"wheel\"]")]
     [InlineData("CgroupnsMode", "\"host\"")]
     [InlineData("IpcMode", "\"container:a\"")]

@@ -33,6 +33,8 @@ public sealed class DaemonOptionsTests : IDisposable
         DaemonOptions options = Parse(json);
         Assert.Equal(("/fd", "/fe", "/fp", true), (options.DataRoot, options.ExecRoot, options.PidFile, options.Debug));
         Assert.Equal(["unix:///f"], options.Hosts);
+        Assert.False(options.Init);
+        Assert.Equal((true, true, false), (Parse("""{"init":true}""").Init, Parse(json, "--init").Init, Parse("""{"init":true}""", "--init=false").Init));
         options = Parse(json, "--data-root", "/d", "--debug=false", "-H", "unix:///a");
         Assert.Equal(("/d", "/fe", false), (options.DataRoot, options.ExecRoot, options.Debug));
         Assert.Equal(["unix:///a"], options.Hosts);
@@ -45,6 +47,7 @@ public sealed class DaemonOptionsTests : IDisposable
     [InlineData("flag needs an argument: -H", "-H")]
     [InlineData("data-root must not be empty", "--data-root=")]
     [InlineData("debug must be true or false, got \"maybe\"", "--debug=maybe")]
+    [InlineData("init must be true or false, got \"2\"", "--init=2")]
     [InlineData("invalid host \"here\"", "-H", "here")]
     public void Wrong_flags_are_named(string message, params string[] args) => Refusal.Of(ErrorKind.InvalidArgument, message, () => Parse("{}", args));
 

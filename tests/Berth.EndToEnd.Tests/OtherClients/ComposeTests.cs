@@ -68,6 +68,25 @@ public sealed class ComposeTests(DaemonFixture fixture) : IClassFixture<DaemonFi
         await ComposeAsync("again", "down");
     }
 
+    // From API 1.45 on images are told without what compose 1.29 looks for in them.
+    [ClientFact]
+    public async Task ContainersAreMadeAnew()
+    {
+        await ComposeAsync("anew", "up", "-d", "base");
+        string first = await InspectAsync("anew_base_1", "{{.Id}}");
+        await ComposeAsync("anew", "up", "-d", "--force-recreate", "-t", "0", "base");
+        Assert.NotEqual(first, await InspectAsync("anew_base_1", "{{.Id}}"));
+        await ComposeAsync("anew", "down", "-t", "0");
+    }
+
+    // Its terminal library attaches after it has started the container: what is written in the first moments nobody gets, with any engine.
+    [ClientFact]
+    public async Task ACommandIsRunOnce()
+    {
+        Assert.Equal("compose once\n", await ComposeAsync("once", "run", "--rm", "-T", "base", "sh", "-c", "sleep 2; echo $WHO once"));
+        await ComposeAsync("once", "down", "-t", "0");
+    }
+
     [ClientFact]
     public async Task ServicesAreScaled()
     {
@@ -86,6 +105,7 @@ public sealed class ComposeTests(DaemonFixture fixture) : IClassFixture<DaemonFi
         var cli = new Cli(Program, fixture.Daemon.Host, fixture.Daemon.Home);
         ProcessStartInfo info = cli.Describe(Python, ["-B", "-s", Program, "-f", file, "-p", project, "--ansi", "never", .. args]);
         info.Environment["COMPOSE_INTERACTIVE_NO_CLI"] = "1"; // exec and run through the API, not through a docker CLI that may be there
+        info.Environment["COMPOSE_API_VERSION"] = "1.41";
         info.Environment["BERTH_TEST_IMAGE"] = "busybox:latest";
         await using var session = new CliSession(info);
         session.CloseInput();

@@ -58,8 +58,8 @@ public sealed class HealthReportTests
     {
         var image = new HealthOptions { Test = ["CMD", "a"], Interval = Second, Retries = 9 };
         Assert.True(new HealthOptions { Retries = 2 }.CompletedBy(image) is { Test: ["CMD", "a"], Interval: Second, Retries: 2 });
-        Assert.Null(new HealthOptions { Test = ["NONE"] }.CompletedBy(image).Command);
-        Assert.Equal(["/bin/sh", "-c", "x y"], new HealthOptions { Test = ["CMD-SHELL", "x y"] }.Command!);
+        Assert.Empty(new HealthOptions { Test = ["NONE"] }.CompletedBy(image).Command(["/bin/ash"]));
+        Assert.Equal(["/bin/sh", "-c", "x y"], new HealthOptions { Test = ["CMD-SHELL", "x y"] }.Command(shell: null));
     }
 
     [Theory]

@@ -12,7 +12,7 @@ public sealed class SpecBuilderTests
         {
             Image = "busybox", Hostname = "box", Tty = tty, Env = env, Entrypoint = ["/bin/echo"], Cmd = ["hi"], Host = host ?? new ContainerHostOptions(),
         };
-        return SpecBuilder.Build(Records.Create(config), "/folder", networkPath, "/bin/berth-runtime");
+        return SpecBuilder.Build(Records.Create(config), "/folder", networkPath, SpecBuilder.HasInit(config.Host, isDefault: false) ? "/data/docker-init" : null);
     }
 
     private static LinuxSpec Linux(ContainerHostOptions? host = null, string? networkPath = null) => Build(host, networkPath).Linux!; // Build always sets it
@@ -49,6 +49,20 @@ public sealed class SpecBuilderTests
         Assert.Contains("CAP_SYS_ADMIN", spec.Process!.Capabilities!.Bounding!);
         Assert.Contains("rw", MountAt(spec, "/sys").Options!);
         Assert.Contains("rw", MountAt(spec, "/sys/fs/cgroup").Options!);
+    }
+
+    [Fact]
+    public void An_init_is_bound_and_runs_the_command_unless_the_hosts_processes_are_seen()
+    {
+        RuntimeSpec spec = Build(new ContainerHostOptions { Init = true });
+        Assert.Equal(["/sbin/docker-init", "--", "/bin/echo", "hi"], spec.Process!.Args);
+        MountSpec mount = MountAt(spec, "/sbin/docker-init");
+        Assert.Equal(("/data/docker-init", "bind"), (mount.Source, mount.Type));
+        Assert.Contains("ro", mount.Options!);
+        Assert.Equal(["/bin/echo", "hi"], Process().Args);
+        Assert.Equal(["/bin/echo", "hi"], Process(new ContainerHostOptions { Init = true, HostPid = true }).Args);
+        Assert.True(SpecBuilder.HasInit(new ContainerHostOptions(), isDefault: true));
+        Assert.False(SpecBuilder.HasInit(new ContainerHostOptions { Init = false }, isDefault: true));
     }
 
     [Fact]

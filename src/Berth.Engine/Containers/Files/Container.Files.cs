@@ -6,17 +6,19 @@ namespace Berth.Engine.Containers;
 /// <content>Access to the container's files from outside.</content>
 internal sealed partial class Container
 {
-    private readonly FileUses fileUses = new();
+    private readonly FileUses fileUses;
 
     /// <summary>Keeps the container from being removed, and from being started if it does not run, until the result is disposed.</summary>
+    /// <param name="isClients">As of <see cref="FileUses.Begin"/>.</param>
+    /// <param name="cancellationToken">Ends the wait for what the container is doing.</param>
     /// <exception cref="EngineException">NotFound when it is gone.</exception>
-    public async Task<IDisposable> UseFilesAsync(CancellationToken cancellationToken)
+    public async Task<FileUse> UseFilesAsync(bool isClients, CancellationToken cancellationToken)
     {
         await gate.WaitAsync(cancellationToken);
         try
         {
             ThrowIfGone();
-            return fileUses.Begin();
+            return fileUses.Begin(isClients);
         }
         finally
         {
@@ -39,7 +41,7 @@ internal sealed partial class Container
             {
                 try
                 {
-                    return new OpenRoot(ContainerRoot.OfProcess(record.State.Pid, SpecBuilder.CgroupPath(record.Id), shown), fileUses.Begin());
+                    return new OpenRoot(ContainerRoot.OfProcess(record.State.Pid, SpecBuilder.CgroupPath(record.Id), shown), fileUses.Begin(isClients: true));
                 }
                 catch (EngineException exception) when (exception.Kind == ErrorKind.Conflict)
                 {
@@ -47,7 +49,7 @@ internal sealed partial class Container
                 }
             }
 
-            return new OpenRoot(ContainerRoot.OfSnapshot(services.Root, services.Snapshots, record.Id, record.ChainIds, shown), fileUses.Begin());
+            return new OpenRoot(ContainerRoot.OfSnapshot(services.Root, services.Snapshots, record.Id, record.ChainIds, shown), fileUses.Begin(isClients: true));
         }
         finally
         {
@@ -57,9 +59,11 @@ internal sealed partial class Container
 }
 
 /// <summary>A root file system with the use that keeps it in place.</summary>
-internal sealed class OpenRoot(ContainerRoot root, IDisposable use) : IDisposable
+internal sealed class OpenRoot(ContainerRoot root, FileUse use) : IDisposable
 {
     public ContainerRoot Root => root;
+
+    public FileUse Use => use;
 
     public void Dispose()
     {

@@ -28,7 +28,7 @@ public sealed class ContainerFiles
     public async Task<IReadOnlyList<PathChange>> ListChangesAsync(string reference, CancellationToken cancellationToken)
     {
         Container container = containers.Find(reference);
-        using IDisposable use = await container.UseFilesAsync(cancellationToken);
+        using IDisposable use = await container.UseFilesAsync(isClients: false, cancellationToken);
         return await Task.Run(() => content.ListChanges(container.Record.Id, container.Record.ChainIds, cancellationToken), cancellationToken);
     }
 
@@ -37,8 +37,8 @@ public sealed class ContainerFiles
     public async Task ExportAsync(string reference, Stream output, CancellationToken cancellationToken)
     {
         Container container = containers.Find(reference);
-        using IDisposable use = await container.UseFilesAsync(cancellationToken);
-        await content.ExportAsync(container.Record.Id, container.Record.ChainIds, output, cancellationToken);
+        using FileUse use = await container.UseFilesAsync(isClients: true, cancellationToken);
+        await use.RunAsync(output, (watched, ending) => content.ExportAsync(container.Record.Id, container.Record.ChainIds, watched, ending), cancellationToken);
         services.Events.Publish(container.Record, "export");
     }
 
@@ -47,7 +47,7 @@ public sealed class ContainerFiles
     public async Task<long> GetSizeAsync(ContainerId id, CancellationToken cancellationToken)
     {
         Container container = containers.Find(id.ToString());
-        using IDisposable use = await container.UseFilesAsync(cancellationToken);
+        using IDisposable use = await container.UseFilesAsync(isClients: false, cancellationToken);
         return await Task.Run(() => content.GetSize(id, container.Record.ChainIds, cancellationToken), cancellationToken);
     }
 
@@ -90,16 +90,13 @@ public sealed class ContainerFiles
         Container container = containers.Find(reference);
         using OpenRoot open = await container.OpenRootAsync(reference, cancellationToken);
         ContainerConfig config = container.Record.Config;
-        await open.Root.ExtractAsync(
-            path,
-            archive,
-            new ExtractOptions
-            {
-                KeepsKinds = keepsKinds,
-                Owner = ownsAsUser && config.User.Length > 0 ? OwnerOf(open.Root, config.User) : null,
-                IsRootReadOnly = config.Host.ReadonlyRootfs,
-            },
-            cancellationToken);
+        var options = new ExtractOptions
+        {
+            KeepsKinds = keepsKinds,
+            Owner = ownsAsUser && config.User.Length > 0 ? OwnerOf(open.Root, config.User) : null,
+            IsRootReadOnly = config.Host.ReadonlyRootfs,
+        };
+        await open.Use.RunAsync(archive, (watched, ending) => open.Root.ExtractAsync(path, watched, options, ending), cancellationToken);
         services.Events.Publish(container.Record, "extract-to-dir");
     }
 
@@ -135,7 +132,7 @@ public sealed class ContainerPath : IDisposable
     /// <summary>Writes it, with all that it holds, as a tar archive.</summary>
     public async Task WriteAsync(Stream output, CancellationToken cancellationToken)
     {
-        await pinned.WriteAsync(output, cancellationToken);
+        await root.Use.RunAsync(output, pinned.WriteAsync, cancellationToken);
         written();
     }
 

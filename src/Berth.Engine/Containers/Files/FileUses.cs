@@ -1,50 +1,78 @@
 namespace Berth.Engine.Containers;
 
-/// <summary>Counts the operations that read or write a container's files from outside: the container is neither started nor removed while there are any.</summary>
-internal sealed class FileUses
+/// <summary>
+/// The operations that read or write a container's files from outside: the container is neither started nor removed while there are any. One whose client neither
+/// sends nor takes anything is ended for those that wait.
+/// </summary>
+/// <param name="clock">Tells for how long nothing has moved.</param>
+internal sealed class FileUses(TimeProvider clock)
 {
+    /// <summary>How long a client may keep others waiting by doing nothing.</summary>
+    public static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(3);
+
     private readonly Lock sync = new();
-    private int count;
+    private readonly HashSet<FileUse> uses = [];
     private TaskCompletionSource? ended;
 
     /// <summary>Begins a use; disposing the result ends it. To be called while nothing else can change the container's state.</summary>
-    public IDisposable Begin()
+    /// <param name="isClients">Whether it goes on as fast as a client lets it, which <see cref="FileUse.Watch"/> is to be told of.</param>
+    public FileUse Begin(bool isClients)
     {
+        var use = new FileUse(clock, isClients, End);
         lock (sync)
         {
-            count++;
+            uses.Add(use);
         }
 
-        return new Use(this);
+        return use;
     }
 
     /// <summary>Completes when there is no use. To be awaited while no other can begin.</summary>
-    public Task DrainAsync()
+    public async Task DrainAsync()
     {
-        lock (sync)
+        while (Pending() is { IsCompleted: false } pending)
         {
-            return count == 0 ? Task.CompletedTask : (ended ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            try
+            {
+                await pending.WaitAsync(LongestPause / 4, clock);
+            }
+            catch (TimeoutException)
+            {
+                StopStalled();
+            }
         }
     }
 
-    private void End()
+    private Task Pending()
+    {
+        lock (sync)
+        {
+            return uses.Count == 0 ? Task.CompletedTask : (ended ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
+    }
+
+    private void StopStalled()
+    {
+        List<FileUse> stalled;
+        lock (sync)
+        {
+            stalled = [.. uses.Where(static use => use.IsStalled)];
+        }
+
+        stalled.ForEach(static use => use.Stop());
+    }
+
+    private void End(FileUse use)
     {
         TaskCompletionSource? waiting = null;
         lock (sync)
         {
-            if (--count == 0)
+            if (uses.Remove(use) && uses.Count == 0)
             {
                 (waiting, ended) = (ended, null);
             }
         }
 
         waiting?.TrySetResult();
-    }
-
-    private sealed class Use(FileUses owner) : IDisposable
-    {
-        private FileUses? owner = owner;
-
-        public void Dispose() => Interlocked.Exchange(ref owner, null)?.End();
     }
 }

@@ -33,12 +33,16 @@ public sealed record HealthOptions
 
     internal int RetryCount => Retries > 0 ? Retries : 3;
 
-    /// <summary>The probe's command; null for none.</summary>
-    internal IReadOnlyList<string>? Command => Test switch
+    /// <summary>Whether there is a probe.</summary>
+    internal bool HasCommand => Test is ["CMD" or "CMD-SHELL", _, ..];
+
+    /// <summary>The probe's command; empty for none.</summary>
+    /// <param name="shell">The container's shell, which a line is given to; null: /bin/sh -c.</param>
+    internal IReadOnlyList<string> Command(IReadOnlyList<string>? shell) => Test switch
     {
         ["CMD", _, ..] => [.. Test.Skip(1)],
-        ["CMD-SHELL", _, ..] => ["/bin/sh", "-c", Test[1]],
-        _ => null,
+        ["CMD-SHELL", var line, ..] => [.. shell ?? ["/bin/sh", "-c"], line],
+        _ => [],
     };
 
     /// <summary>These options, the image's where nothing was said.</summary>
@@ -71,7 +75,7 @@ public sealed record HealthOptions
             throw new EngineException(ErrorKind.InvalidArgument, "Retries in Healthcheck cannot be negative");
         }
 
-        if (Test.Count > 0 && Test[0] != "NONE" && Command is null)
+        if (Test.Count > 0 && Test[0] != "NONE" && !HasCommand)
         {
             throw new EngineException(ErrorKind.InvalidArgument,
                 Test[0] is "CMD" or "CMD-SHELL" ? $"Healthcheck {Test[0]} names no command" : $"Unknown type '{Test[0]}' in Healthcheck (try 'CMD', 'CMD-SHELL' or 'NONE')");

@@ -48,6 +48,9 @@ public sealed record ImageConfig
     [JsonPropertyName("comment")] public string? Comment { get; init; }
     [JsonPropertyName("docker_version")] public string? DockerVersion { get; init; }
     [JsonPropertyName("container")] public string? Container { get; init; }
+
+    /// <summary>Docker's addition: what the container was made with that the last layer was taken from.</summary>
+    [JsonPropertyName("container_config")] public ImageRunConfig? ContainerConfig { get; init; }
     [JsonPropertyName("config")] public ImageRunConfig? Config { get; init; }
     [JsonPropertyName("rootfs")] public required ImageRootfs Rootfs { get; init; }
     [JsonPropertyName("history")] public IReadOnlyList<ImageHistory>? History { get; init; }

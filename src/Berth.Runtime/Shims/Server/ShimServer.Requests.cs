@@ -82,7 +82,8 @@ public sealed partial class ShimServer
         {
             ProcessStdio stdio = _init.Streams.MakeStdio();
             _exitFile = ExitStatusFile.Begin(_config.ExitFile);
-            _container = ContainerLauncher.Start(new ContainerStart(_config.Id, _bundle, _spec, _config.RootfsMounts, _config.User), stdio);
+            var start = new ContainerStart(_config.Id, _bundle, _spec, _config.RootfsMounts, _config.User) { HasInit = _config.HasInit };
+            _container = ContainerLauncher.Start(start, stdio);
             _init.Begin(_container.Pid, _container.PidFd, _container.TerminalMaster);
         }
         catch (Exception e) when (e is ContainerStartException or LinuxException)
