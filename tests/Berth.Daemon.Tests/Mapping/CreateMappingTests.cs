@@ -42,7 +42,6 @@ public sealed class CreateMappingTests
     [InlineData("Volumes", """{"/data":{}}""")]
     [InlineData("NetworkDisabled", "true")]
     [InlineData("MacAddress", "\"02:00:00:00:00:01\"")]
-    [InlineData("Shell", "[\"/bin/sh\"]")]
     [InlineData("Invented", "1")]
     public void Unbuilt_members_are_refused_by_name(string name, string value) =>
         Refusal.Of(ErrorKind.NotImplemented, name, () => Map($$"""{"Image":"i","{{name}}":{{value}}}"""));
