@@ -31,8 +31,17 @@ public static unsafe partial class Paths
     }
 
     /// <summary>openat2(2) with O_CLOEXEC. <paramref name="mode"/> only counts with O_CREAT.</summary>
+    public static FileDescriptor Open(FileDescriptor folder, ReadOnlySpan<byte> path, ulong flags, uint mode = 0, ResolveFlags resolve = ResolveFlags.None) =>
+        TryOpen(folder, path, flags, mode, resolve, out FileDescriptor? file) is var errno && file is not null
+            ? file : throw new LinuxException(errno, "openat2", NativePath.Show(path));
+
+    /// <summary>As <see cref="Open(string, ulong, uint)"/>, where not being able to is no error: an exception takes a short program as long as ten calls.</summary>
+    /// <returns>The kernel's reason where there is no <paramref name="file"/>.</returns>
+    public static Errno TryOpen(string path, ulong flags, out FileDescriptor? file) =>
+        TryOpen(WorkingFolder, Encoding.UTF8.GetBytes(path), flags, mode: 0, ResolveFlags.None, out file);
+
     [SkipLocalsInit]
-    public static FileDescriptor Open(FileDescriptor folder, ReadOnlySpan<byte> path, ulong flags, uint mode = 0, ResolveFlags resolve = ResolveFlags.None)
+    private static Errno TryOpen(FileDescriptor folder, ReadOnlySpan<byte> path, ulong flags, uint mode, ResolveFlags resolve, out FileDescriptor? file)
     {
         byte* buffer = stackalloc byte[NativePath.Max];
         NativePath.Terminate(path, new Span<byte>(buffer, NativePath.Max), "openat2");
@@ -43,7 +52,8 @@ public static unsafe partial class Paths
             fd = openat2(OPENAT2, folder, buffer, &how, (nuint)sizeof(OpenHow));
         }
         while (fd < 0 && IsInterrupted());
-        return fd >= 0 ? new FileDescriptor((int)fd) : throw LinuxException.Last("openat2", NativePath.Show(path));
+        file = fd >= 0 ? new FileDescriptor((int)fd) : null;
+        return fd >= 0 ? Errno.None : (Errno)Marshal.GetLastPInvokeError();
     }
 
     /// <summary>Opens an absolute (or working-folder relative) path that the caller trusts.</summary>

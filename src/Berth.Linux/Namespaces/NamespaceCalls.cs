@@ -12,7 +12,6 @@ public static partial class NamespaceCalls
         (NamespaceFlags.CLONE_NEWCGROUP, "cgroup"), (NamespaceFlags.CLONE_NEWTIME, "time"),
     ];
 
-    private static readonly Lazy<byte[]?[]> Own = new(ReadOwn);
     private static readonly Lazy<bool> MayReturn = new(TryReturn);
 
     /// <summary>
@@ -50,16 +49,18 @@ public static partial class NamespaceCalls
     }
 
     /// <summary>The namespaces of a process that are not this process's.</summary>
+    /// <param name="pid">The process.</param>
+    /// <param name="known">Those that are known to differ, which are not looked at.</param>
     /// <exception cref="LinuxException">ENOENT: there is no such process; EACCES: it may not be looked at.</exception>
     /// <exception cref="InvalidDataException">/proc is no proc.</exception>
-    public static NamespaceFlags Differing(int pid)
+    public static NamespaceFlags Differing(int pid, NamespaceFlags known = NamespaceFlags.None)
     {
-        var differing = NamespaceFlags.None;
-        using FileDescriptor folder = Files.ProcFiles.OpenFolder(Files.Paths.OfProcess(pid, "ns"));
-        for (int i = 0; i < Names.Length; i++)
+        NamespaceFlags differing = known;
+        using FileDescriptor own = Files.ProcFiles.OpenFolder("/proc/self/ns"), others = Files.ProcFiles.OpenFolder(Files.Paths.OfProcess(pid, "ns"));
+        foreach ((NamespaceFlags type, string name) in Names)
         {
-            if (Own.Value[i] is { } own && !own.AsSpan().SequenceEqual(Read(folder, Names[i].Name)))
-                differing |= Names[i].Type;
+            if (!known.HasFlag(type) && TryRead(own, name) is { } ours && !ours.AsSpan().SequenceEqual(Read(others, name)))
+                differing |= type;
         }
 
         return differing;
@@ -83,23 +84,16 @@ public static partial class NamespaceCalls
     }
 
     // null: the kernel has no such kind.
-    private static byte[]?[] ReadOwn()
+    private static byte[]? TryRead(FileDescriptor folder, string name)
     {
-        var own = new byte[]?[Names.Length];
-        using FileDescriptor folder = Files.ProcFiles.OpenFolder("/proc/self/ns");
-        for (int i = 0; i < Names.Length; i++)
+        try
         {
-            try
-            {
-                own[i] = Read(folder, Names[i].Name);
-            }
-            catch (LinuxException e) when (e.Errno == Errno.ENOENT)
-            {
-                own[i] = null;
-            }
+            return Read(folder, name);
         }
-
-        return own;
+        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        {
+            return null;
+        }
     }
 
     // From where it is to where it is: nothing changes, but the kernel's answer is the same.

@@ -14,6 +14,10 @@ public sealed record CgroupLocation
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public SystemdUnit? Systemd { get; init; }
 
+    /// <summary>Whether it is on cgroup v2; null: it has no folder that would tell.</summary>
+    [JsonIgnore]
+    public bool? IsUnified => Folders.Count == 0 ? null : Folders.ContainsKey("");
+
     /// <summary>Whether something of it exists now.</summary>
     public bool Exists() => Folders.Values.Any(Directory.Exists);
 

@@ -1,3 +1,4 @@
+using Berth.Linux.Mounts;
 using Berth.Runtime.Cgroups.Systemd;
 
 namespace Berth.Runtime.Cgroups;
@@ -60,17 +61,39 @@ internal static class CgroupLocator
     }
 
     /// <summary>Refuses a location out of a damaged file: the folders are ended and removed with all that is in them.</summary>
-    /// <exception cref="ArgumentException">A folder is not below the root of one of the host's hierarchies.</exception>
-    public static void CheckStored(CgroupLayout layout, CgroupLocation location)
+    /// <exception cref="ArgumentException">A folder that exists is not a cgroup, or is the root of a hierarchy.</exception>
+    public static void CheckStored(CgroupLocation location)
     {
+        string? last = null;
         foreach (string? folder in location.Folders.Values)
         {
-            bool isBelow = folder is not null && layout.Hierarchies.Any(h => folder.StartsWith(h.MountPoint + "/", StringComparison.Ordinal)
-                && folder[(h.MountPoint.Length + 1)..].Split('/').All(static part => part is not ("" or "." or "..")));
-            if (!isBelow && (folder is not ['/', ..] || Path.Exists(folder)))
-                throw new ArgumentException($"the stored cgroup \"{folder}\" is not below the root of a cgroup hierarchy");
+            if (folder == last)
+                continue;
+            last = folder;
+            if (folder is not ['/', ..] || HasOddPart(folder) || IsCgroup(folder) is { } kind && (!kind || IsCgroup(folder[..folder.LastIndexOf('/')]) is not true))
+                throw NotBelowRoot(folder);
         }
     }
+
+    /// <summary>That.</summary>
+    public static ArgumentException NotBelowRoot(string? folder) => new($"the stored cgroup \"{folder}\" is not below the root of a cgroup hierarchy");
+
+    // Empty, "." or "..": what is absent is no cgroup then either, but could be something else when it is removed.
+    private static bool HasOddPart(string folder)
+    {
+        ReadOnlySpan<char> path = folder.AsSpan(1);
+        foreach (Range part in path.Split('/'))
+        {
+            if (path[part] is "" or "." or "..")
+                return true;
+        }
+
+        return false;
+    }
+
+    // null: there is nothing.
+    private static bool? IsCgroup(string folder) =>
+        FileSystemKind.TryOf(folder.Length == 0 ? "/" : folder) is { } kind ? kind is FileSystemKind.CGROUP_SUPER_MAGIC or FileSystemKind.CGROUP2_SUPER_MAGIC : null;
 
     private static void CheckParts(string relative, string path)
     {

@@ -1,5 +1,6 @@
 using Berth.Linux;
 using Berth.Linux.Files;
+using Berth.Linux.Mounts;
 using Berth.Linux.Processes;
 using Berth.Model.Oci.Runtime;
 using Berth.Runtime.Cgroups.Systemd;
@@ -9,16 +10,37 @@ namespace Berth.Runtime.Cgroups;
 /// <summary>One container's cgroup, in all hierarchies that the host has. Every operation may be repeated.</summary>
 public sealed class ContainerCgroup
 {
-    private readonly ICgroupDriver driver;
-    private readonly CgroupLayout layout;
+    private readonly ICgroupDriver unverified;
+    private readonly Func<CgroupLayout> layout;
     private readonly CgroupLocation location;
+    private readonly bool isV2;
+    private bool isVerified = true;
     private ConcurrentProcess? holder;
 
     internal ContainerCgroup(CgroupLayout layout, CgroupLocation location)
+        : this(() => layout, location, layout.IsV2)
+    {
+    }
+
+    // The layout is asked only where it is needed: on a host with many mounts finding it out takes longer than all else that an exec does.
+    private ContainerCgroup(Func<CgroupLayout> layout, CgroupLocation location, bool isV2)
     {
         this.layout = layout;
         this.location = location;
-        driver = layout.IsV2 ? new V2.CgroupDriver(layout, location) : new V1.CgroupDriver(layout, location);
+        this.isV2 = isV2;
+        unverified = isV2 ? new V2.CgroupDriver(layout, location) : new V1.CgroupDriver(layout, location);
+    }
+
+    // What may end processes, and make and remove folders.
+    private ICgroupDriver Driver
+    {
+        get
+        {
+            if (!isVerified)
+                CgroupLocator.CheckStored(location);
+            isVerified = true;
+            return unverified;
+        }
     }
 
     /// <summary>
@@ -26,11 +48,11 @@ public sealed class ContainerCgroup
     /// </summary>
     public CgroupLocation Location => location with
     {
-        Folders = location.Folders.Where(f => driver.Folders.Contains(f.Value)).ToDictionary(StringComparer.Ordinal),
+        Folders = location.Folders.Where(f => unverified.Folders.Contains(f.Value)).ToDictionary(StringComparer.Ordinal),
     };
 
     /// <summary>Whether members are stopped; false when the cgroup is absent.</summary>
-    public bool IsFrozen => driver.IsFrozen;
+    public bool IsFrozen => unverified.IsFrozen;
 
     /// <summary>Where the cgroup of a request will be. Nothing is made; a state can be written before anything is.</summary>
     /// <exception cref="ArgumentException">The path has not the form that the driver needs.</exception>
@@ -47,7 +69,7 @@ public sealed class ContainerCgroup
     public static ContainerCgroup Create(string cgroupsPath, ResourcesSpec? resources)
     {
         ContainerCgroup cgroup = Open(cgroupsPath);
-        cgroup.driver.Create(resources, default);
+        cgroup.Driver.Create(resources, default);
         return cgroup;
     }
 
@@ -63,9 +85,9 @@ public sealed class ContainerCgroup
     {
         var cgroup = new ContainerCgroup(CgroupLayout.Current, location);
         if (location.Systemd is null)
-            cgroup.driver.Create(resources, new CreateMode(request.AllowExisting, request.Rootless));
+            cgroup.Driver.Create(resources, new CreateMode(request.AllowExisting, request.Rootless));
         else
-            cgroup.holder = SystemdScope.Start(location.Systemd, request, resources, cgroup.layout.IsV2, () => cgroup.driver.Create(resources, new CreateMode(AllowExisting: true, request.Rootless, AllowProcesses: true)));
+            cgroup.holder = SystemdScope.Start(location.Systemd, request, resources, cgroup.isV2, () => cgroup.Driver.Create(resources, new CreateMode(AllowExisting: true, request.Rootless, AllowProcesses: true)));
         return cgroup;
     }
 
@@ -77,12 +99,13 @@ public sealed class ContainerCgroup
         return new ContainerCgroup(CgroupLayout.Current, CgroupLocator.At(CgroupLayout.Current, _ => cgroupsPath));
     }
 
-    /// <summary>The cgroup at that place, which may or may not exist.</summary>
-    /// <exception cref="ArgumentException">It is not below the root of a hierarchy: what lives there is not a container's to end.</exception>
+    /// <summary>
+    /// The cgroup at that place, which may or may not exist. What changes anything throws <see cref="ArgumentException"/> where the place is not below the root of a
+    /// hierarchy: what lives there is not a container's to end.
+    /// </summary>
     public static ContainerCgroup Open(CgroupLocation location)
     {
-        CgroupLocator.CheckStored(CgroupLayout.Current, location);
-        return new ContainerCgroup(CgroupLayout.Current, location);
+        return new ContainerCgroup(static () => CgroupLayout.Current, location, location.IsUnified ?? CgroupLayout.Current.IsV2) { isVerified = false };
     }
 
     /// <summary>Ends whatever lives in the cgroup and removes it; for what a killed supervisor left. Absent is fine.</summary>
@@ -98,21 +121,21 @@ public sealed class ContainerCgroup
     public void Update(ResourcesSpec resources)
     {
         if (location.Systemd is { } unit)
-            SystemdScope.Update(unit, resources, layout.IsV2, driver.Folders is [var folder, ..] ? folder : null);
-        driver.Update(resources);
+            SystemdScope.Update(unit, resources, isV2, Driver.Folders is [var folder, ..] ? folder : null);
+        Driver.Update(resources);
     }
 
     /// <summary>Stops all members and those below; returns when they stand still.</summary>
     /// <exception cref="LinuxException">ETIMEDOUT: one does not within ten seconds, and all go on.</exception>
-    public void Freeze() => driver.SetFrozen(frozen: true);
+    public void Freeze() => Driver.SetFrozen(frozen: true);
 
     /// <summary>Lets all members go on.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
-    public void Thaw() => driver.SetFrozen(frozen: false);
+    public void Thaw() => Driver.SetFrozen(frozen: false);
 
     /// <summary>What the kernel has counted.</summary>
     /// <exception cref="LinuxException">A file could not be read.</exception>
-    public CgroupStats ReadStats() => driver.ReadStats();
+    public CgroupStats ReadStats() => Driver.ReadStats();
 
     /// <summary>The processes in the cgroup, ascending.</summary>
     /// <param name="recursive">Whether those in cgroups below count.</param>
@@ -121,7 +144,7 @@ public sealed class ContainerCgroup
     {
         // A process that left one hierarchy for another cgroup still belongs to the container.
         var members = new SortedSet<int>();
-        foreach (string folder in driver.Folders)
+        foreach (string folder in Driver.Folders)
             members.UnionWith(CgroupFolder.Members(folder, recursive));
         return [.. members];
     }
@@ -130,26 +153,26 @@ public sealed class ContainerCgroup
     /// <exception cref="LinuxException">A process does not end.</exception>
     public void KillAll()
     {
-        if (!layout.IsV2)
+        if (!isV2)
             KillFrozen();
-        foreach (string folder in driver.Folders)
+        foreach (string folder in Driver.Folders)
         {
-            if (layout.IsV2)
+            if (isV2)
                 CgroupFolder.KillAtOnce(folder);
             CgroupFolder.KillMembers(folder);
         }
     }
 
     /// <summary>Whether the kernel ever killed a member for want of memory.</summary>
-    public bool WasOomKilled() => driver.OomKills > 0;
+    public bool WasOomKilled() => Driver.OomKills > 0;
 
     /// <summary>Tells whenever the kernel kills a member for want of memory (v1: whenever memory runs out).</summary>
     /// <exception cref="LinuxException">The host has no memory controller, or the cgroup is gone.</exception>
-    public CgroupWatch WatchOom() => driver.WatchOom();
+    public CgroupWatch WatchOom() => Driver.WatchOom();
 
     /// <summary>Tells whenever memory gets scarce.</summary>
     /// <exception cref="LinuxException">The host has no memory controller or keeps no pressure figures, or the cgroup is gone.</exception>
-    public CgroupWatch WatchPressure(MemoryPressureLevel level) => driver.WatchPressure(level);
+    public CgroupWatch WatchPressure(MemoryPressureLevel level) => Driver.WatchPressure(level);
 
     /// <summary>
     /// Kills members that are left and removes the cgroup and those below it; EBUSY is retried for two seconds. Cgroups above stay, as others may be
@@ -159,7 +182,7 @@ public sealed class ContainerCgroup
     /// <exception cref="SystemdException">systemd could not be asked to forget the scope.</exception>
     public void Remove()
     {
-        if (!layout.IsV2)
+        if (!isV2)
             KillFrozen();
         if (location.Systemd is { } unit)
         {
@@ -168,7 +191,7 @@ public sealed class ContainerCgroup
             SystemdScope.Stop(unit);
         }
 
-        foreach (string folder in driver.Folders)
+        foreach (string folder in Driver.Folders)
             CgroupFolder.Remove(folder);
     }
 
@@ -186,7 +209,7 @@ public sealed class ContainerCgroup
         if (location.Systemd is not { } unit)
             return;
         var below = SubCgroup.Parse(subCgroup);
-        string path = layout.IsV2 && driver.Folders is [var folder, ..] ? below.InUnified(folder, () => OfProcess(folder, initPid))[folder.Length..] : "";
+        string path = isV2 && Driver.Folders is [var folder, ..] ? below.InUnified(folder, () => OfProcess(folder, initPid))[folder.Length..] : "";
         SystemdScope.Attach(unit, pid, path.Length == 0 ? "/" : path);
     }
 
@@ -199,14 +222,14 @@ public sealed class ContainerCgroup
     }
 
     /// <summary>What a container sees at /sys/fs/cgroup: a name there (empty: the place itself) and the host folder bound to it.</summary>
-    internal IEnumerable<(string Name, string HostFolder)> ContainerView => layout.IsV2
-        ? driver.Folders.Select(static f => ("", f))
-        : from hierarchy in layout.Used
-          where location.Folders.ContainsKey(hierarchy.Key) && driver.Folders.Contains(location.Folders[hierarchy.Key])
+    internal IEnumerable<(string Name, string HostFolder)> ContainerView => isV2
+        ? Driver.Folders.Select(static f => ("", f))
+        : from hierarchy in layout().Used
+          where location.Folders.ContainsKey(hierarchy.Key) && Driver.Folders.Contains(location.Folders[hierarchy.Key])
           select (Path.GetFileName(hierarchy.MountPoint), location.Folders[hierarchy.Key]);
 
     /// <summary>Links at /sys/fs/cgroup for controllers that are mounted together: link name and target.</summary>
-    internal IEnumerable<(string Link, string Target)> ContainerLinks => layout.IsV2 ? [] : layout.Links;
+    internal IEnumerable<(string Link, string Target)> ContainerLinks => isV2 ? [] : layout().Links;
 
     /// <summary>Adds the steps by which the new process moves itself into the cgroup.</summary>
     internal void AddJoin(SyscallPlan plan) => AddJoin(plan, subCgroup: null, initPid: 0);
@@ -222,32 +245,38 @@ public sealed class ContainerCgroup
             return;
         nint self = plan.Text("0");
         foreach (string file in JoinFiles(SubCgroup.Parse(subCgroup), initPid))
-            plan.Call($"joining cgroup {file}", SyscallNumbers.Current.Write, plan.Own(Paths.Open(file, OpenFlags.O_WRONLY)), self, 1);
+        {
+            FileDescriptor join = Paths.Open(file, OpenFlags.O_WRONLY);
+            if (!isVerified && FileSystemKind.Of(join) is not (FileSystemKind.CGROUP_SUPER_MAGIC or FileSystemKind.CGROUP2_SUPER_MAGIC))
+            {
+                join.Dispose();
+                throw CgroupLocator.NotBelowRoot(file);
+            }
+
+            plan.Call("joining cgroup " + file, SyscallNumbers.Current.Write, plan.Own(join), self, 1);
+        }
     }
 
     /// <summary>The files into which a process of its own writes "0" to join.</summary>
     internal IReadOnlyList<string> JoinFiles(SubCgroup below, int initPid)
     {
-        if (layout.IsV2)
-            return [.. driver.Folders.Select(f => $"{below.InUnified(f, fallback: () => OfProcess(f, initPid))}/{driver.JoinFile}")];
-        below.CheckControllers(layout.Used.SelectMany(static h => h.Controllers));
-        var files = new List<string>(layout.Used.Count);
-        IReadOnlyList<string> used = driver.Folders;
-        foreach (CgroupHierarchy hierarchy in layout.Used)
-        {
-            if (location.Folders.TryGetValue(hierarchy.Key, out string? folder) && used.Contains(folder))
-                files.Add($"{below.In(folder, hierarchy.Controllers, fallback: () => folder)}/{driver.JoinFile}");
-        }
-
+        if (isV2)
+            return [.. unverified.Folders.Select(f => $"{below.InUnified(f, fallback: () => OfProcess(f, initPid))}/{unverified.JoinFile}")];
+        below.CheckControllers(location.Folders.Keys);
+        var files = new List<string>();
+        foreach (string folder in unverified.Folders)
+            files.Add((below == SubCgroup.None ? folder : below.In(folder, ControllersOf(folder), fallback: () => folder)) + "/" + unverified.JoinFile);
         return files;
     }
+
+    private List<string> ControllersOf(string folder) => [.. location.Folders.Where(f => f.Value == folder).Select(static f => f.Key)];
 
     // A cgroup of v2 that hands controllers down takes no processes: a container that has made cgroups of its own has moved its first process into one.
     private string OfProcess(string folder, int initPid)
     {
         if (initPid <= 0 || V2.Controllers.Words(folder + "/cgroup.subtree_control").Count == 0)
             return folder;
-        CgroupHierarchy unified = layout.Used[0];
+        CgroupHierarchy unified = layout().Used[0];
         string own = unified.Folder(unified.OwnPath(CgroupFile.Read($"/proc/{initPid}/cgroup")));
         return own.StartsWith(folder + "/", StringComparison.Ordinal) ? own : folder;
     }
@@ -255,10 +284,10 @@ public sealed class ContainerCgroup
     // In v1 a stopped process ends only when it goes on; the signal waits for it, so it runs nothing of its own any more.
     private void KillFrozen()
     {
-        if (!driver.IsFrozen)
+        if (!Driver.IsFrozen)
             return;
-        foreach (string folder in driver.Folders)
+        foreach (string folder in Driver.Folders)
             CgroupFolder.SignalMembers(folder);
-        driver.SetFrozen(frozen: false);
+        Driver.SetFrozen(frozen: false);
     }
 }

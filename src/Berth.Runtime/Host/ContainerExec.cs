@@ -32,7 +32,7 @@ public static class ContainerExec
         SeccompFilter? filter;
         try
         {
-            filter = SeccompFilter.Compile(target.Spec.Linux?.Seccomp);
+            filter = target.Filter ?? SeccompFilter.Compile(target.Spec.Linux?.Seccomp);
         }
         catch (Exception e) when (!ReferenceEquals(ContainerLauncher.ToStartException(e, isExec: true), e))
         {
@@ -51,7 +51,7 @@ public static class ContainerExec
             PreservedDescriptors.Check(options.PreserveFds);
             using FileDescriptor root = OpenRoot(target);
             (Identity identity, IReadOnlyList<string> environment) = ProcessPlan.Resolve(root, process, user);
-            NamespaceFlags differing = NamespaceCalls.Differing(target.Pid);
+            NamespaceFlags differing = NamespaceCalls.Differing(target.Pid, NamespacePlan.Made(target.Spec));
             using PseudoTerminal? terminal = process.Terminal ? ContainerTerminal.Open(root) : null;
             if (terminal is not null && process.ConsoleSize is { } size)
                 new WindowSize((ushort)size.Height, (ushort)size.Width).ApplyTo(terminal.Master.Number);
@@ -81,8 +81,8 @@ public static class ContainerExec
         bool unprivileged = RootfsMode.For(end.HasUserNamespace).BindsInChild;
         if (!unprivileged)
             ProcessControl.ForbidInspection();
-        bool cannotReturn = differing.HasFlag(NamespaceFlags.CLONE_NEWPID) && !NamespaceCalls.CanReturnToPidNamespace;
-        bool twoProcesses = unprivileged || cannotReturn || CanBeInspected(differing);
+        bool twoProcesses = unprivileged || CanBeInspected(differing)
+            || differing.HasFlag(NamespaceFlags.CLONE_NEWPID) && !NamespaceCalls.CanReturnToPidNamespace;
         if (twoProcesses || differing.HasFlag(NamespaceFlags.CLONE_NEWTIME) || end.Filter is { HasListener: true } || target.Cgroup is { NeedsAttach: true })
             return SpawnConcurrent(target, options, end, differing, twoProcesses);
         using var plan = new SyscallPlan();
@@ -90,6 +90,7 @@ public static class ContainerExec
         ProcessPlan.AddBeginning(plan, end.Process, options.DieWithParent);
         AddJoin(plan, target, differing & ~NamespaceFlags.CLONE_NEWPID);
         AddEnd(plan, end);
+        options.Meanwhile?.Invoke();
         return differing.HasFlag(NamespaceFlags.CLONE_NEWPID)
             ? NamespaceCalls.WithPidNamespaceOf(target.PidFd, () => ProcessSpawner.Spawn(plan))
             : ProcessSpawner.Spawn(plan);
@@ -108,17 +109,19 @@ public static class ContainerExec
     {
         const int LongestStart = 10_000; // milliseconds
         long start = Environment.TickCount64;
+        Action? meanwhile = options.Meanwhile;
         while (true)
         {
-            if (TrySpawnConcurrent(target, options, end, differing, twoProcesses) is { } spawned)
+            if (TrySpawnConcurrent(target, options, end, differing, twoProcesses, meanwhile) is { } spawned)
                 return spawned;
+            meanwhile = null; // it is done
             if (Environment.TickCount64 - start > LongestStart)
                 throw new LinuxException(Errno.EAGAIN, "clone", "the new process never ran, as memory is collected without pause");
         }
     }
 
     private static (int Pid, FileDescriptor PidFd)? TrySpawnConcurrent(
-        ExecTarget target, ExecOptions options, FinalSteps end, NamespaceFlags differing, bool twoProcesses)
+        ExecTarget target, ExecOptions options, FinalSteps end, NamespaceFlags differing, bool twoProcesses, Action? meanwhile)
     {
         bool waitsToBeMoved = target.Cgroup is { NeedsAttach: true };
         using var plan = new SyscallPlan(shared: true);
@@ -167,6 +170,7 @@ public static class ContainerExec
                 child.Resume();
             }
 
+            meanwhile?.Invoke();
             if (twoProcesses && !child.FollowFork(forked))
                 return null;
             while (child.WaitForPoint() is not null)

@@ -209,7 +209,7 @@ internal sealed partial class ContainerLaunch(
 
     private CreatedContainer Describe(int pid, FileDescriptor pidFd, FileDescriptor? master, ulong startTime) => new()
     {
-        Pid = pid, PidFd = pidFd, StartTime = startTime, TerminalMaster = master,
+        Pid = pid, PidFd = pidFd, StartTime = startTime, TerminalMaster = master, Filter = filter,
         MissingCapabilities = namespaces.HasUser ? [] : Credentials.Missing(process.Capabilities),
     };
 

@@ -41,6 +41,9 @@ public sealed class CreatedContainer : IDisposable
     /// <summary>The master of the process's terminal, where it has one.</summary>
     public FileDescriptor? TerminalMaster { get; init; }
 
+    /// <summary>Its seccomp filter, for processes that are added later (<see cref="ExecTarget.Filter"/>); null: it has none.</summary>
+    public Init.SeccompFilter? Filter { get; init; }
+
     /// <summary>Capabilities that were asked for and left out, as the host does not let the engine hand them on.</summary>
     public IReadOnlyList<string> MissingCapabilities { get; init; } = [];
 

@@ -22,6 +22,9 @@ public sealed record ExecTarget
     /// <summary>The container's configuration: seccomp filter, personality.</summary>
     public required RuntimeSpec Spec { get; init; }
 
+    /// <summary>Its seccomp filter as it was compiled for the first process; null: it is compiled from the configuration, which takes longer than all else.</summary>
+    public Init.SeccompFilter? Filter { get; init; }
+
     /// <summary>Its cgroup, which the new process joins.</summary>
     public ContainerCgroup? Cgroup { get; init; }
 }
@@ -40,4 +43,7 @@ public sealed record ExecOptions
 
     /// <summary>Leaves the caller's session keyring to the program.</summary>
     public bool NoNewKeyring { get; init; }
+
+    /// <summary>What the caller has to do before it learns of the process: done once, where possible while the process makes its last steps. If it fails, there is no process.</summary>
+    public Action? Meanwhile { get; init; }
 }

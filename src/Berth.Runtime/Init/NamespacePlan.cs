@@ -243,6 +243,19 @@ internal sealed class NamespacePlan : IDisposable
     /// <summary>The types that <see cref="Parse"/> takes, sorted.</summary>
     public static IReadOnlyList<string> Types => [.. Kinds.Select(static k => k.Name).Order(StringComparer.Ordinal)];
 
+    /// <summary>Those that a container of this configuration was given new ones of.</summary>
+    public static NamespaceFlags Made(RuntimeSpec spec)
+    {
+        var made = NamespaceFlags.None;
+        foreach (NamespaceSpec space in spec.Linux?.Namespaces ?? [])
+        {
+            if (string.IsNullOrEmpty(space.Path))
+                made |= Flag(space.Type);
+        }
+
+        return made;
+    }
+
     private static NamespaceFlags Flag(string type)
     {
         NamespaceFlags found = Array.Find(Kinds, k => k.Name == type).Type;

@@ -6,6 +6,7 @@ using Berth.Linux.Pipes;
 using Berth.Linux.Processes;
 using Berth.Linux.Signals;
 using Berth.Model.Oci.Runtime;
+using Berth.Runtime.Init;
 
 namespace Berth.Runtime.State;
 
@@ -13,7 +14,7 @@ namespace Berth.Runtime.State;
 public sealed class StoredContainer : IDisposable
 {
     internal const string LockFile = "lock";
-    private const string StateFile = "state.json", SpecFile = "config.json", FifoFile = "start.fifo", HookFifoFile = "hooks.fifo", NewSuffix = ".new";
+    private const string StateFile = "state.json", SpecFile = "config.json", FifoFile = "start.fifo", HookFifoFile = "hooks.fifo", FilterFile = "seccomp.bpf", NewSuffix = ".new";
     private const int MaxStateBytes = 16 << 20;
 
     private readonly FileDescriptor? held;
@@ -51,13 +52,38 @@ public sealed class StoredContainer : IDisposable
     /// <exception cref="LinuxException">The file system refuses.</exception>
     public void SaveSpec(ReadOnlySpan<byte> json) => Replace(SpecFile, json, durable: false); // a power cut ends the container with it
 
-    /// <summary>The configuration that the container was made from.</summary>
+    /// <summary>Keeps the seccomp filter as it was compiled, so that <c>exec</c> need not; one with a listener is not kept, as a listener needs the configuration.</summary>
+    /// <exception cref="LinuxException">The file system refuses.</exception>
+    public void SaveFilter(SeccompFilter filter)
+    {
+        if (!filter.HasListener)
+            Replace(FilterFile, filter.Store(), durable: false);
+    }
+
+    /// <summary>The filter that was kept; null: none was.</summary>
     /// <exception cref="InvalidDataException">It cannot be read.</exception>
-    public RuntimeSpec LoadSpec()
+    public SeccompFilter? TryLoadFilter()
+    {
+        string path = Path.Combine(Folder, FilterFile);
+        Errno errno = Paths.TryOpen(path, OpenFlags.O_RDONLY | OpenFlags.O_NOFOLLOW, out FileDescriptor? file);
+        if (file is null)
+            return errno == Errno.ENOENT ? null : throw new InvalidDataException($"the stored seccomp filter of container {Id} cannot be read: {LinuxException.Describe(errno)}");
+        using (file)
+        {
+            Span<byte> stored = stackalloc byte[SeccompFilter.MaxStored];
+            return SeccompFilter.Load(stored[..PlainFile.ReadAt(file, stored, 0)]);
+        }
+    }
+
+    /// <summary>The configuration that the container was made from.</summary>
+    /// <param name="withSeccomp">False: without linux.seccomp, which can be most of it.</param>
+    /// <exception cref="InvalidDataException">It cannot be read.</exception>
+    public RuntimeSpec LoadSpec(bool withSeccomp = true)
     {
         try
         {
-            return RuntimeSpecReader.ReadSpec(PlainFile.ReadAll(Path.Combine(Folder, SpecFile), MaxStateBytes));
+            byte[] json = PlainFile.ReadAll(Path.Combine(Folder, SpecFile), MaxStateBytes);
+            return withSeccomp ? RuntimeSpecReader.ReadSpec(json) : RuntimeSpecReader.ReadSpecWithoutSeccomp(json);
         }
         catch (Exception e) when (e is JsonException or LinuxException)
         {
@@ -146,7 +172,7 @@ public sealed class StoredContainer : IDisposable
     public void Remove()
     {
         State = null;
-        foreach (string name in (ReadOnlySpan<string>)[StateFile, StateFile + NewSuffix, SpecFile, SpecFile + NewSuffix, FifoFile, HookFifoFile, LockFile])
+        foreach (string name in (ReadOnlySpan<string>)[StateFile, StateFile + NewSuffix, SpecFile, SpecFile + NewSuffix, FilterFile, FilterFile + NewSuffix, FifoFile, HookFifoFile, LockFile])
             _ = PlainFile.Unlink(Path.Combine(Folder, name));
         try
         {
@@ -201,14 +227,9 @@ public sealed class StoredContainer : IDisposable
     // Writing alone, without waiting: ENXIO when no process has it open for reading, that is when nobody waits for the byte.
     private FileDescriptor? OpenFifo()
     {
-        try
-        {
-            return Paths.Open(Path.Combine(Folder, FifoFile), OpenFlags.O_WRONLY | OpenFlags.O_NONBLOCK | OpenFlags.O_NOFOLLOW);
-        }
-        catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENXIO)
-        {
-            return null;
-        }
+        string path = Path.Combine(Folder, FifoFile);
+        Errno errno = Paths.TryOpen(path, OpenFlags.O_WRONLY | OpenFlags.O_NONBLOCK | OpenFlags.O_NOFOLLOW, out FileDescriptor? fifo);
+        return errno is Errno.None or Errno.ENOENT or Errno.ENXIO ? fifo : throw new LinuxException(errno, "openat2", path);
     }
 
     private void Replace(string name, ReadOnlySpan<byte> content, bool durable)

@@ -3,6 +3,7 @@ using Berth.Linux.Signals;
 using Berth.Model.Oci.Runtime;
 using Berth.Runtime.Cgroups;
 using Berth.Runtime.Host;
+using Berth.Runtime.Init;
 using Berth.Runtime.State;
 using Berth.RuntimeHost.CommandLine;
 using Berth.RuntimeHost.Verbs;
@@ -127,7 +128,10 @@ internal sealed class Container : IDisposable
     public FileDescriptor? OpenProcess() => stored.OpenProcess();
 
     /// <summary>The configuration that it was made from.</summary>
-    public RuntimeSpec LoadSpec() => stored.LoadSpec();
+    public RuntimeSpec LoadSpec(bool withSeccomp = true) => stored.LoadSpec(withSeccomp);
+
+    /// <summary>Its seccomp filter, where it was kept.</summary>
+    public SeccompFilter? TryLoadFilter() => stored.TryLoadFilter();
 
     /// <summary>Replaces what is stored.</summary>
     public void Save(StoredState state) => stored.Save(state);

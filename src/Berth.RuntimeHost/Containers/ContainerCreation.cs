@@ -82,6 +82,8 @@ internal static class ContainerCreation
         StoredState state = stored.State ?? throw new InvalidOperationException("the state was stored before");
         if (rootless)
             state = state with { Cgroup = state.Cgroup?.Existing() };
+        if (ready.Filter is { } filter)
+            stored.SaveFilter(filter);
         stored.Save(state with { Pid = ready.Pid, StartTime = ready.StartTime });
         if (console is not null && ready.TerminalMaster is { } master)
             console.Send(master);

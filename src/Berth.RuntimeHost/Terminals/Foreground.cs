@@ -8,7 +8,7 @@ using Berth.Linux.Terminal;
 namespace Berth.RuntimeHost.Terminals;
 
 /// <summary>
-/// Stands before a process as if it were the process: signals that come here go on to it, its terminal is shown on ours, and its exit status becomes ours.
+/// Stands before a process as if it were the process, from <see cref="Adopt"/> on: signals that come here go on to it, its terminal is shown on ours, and its exit status becomes ours.
 /// </summary>
 internal sealed class Foreground : IDisposable
 {
@@ -17,29 +17,44 @@ internal sealed class Foreground : IDisposable
 
     private const ulong ProcessToken = 1, MasterToken = 2;
 
-    private readonly int pid;
-    private readonly FileDescriptor process;
-    private readonly FileDescriptor? master;
     private readonly List<PosixSignalRegistration> registrations = [];
     private readonly bool reapOthers;
     private readonly Lock reaping = new();
+    private readonly Lock forwarding = new();
+    private readonly List<int> early = [];
+    private int pid;
+    private FileDescriptor? process;
+    private FileDescriptor? master;
     private LocalTerminal? terminal;
     private bool isWaiting;
 
-    /// <param name="pid">A child of ours.</param>
-    /// <param name="process">Pins it; the caller keeps it.</param>
-    /// <param name="master">Of its terminal, where it has one; the caller keeps it.</param>
     /// <param name="reapOthers">Whether orphans that become our children are reaped.</param>
-    public Foreground(int pid, FileDescriptor process, FileDescriptor? master, bool reapOthers)
+    public Foreground(bool reapOthers) => this.reapOthers = reapOthers;
+
+    /// <summary>From now on signals do not end this process: they are for the one that is to be adopted.</summary>
+    public void Listen()
     {
-        this.pid = pid;
-        this.process = process;
-        this.master = master;
-        this.reapOthers = reapOthers;
         foreach (int signal in Forwarded)
-            On((PosixSignal)signal, () => ChildProcess.Signal(process, signal));
+            On((PosixSignal)signal, () => Forward(signal));
         if (reapOthers)
             On(PosixSignal.SIGCHLD, ReapOthers);
+    }
+
+    /// <summary>Takes the process over; it gets what has come for it already.</summary>
+    /// <param name="child">A child of ours.</param>
+    /// <param name="pidFd">Pins it; the caller keeps it.</param>
+    /// <param name="terminalMaster">Of its terminal, where it has one; the caller keeps it.</param>
+    public void Adopt(int child, FileDescriptor pidFd, FileDescriptor? terminalMaster)
+    {
+        pid = child;
+        master = terminalMaster;
+        lock (forwarding)
+        {
+            process = pidFd;
+            foreach (int signal in early)
+                ChildProcess.Signal(pidFd, signal);
+        }
+
         if (master is not null)
             AdoptTerminal();
     }
@@ -53,7 +68,7 @@ internal sealed class Foreground : IDisposable
         try
         {
             ReapOthers();
-            return WaitForEnd();
+            return WaitForEnd(process!); // there is one since Adopt
         }
         finally
         {
@@ -67,13 +82,13 @@ internal sealed class Foreground : IDisposable
             isWaiting = value;
     }
 
-    private int WaitForEnd()
+    private int WaitForEnd(FileDescriptor child)
     {
         if (master is null)
-            return ChildProcess.Reap(process).ShellCode; // closing an epoll instance would cost milliseconds
+            return ChildProcess.Reap(child).ShellCode; // closing an epoll instance would cost milliseconds
 
         using var poll = new EventPoll(4);
-        poll.Add(process.Number, PollEvents.In, ProcessToken);
+        poll.Add(child.Number, PollEvents.In, ProcessToken);
         DescriptorIo.SetNonBlocking(master.Number);
         poll.Add(master.Number, PollEvents.In, MasterToken);
         new Thread(CopyInput) { IsBackground = true }.Start();
@@ -92,7 +107,7 @@ internal sealed class Foreground : IDisposable
                 }
             }
 
-            if (ended && ChildProcess.TryReap(process) is { } end)
+            if (ended && ChildProcess.TryReap(child) is { } end)
             {
                 if (open)
                     _ = CopyOutput();
@@ -114,6 +129,17 @@ internal sealed class Foreground : IDisposable
         context.Cancel = true;
         action();
     }));
+
+    private void Forward(int signal)
+    {
+        lock (forwarding)
+        {
+            if (process is null)
+                early.Add(signal);
+            else
+                ChildProcess.Signal(process, signal);
+        }
+    }
 
     private void AdoptTerminal()
     {

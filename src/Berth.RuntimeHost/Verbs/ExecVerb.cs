@@ -2,6 +2,7 @@ using Berth.Linux;
 using Berth.Linux.Processes;
 using Berth.Model.Oci.Runtime;
 using Berth.Runtime.Host;
+using Berth.Runtime.Init;
 using Berth.Runtime.State;
 using Berth.RuntimeHost.CommandLine;
 using Berth.RuntimeHost.Containers;
@@ -49,7 +50,8 @@ internal static class ExecVerb
         arguments.Expect("exec", 1);
         using var container = new Container(call.Options.Store.Open(ContainerName.Parse(arguments.Rest[0])));
         Check(container, arguments.IsOn("ignore-paused"));
-        RuntimeSpec spec = container.LoadSpec();
+        SeccompFilter? filter = RuntimeLog.IsDebug ? null : container.TryLoadFilter();
+        RuntimeSpec spec = container.LoadSpec(withSeccomp: filter is null);
         ProcessSpec process = ExecProcess.From(arguments, spec);
         SeccompLog.UnknownCalls(spec);
         bool detach = arguments.IsOn("detach");
@@ -61,10 +63,11 @@ internal static class ExecVerb
             ProcessControl.BecomeSubreaper();
 
         using FileDescriptor pinned = container.OpenProcess() ?? throw new StateException("cannot exec in a stopped container");
-        var target = new ExecTarget { Id = container.Id, Bundle = container.State.Bundle, Pid = container.State.Pid, PidFd = pinned, Spec = spec, Cgroup = container.Cgroup };
+        var target = new ExecTarget { Id = container.Id, Bundle = container.State.Bundle, Pid = container.State.Pid, PidFd = pinned, Spec = spec, Cgroup = container.Cgroup, Filter = filter };
+        using Foreground? session = detach ? null : new Foreground(reap);
         using StartedProcess started = ContainerExec.Start(
             target, process, user: null, process.Terminal ? ProcessStdio.Terminal : new ProcessStdio(0, 1, 2),
-            new ExecOptions { PreserveFds = LaunchOptions.Descriptors(arguments), SubCgroup = arguments.Text("cgroup") });
+            new ExecOptions { PreserveFds = LaunchOptions.Descriptors(arguments), SubCgroup = arguments.Text("cgroup"), Meanwhile = () => Prepare(session) });
         try
         {
             if (console is not null && started.TerminalMaster is { } master)
@@ -77,11 +80,16 @@ internal static class ExecVerb
             throw;
         }
 
-        if (detach)
+        if (session is null)
             return 0;
-        using var session = new Foreground(started.Pid, started.PidFd, started.TerminalMaster, reap);
-        OwnExecutable.Finish();
+        session.Adopt(started.Pid, started.PidFd, started.TerminalMaster);
         return session.Wait();
+    }
+
+    private static void Prepare(Foreground? session)
+    {
+        OwnExecutable.Finish();
+        session?.Listen();
     }
 
     private static void Check(Container container, bool ignorePaused)

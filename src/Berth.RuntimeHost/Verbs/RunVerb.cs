@@ -42,7 +42,9 @@ internal static class RunVerb
                 return 0;
             }
 
-            using var session = new Foreground(made.Process.Pid, made.Process.PidFd, made.Process.TerminalMaster, reap);
+            using var session = new Foreground(reap);
+            session.Listen();
+            session.Adopt(made.Process.Pid, made.Process.PidFd, made.Process.TerminalMaster);
             int code = StartAndWait(session, made.Process.TerminalMaster is not null, () => StartOrDelete(call.Options.Store, made.Stored, name));
             if (!call.Arguments.IsOn("keep"))
                 Delete(call.Options.Store, name);

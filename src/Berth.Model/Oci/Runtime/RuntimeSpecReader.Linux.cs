@@ -5,7 +5,11 @@ namespace Berth.Model.Oci.Runtime;
 // What is for Linux alone, but for the resources.
 public static partial class RuntimeSpecReader
 {
-    private static LinuxSpec Linux(ref JsonCursor json)
+    private static LinuxSpec Linux(ref JsonCursor json) => Linux(ref json, withSeccomp: true);
+
+    private static LinuxSpec LinuxWithoutSeccomp(ref JsonCursor json) => Linux(ref json, withSeccomp: false);
+
+    private static LinuxSpec Linux(ref JsonCursor json, bool withSeccomp)
     {
         List<NamespaceSpec>? namespaces = null;
         List<IdMappingSpec>? uidMappings = null;
@@ -40,7 +44,7 @@ public static partial class RuntimeSpecReader
                 resources = json.Object(Resources);
             else if (json.Is("intelRdt"u8))
                 intelRdt = json.Object(IntelRdt);
-            else if (json.Is("seccomp"u8))
+            else if (withSeccomp && json.Is("seccomp"u8))
                 seccomp = json.Object(Seccomp);
             else if (json.Is("rootfsPropagation"u8))
                 rootfsPropagation = json.Text();

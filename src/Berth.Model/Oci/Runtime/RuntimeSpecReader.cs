@@ -13,6 +13,10 @@ public static partial class RuntimeSpecReader
     /// <exception cref="JsonException">It is not one; the message says where.</exception>
     public static RuntimeSpec ReadSpec(ReadOnlySpan<byte> document) => JsonCursor.Parse(document, Spec) ?? throw IsNull();
 
+    /// <summary>A whole configuration but for linux.seccomp, which is null.</summary>
+    /// <exception cref="JsonException">It is not one; the message says where.</exception>
+    public static RuntimeSpec ReadSpecWithoutSeccomp(ReadOnlySpan<byte> document) => JsonCursor.Parse(document, SpecWithoutSeccomp) ?? throw IsNull();
+
     /// <summary>The process alone.</summary>
     /// <exception cref="JsonException">It is not one; the message says where.</exception>
     public static ProcessSpec ReadProcess(ReadOnlySpan<byte> document) => JsonCursor.Parse(document, Process) ?? throw IsNull();
@@ -23,7 +27,11 @@ public static partial class RuntimeSpecReader
 
     private static JsonException IsNull() => new("the document: wanted an object, got null");
 
-    private static RuntimeSpec Spec(ref JsonCursor json)
+    private static RuntimeSpec Spec(ref JsonCursor json) => Spec(ref json, Linux);
+
+    private static RuntimeSpec SpecWithoutSeccomp(ref JsonCursor json) => Spec(ref json, LinuxWithoutSeccomp);
+
+    private static RuntimeSpec Spec(ref JsonCursor json, JsonRead<LinuxSpec> linuxReader)
     {
         var spec = new RuntimeSpec();
         (string version, ProcessSpec? process, RootSpec? root, string? hostname, string? domainname) = (spec.OciVersion, null, null, null, null);
@@ -47,7 +55,7 @@ public static partial class RuntimeSpecReader
             else if (json.Is("annotations"u8))
                 annotations = json.TextMap();
             else if (json.Is("linux"u8))
-                linux = json.Object(Linux);
+                linux = json.Object(linuxReader);
             else
                 json.Skip();
         }

@@ -9,9 +9,9 @@ namespace Berth.Runtime.Cgroups.V1;
 /// One folder per hierarchy (cgroups(7), "version 1"). In a hybrid setup the unified hierarchy is left alone: it has no controllers, and moving a
 /// process there takes the kernel 10 ms (cgroup.procs waits for an RCU grace period; there is no tasks file).
 /// </summary>
-internal sealed class CgroupDriver(CgroupLayout layout, CgroupLocation location) : ICgroupDriver
+internal sealed class CgroupDriver(Func<CgroupLayout> layout, CgroupLocation location) : ICgroupDriver
 {
-    private readonly List<(CgroupHierarchy Hierarchy, string Folder)> places = Places(layout, location);
+    private readonly List<(List<string> Controllers, string Folder)> places = Places(location);
 
     public IReadOnlyList<string> Folders => places.ConvertAll(static p => p.Folder);
 
@@ -27,15 +27,15 @@ internal sealed class CgroupDriver(CgroupLayout layout, CgroupLocation location)
         var made = new List<string>();
         try
         {
-            foreach ((CgroupHierarchy hierarchy, string folder) in places.ToArray())
+            foreach ((List<string> controllers, string folder) in places.ToArray())
             {
                 try
                 {
-                    CgroupFolder.Make(folder, hierarchy.MountPoint, mode, hierarchy.Controllers.Contains("cpuset") ? Cpuset.Fill : null, made);
+                    CgroupFolder.Make(folder, MountPoint(controllers[0]), mode, controllers.Contains("cpuset") ? Cpuset.Fill : null, made);
                 }
                 catch (LinuxException e) when (mode.Rootless && e.Errno is Errno.EACCES or Errno.EPERM or Errno.EROFS)
                 {
-                    places.Remove((hierarchy, folder));
+                    places.Remove((controllers, folder));
                 }
             }
 
@@ -109,23 +109,28 @@ internal sealed class CgroupDriver(CgroupLayout layout, CgroupLocation location)
         }
     }
 
-    private static List<(CgroupHierarchy Hierarchy, string Folder)> Places(CgroupLayout layout, CgroupLocation location)
+    // Controllers that are mounted together have one folder.
+    private static List<(List<string> Controllers, string Folder)> Places(CgroupLocation location)
     {
-        var found = new List<(CgroupHierarchy Hierarchy, string Folder)>(layout.Used.Count);
-        foreach (CgroupHierarchy hierarchy in layout.Used)
+        var found = new List<(List<string> Controllers, string Folder)>(location.Folders.Count);
+        foreach ((string controller, string folder) in location.Folders)
         {
-            if (!hierarchy.IsUnified && location.Folders.TryGetValue(hierarchy.Key, out string? folder))
-                found.Add((hierarchy, folder));
+            if (found.Find(p => p.Folder == folder) is { Controllers: { } others })
+                others.Add(controller);
+            else
+                found.Add(([controller], folder));
         }
 
         return found;
     }
 
+    private string MountPoint(string controller) => layout().Hierarchies.First(h => h.Controllers.Contains(controller)).MountPoint;
+
     private string? Find(string controller)
     {
-        foreach ((CgroupHierarchy hierarchy, string folder) in places)
+        foreach ((List<string> controllers, string folder) in places)
         {
-            if (hierarchy.Controllers.Contains(controller))
+            if (controllers.Contains(controller))
                 return folder;
         }
 
@@ -133,7 +138,7 @@ internal sealed class CgroupDriver(CgroupLayout layout, CgroupLocation location)
     }
 
     private string Need(string controller, string what) => Find(controller) ?? throw new LinuxException(
-        Errno.ENOENT, "cgroup", layout.Hierarchies.Any(h => h.Controllers.Contains(controller))
+        Errno.ENOENT, "cgroup", layout().Hierarchies.Any(h => h.Controllers.Contains(controller))
             ? $"{what} needs the cgroup controller '{controller}', in which this container has no cgroup"
             : $"{what} needs the cgroup controller '{controller}', which is not mounted on this host");
 }

@@ -10,17 +10,15 @@ namespace Berth.Runtime.Cgroups.V2;
 /// <summary>One folder in the unified hierarchy (kernel: admin-guide/cgroup-v2.rst).</summary>
 internal sealed class CgroupDriver : ICgroupDriver
 {
-    private readonly string mountPoint;
+    private readonly Func<CgroupLayout> layout;
     private string? folder;
 
     /// <param name="layout">The host's hierarchies.</param>
     /// <param name="location">The cgroup's folder.</param>
-    /// <exception cref="LinuxException">ENOENT: the host has no cgroup hierarchy at all.</exception>
-    public CgroupDriver(CgroupLayout layout, CgroupLocation location)
+    public CgroupDriver(Func<CgroupLayout> layout, CgroupLocation location)
     {
+        this.layout = layout;
         folder = location.Folders.GetValueOrDefault("");
-        mountPoint = layout.Hierarchies.FirstOrDefault(static h => h.IsUnified)?.MountPoint
-            ?? throw new LinuxException(Errno.ENOENT, "cgroup", "no cgroup hierarchy is mounted on this host; mount cgroup2 at /sys/fs/cgroup");
     }
 
     public IReadOnlyList<string> Folders => folder is null ? [] : [folder];
@@ -31,6 +29,9 @@ internal sealed class CgroupDriver : ICgroupDriver
 
     public long OomKills => folder is null ? 0 : KeyedFile.Value(CgroupFile.TryRead(folder + "/memory.events"), "oom_kill");
 
+    private string MountPoint => layout().Hierarchies.FirstOrDefault(static h => h.IsUnified)?.MountPoint
+        ?? throw new LinuxException(Errno.ENOENT, "cgroup", "no cgroup hierarchy is mounted on this host; mount cgroup2 at /sys/fs/cgroup");
+
     private string Folder => folder ?? throw new LinuxException(Errno.ENOENT, "cgroup", "this container has no cgroup");
 
     public void Create(ResourcesSpec? resources, CreateMode mode)
@@ -39,8 +40,8 @@ internal sealed class CgroupDriver : ICgroupDriver
         var made = new List<string>();
         try
         {
-            CgroupFolder.Make(own, mountPoint, mode, prepare: null, made);
-            Dictionary<string, LinuxException> failures = Controllers.HandDown(own, mountPoint);
+            CgroupFolder.Make(own, MountPoint, mode, prepare: null, made);
+            Dictionary<string, LinuxException> failures = Controllers.HandDown(own, MountPoint);
             Controllers.CheckType(own);
             if (resources is not null)
                 SetLimits(resources, failures, isUpdate: false, mode.Rootless);
@@ -100,7 +101,7 @@ internal sealed class CgroupDriver : ICgroupDriver
     {
         string own = Folder;
         IReadOnlyList<CgroupSetting> settings = Limits.Of(resources, file => CgroupFile.TryRead($"{own}/{file}"));
-        Controllers.Check(own, mountPoint, settings, failures);
+        Controllers.Check(own, MountPoint, settings, failures);
         if (resources.Memory is { CheckBeforeUpdate: true } memory)
             MemoryCheck.Refuse(memory, CgroupFile.Read(own + "/memory.current"));
         foreach (IGrouping<string, CgroupSetting> group in settings.GroupBy(static s => s.Controller))
