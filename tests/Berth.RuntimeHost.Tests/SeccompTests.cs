@@ -51,6 +51,29 @@ public sealed partial class SeccompTests : RuntimeTest
     }
 
     [Fact]
+    public void AProcessThatIsAddedHasTheFilterThatWasCompiledForTheFirst()
+    {
+        Change(static spec => spec["linux"]!["seccomp"] = new JsonObject
+        {
+            ["defaultAction"] = "SCMP_ACT_ALLOW",
+            ["syscalls"] = new JsonArray(new JsonObject { ["names"] = new JsonArray("mkdir", "mkdirat"), ["action"] = "SCMP_ACT_ERRNO", ["errnoRet"] = ENOSPC }),
+        });
+        string id = Running(), filter = Path.Combine(State, id, "seccomp.bpf");
+        Assert.Contains("No space left on device\nstatus 1\n", Expect(0, "exec", id, "sh", "-c", Make).Output, StringComparison.Ordinal);
+
+        // Without the file it is compiled anew; a damaged one is never taken for none.
+        byte[] good = File.ReadAllBytes(filter);
+        foreach (byte[] bad in (byte[][])[[], good[..^3], [.. good[..4], .. new byte[64]]])
+        {
+            File.WriteAllBytes(filter, bad);
+            Assert.Contains("seccomp filter", Expect(255, "exec", id, "true").Errors, StringComparison.Ordinal);
+        }
+
+        File.Delete(filter);
+        Assert.Contains("No space left on device\nstatus 1\n", Expect(0, "exec", id, "sh", "-c", Make).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void WithoutAnAgentNothingStarts()
     {
         SetProfile(AgentPath, metadata: null);

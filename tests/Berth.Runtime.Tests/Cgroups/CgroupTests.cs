@@ -65,7 +65,7 @@ public sealed class CgroupTests
         string path = "/berth-test/" + Path.GetRandomFileName();
         var layout = new CgroupLayout([unified]);
         CgroupLocation location = CgroupLocator.At(layout, _ => path);
-        var driver = new Runtime.Cgroups.V2.CgroupDriver(layout, location);
+        var driver = new Runtime.Cgroups.V2.CgroupDriver(() => layout, location);
         var cgroup = new ContainerCgroup(layout, location);
         driver.Create(new ResourcesSpec { Devices = [new DeviceRuleSpec { Allow = false }, new DeviceRuleSpec { Allow = true, Type = "c", Major = 10, Minor = 229, Access = "r" }] }, default);
         string probe = Path.GetTempFileName();

@@ -18,7 +18,7 @@ internal sealed class TestCgroup : IDisposable
         Location = CgroupLocator.At(layout, _ => path);
         Cgroup = new ContainerCgroup(layout, Location);
         if (unified && !CgroupLayout.Current.IsV2)
-            new Berth.Runtime.Cgroups.V2.CgroupDriver(layout, Location).Create(resources, default);
+            new Berth.Runtime.Cgroups.V2.CgroupDriver(() => layout, Location).Create(resources, default);
         else
             Cgroup = ContainerCgroup.Create(path, resources);
     }

@@ -21,11 +21,18 @@ public sealed class FalseProcTests : IDisposable
     public void Attack05_TheMapOfAMountIsNotWritten()
     {
         IdRange[] range = [new(0, 100000, 65536)];
-        long content = InFalseProc(() =>
+        long Attempt() => InFalseProc(() =>
         {
-            _ = Assert.Throws<InvalidDataException>(() => MappedUserNamespace.Create(range, range));
+            // A busy machine can be past the numbers that have files there, and begins anew at the highest one.
+            Exception? refusal = Record.Exception(() => MappedUserNamespace.Create(range, range));
+            if (refusal is LinuxException { Errno: Errno.ENOENT })
+                return -1;
+            _ = Assert.IsType<InvalidDataException>(refusal);
             return Directory.EnumerateFiles("/proc", "*_map", SearchOption.AllDirectories).Sum(static file => new FileInfo(file).Length);
         });
+        long content = Attempt();
+        for (int i = 0; content < 0 && i < 20; i++)
+            content = Attempt();
         Assert.Equal(0, content);
         MappedUserNamespace.Create(range, range).Dispose();
     }

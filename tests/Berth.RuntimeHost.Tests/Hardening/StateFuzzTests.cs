@@ -108,6 +108,23 @@ public sealed class StateFuzzTests : RuntimeTest
     }
 
     [Fact]
+    public void AStateThatNamesAnotherFolderForTheCgroupDoesNotHaveAProcessWriteThere()
+    {
+        string id = Running(), file = Path.Combine(State, id, "state.json"), good = File.ReadAllText(file), precious = Path.Combine(Folder, "precious");
+        Directory.CreateDirectory(precious);
+        JsonNode state = JsonNode.Parse(good)!;
+        JsonObject folders = state["cgroup"]!["folders"]!.AsObject();
+        folders[folders.First().Key] = precious;
+        foreach (string name in (string[])["tasks", "cgroup.procs"])
+            File.WriteAllText(Path.Combine(precious, name), "mine");
+        File.WriteAllText(file, state.ToJsonString());
+        Outcome outcome = Expect(255, "exec", id, "true");
+        File.WriteAllText(file, good);
+        Assert.Contains("is not below the root of a cgroup hierarchy", outcome.Errors, StringComparison.Ordinal);
+        Assert.All(Directory.GetFiles(precious), static path => Assert.Equal("mine", File.ReadAllText(path)));
+    }
+
+    [Fact]
     public void ANumberThatAnotherProcessHasIsNotTheContainers()
     {
         string id = Running(), file = Path.Combine(State, id, "state.json"), good = File.ReadAllText(file);
