@@ -1,3 +1,4 @@
+using System.Globalization;
 using Berth.Linux;
 using Berth.Linux.Capabilities;
 using Berth.Linux.Processes;
@@ -38,8 +39,12 @@ internal static class Credentials
         Check("effective", effective, permitted);
         Check("ambient", ambient, permitted);
 
-        foreach (int capability in Enumerable.Range(0, 64).Where(c => have.Contains(c) && !bounding.Contains(c)))
-            plan.Call("dropping bounding capabilities", calls.Prctl, ProcessControl.PR_CAPBSET_DROP, capability).Tolerating(Errno.EINVAL); // not in this kernel
+        for (int capability = 0; capability < 64; capability++)
+        {
+            if (have.Contains(capability) && !bounding.Contains(capability))
+                plan.Call("dropping bounding capabilities", calls.Prctl, ProcessControl.PR_CAPBSET_DROP, capability).Tolerating(Errno.EINVAL); // not in this kernel
+        }
+
         plan.Call("keeping capabilities", calls.Prctl, ProcessControl.PR_SET_KEEPCAPS, 1);
         if (end.CanSetGroups)
         {
@@ -48,8 +53,8 @@ internal static class Credentials
             plan.Call("setting supplementary groups", calls.Setgroups, groups.Length, list);
         }
 
-        plan.Call($"setting group {identity.Gid}", calls.Setresgid, (nint)identity.Gid, (nint)identity.Gid, (nint)identity.Gid);
-        plan.Call($"setting user {identity.Uid}", calls.Setresuid, (nint)identity.Uid, (nint)identity.Uid, (nint)identity.Uid);
+        plan.Call("setting group " + identity.Gid.ToString(CultureInfo.InvariantCulture), calls.Setresgid, (nint)identity.Gid, (nint)identity.Gid, (nint)identity.Gid);
+        plan.Call("setting user " + identity.Uid.ToString(CultureInfo.InvariantCulture), calls.Setresuid, (nint)identity.Uid, (nint)identity.Uid, (nint)identity.Uid);
 
         // struct __user_cap_header_struct, then two __user_cap_data_struct: effective, permitted, inheritable of the low words, then of the high ones.
         nint header = plan.Words(LINUX_CAPABILITY_VERSION_3);

@@ -185,8 +185,12 @@ internal static class ProcessPlan
     private static void AddClosing(SyscallPlan plan, FinalSteps end)
     {
         int first = 3 + end.PreservedDescriptors;
-        foreach (int kept in end.KeptDescriptors.Where(d => d >= first).Order())
+        int[] descriptors = [.. end.KeptDescriptors];
+        Array.Sort(descriptors);
+        foreach (int kept in descriptors)
         {
+            if (kept < first)
+                continue;
             if (kept > first)
                 plan.Call("closing descriptors", SyscallNumbers.Current.CloseRange, first, kept - 1, 0);
             first = kept + 1;

@@ -70,8 +70,8 @@ public sealed class StoredContainer : IDisposable
             return errno == Errno.ENOENT ? null : throw new InvalidDataException($"the stored seccomp filter of container {Id} cannot be read: {LinuxException.Describe(errno)}");
         using (file)
         {
-            Span<byte> stored = stackalloc byte[SeccompFilter.MaxStored];
-            return SeccompFilter.Load(stored[..PlainFile.ReadAt(file, stored, 0)]);
+            byte[] stored = new byte[Math.Min(PlainFile.Size(file), SeccompFilter.MaxStored)];
+            return SeccompFilter.Load(stored.AsSpan(0, PlainFile.ReadAt(file, stored, 0)));
         }
     }
 
