@@ -3,9 +3,10 @@ bundle=$home/bundle
 busybox_root "$bundle/rootfs"
 cgroup=/sys/fs/cgroup/berth-vm/runtime
 
-# run RESOURCES SCRIPT: runs the script in a container with these resources (JSON); sets output and status.
+# run RESOURCES SCRIPT [EDIT]: runs the script in a container with these resources (JSON), the configuration edited by sed; sets output and status.
 run() {
     bundle_config "$bundle" /berth-vm/runtime "$1" "$2"
+    [ $# -lt 3 ] || sed -i "$3" "$bundle/config.json"
     output=$(timeout 60 berth-runtime run --bundle "$bundle" vm 2>&1 </dev/null)
     status=$?
 }
@@ -17,6 +18,16 @@ run '{}' 'cat /proc/self/cgroup; test -e /sys/fs/cgroup/cgroup.procs && echo see
 matches "it sees its own cgroup as the root" "0::/"$'\n'"seen*" "$output"
 matches "which is read-only" "*Read-only file system*" "$output"
 ok "its cgroup is gone afterwards" test ! -e "$cgroup"
+
+writable='/"\/sys\/fs\/cgroup"/s/"ro"/"rw"/'
+run '{ "pids": { "limit": 50 } }' 'mkdir /sys/fs/cgroup/sub && echo $$ >/sys/fs/cgroup/sub/cgroup.procs && cat /proc/self/cgroup
+    echo max >/sys/fs/cgroup/pids.max' "$writable"
+matches "one that may write makes cgroups below its own" "0::/sub"$'\n'"*" "$output"
+matches "but does not lift its own limits" "*Operation not permitted" "$output"
+ok "all of it is gone afterwards" test ! -e "$cgroup"
+run '{ "pids": { "limit": 50 } }' 'cat /proc/self/cgroup /sys/fs/cgroup/pids.max; ls /sys/fs/cgroup | grep -c slice; grep -c "/berth-vm/runtime /sys/fs/cgroup ro.* cgroup2 " /proc/self/mountinfo' \
+    '/"type": "cgroup" }/s/,* *{ "type": "cgroup" }//'
+equal "without a namespace for cgroups it sees its path, and of the files its own cgroup alone" "0::/berth-vm/runtime,50,0,1" "$(paste -sd, <<<"$output")"
 
 run '{ "pids": { "limit": 5 } }' 'cat /sys/fs/cgroup/pids.max; for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; exit 0'
 matches "the limit of processes is set" "5"$'\n'"*" "$output"

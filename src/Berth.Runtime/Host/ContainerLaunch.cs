@@ -111,7 +111,7 @@ internal sealed partial class ContainerLaunch(
         HookRunner.Validate(hooks.Poststart, "poststart");
         HookRunner.Validate(hooks.Poststop, "poststop");
         PreservedDescriptors.Check(create?.PreserveFds ?? 0);
-        if (spec.Linux?.IntelRdt is not null)
+        if (spec.Linux?.IntelRdt is { } resctrl && resctrl != new IntelRdtSpec())
             throw new NotSupportedException("linux.intelRdt is not supported: groups of resctrl are not made here");
         mode = RootfsMode.For(namespaces.HasUser);
         filter = SeccompFilter.Compile(spec.Linux?.Seccomp);

@@ -15,7 +15,7 @@ internal static class ProcessPlan
 {
     private const nint TIOCSCTTY = 0x540E, KEYCTL_JOIN_SESSION_KEYRING = 1;
     private const int SIGKILL = 9, MinOomScore = -1000, MaxOomScore = 1000;
-    private const uint DefaultUmask = 0x12, MaxUmask = 0x1FF; // 022, 777
+    private const uint DefaultUmask = 0x12; // 022
 
     /// <summary>Checks what needs no kernel.</summary>
     /// <exception cref="ArgumentException">The process makes no sense.</exception>
@@ -30,8 +30,6 @@ internal static class ProcessPlan
         UserSpec user = process.User;
         if (user.Uid == uint.MaxValue || user.Gid == uint.MaxValue || (user.AdditionalGids ?? []).Contains(uint.MaxValue))
             throw new ArgumentException($"process.user: {uint.MaxValue} is no user or group");
-        if (user.Umask > MaxUmask)
-            throw new ArgumentException($"process.user.umask is {Convert.ToString(user.Umask.Value, 8)} in octal; bits above 777 mean nothing");
         if (process.ConsoleSize is { } size && (size.Height > ushort.MaxValue || size.Width > ushort.MaxValue))
             throw new ArgumentException($"process.consoleSize is {size.Height} by {size.Width}; a terminal has at most {ushort.MaxValue} rows and columns");
         if (process.Terminal != stdio.IsTerminal)

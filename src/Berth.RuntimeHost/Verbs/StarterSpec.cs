@@ -45,7 +45,7 @@ internal static class StarterSpec
         },
     };
 
-    /// <summary>For another user: the user becomes root inside; there is no cgroup, no network of its own, and nothing that only the host's root may mount.</summary>
+    /// <summary>For another user: the user becomes root inside; there are no limits, no network of its own, and nothing that only the host's root may mount.</summary>
     public static RuntimeSpec Rootless(uint uid, uint gid)
     {
         RuntimeSpec spec = Rootful();
@@ -54,9 +54,9 @@ internal static class StarterSpec
         {
             Mounts =
             [
-                .. spec.Mounts!.Where(static m => m.Destination is not ("/sys" or "/sys/fs/cgroup")) // made above
-                    .Select(static m => m with { Options = m.Options is null ? null : [.. m.Options.Where(static o => o != "gid=5")] }),
-                Mount("/sys", "none", "/sys", "rbind", "nosuid", "noexec", "nodev", "ro"),
+                .. spec.Mounts!.Select(static m => m.Destination == "/sys" // made above
+                    ? Mount("/sys", "none", "/sys", "rbind", "nosuid", "noexec", "nodev", "ro")
+                    : m with { Options = m.Options is null ? null : [.. m.Options.Where(static o => o != "gid=5")] }),
             ],
             Linux = linux with
             {

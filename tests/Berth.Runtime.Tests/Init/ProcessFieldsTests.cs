@@ -138,6 +138,7 @@ public sealed class ProcessFieldsTests : IDisposable
     [Theory]
     [InlineData(0u, "755\n")]
     [InlineData(0x3Fu, "700\n")]
+    [InlineData(0xFFFFFE3Fu, "700\n")] // umask(2) looks at the permissions alone
     public void UmaskIsSet(uint umask, string expected)
     {
         ProcessSpec process = TestBundle.Shell("mkdir /d; stat -c %a /d");

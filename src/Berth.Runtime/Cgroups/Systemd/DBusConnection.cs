@@ -40,11 +40,12 @@ internal sealed class DBusConnection : IDisposable
         try
         {
             string user = Convert.ToHexString(Encoding.ASCII.GetBytes($"{UnixSocket.OwnUid()}"));
-            connection.Send(Encoding.ASCII.GetBytes($"\0AUTH EXTERNAL {user}\r\n"));
+
+            // At once, as systemd's own clients do: systemd without a bus forgets a message that comes in one read with BEGIN.
+            connection.Send(Encoding.ASCII.GetBytes($"\0AUTH EXTERNAL {user}\r\nBEGIN\r\n"));
             string answer = connection.ReadLine();
             if (!answer.StartsWith("OK ", StringComparison.Ordinal))
                 throw new SystemdException("auth", $"{path} refuses user {UnixSocket.OwnUid()}: {answer}");
-            connection.Send("BEGIN\r\n"u8);
             if (isBus)
                 connection.Call(Bus, "/org/freedesktop/DBus", Bus, "Hello", "", static _ => { });
             return connection;

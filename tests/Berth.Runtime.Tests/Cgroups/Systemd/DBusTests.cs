@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
 using Berth.Model.Oci.Runtime;
 using Berth.Runtime.Cgroups;
 using Berth.Runtime.Cgroups.Systemd;
@@ -74,6 +76,35 @@ public sealed class DBusTests
         {
             daemon.Kill();
             daemon.WaitForExit();
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task NoMessageCanComeInOneReadWithTheEndOfTheGreeting()
+    {
+        // A peer like systemd without a bus: what it reads behind the greeting's end is not looked at before more comes.
+        string folder = Directory.CreateTempSubdirectory("berth-bus").FullName;
+        try
+        {
+            using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            listener.Bind(new UnixDomainSocketEndPoint(folder + "/private"));
+            listener.Listen();
+            Task<string> greeting = Task.Run(() =>
+            {
+                using Socket peer = listener.Accept();
+                byte[] buffer = new byte[1000];
+                int length = 0;
+                while (!Encoding.ASCII.GetString(buffer, 0, length).EndsWith("BEGIN\r\n"))
+                    length += peer.Receive(buffer.AsSpan(length));
+                peer.Send("OK 0123456789abcdef0123456789abcdef\r\n"u8);
+                return Encoding.ASCII.GetString(buffer, 0, length);
+            });
+            DBusConnection.Connect(folder + "/private", isBus: false).Dispose();
+            Assert.Equal("\0AUTH EXTERNAL 30\r\nBEGIN\r\n", await greeting);
+        }
+        finally
+        {
             Directory.Delete(folder, recursive: true);
         }
     }
