@@ -1,7 +1,7 @@
 # The same command lines on dockerd and on Berth; run by same-as. No line may depend on networks, registries, or words that dockerd has changed since 20.10.
 docker rm -f bc-i1 bc-i2 >/dev/null 2>&1; docker rmi -f bc-img bc-img:two bc-other/name:1.0 bc-made bc-tar bc-child >/dev/null 2>&1; true
 # import: changes, a message, standard input, wrong instructions.
-docker import -m 'first message' -c 'CMD ["/bin/sh"]' -c 'ENV PATH=/bin A="b c"' -c 'LABEL k=v k2="v 2"' -c 'WORKDIR /w' -c 'USER 7' -c 'VOLUME /vol' $BUSYBOX_TAR bc-img | cut -c1-7
+docker import -m 'first message' -c 'CMD ["/bin/sh"]' -c 'ENV PATH=/bin A="b c"' -c 'LABEL bk=bv k2="v 2"' -c 'WORKDIR /w' -c 'USER 7' -c 'VOLUME /vol' $BUSYBOX_TAR bc-img | cut -c1-7
 docker inspect -f '{{.Comment}}|{{json .Config.Env}}|{{json .Config.Labels}}|{{.Config.WorkingDir}}|{{.Config.User}}|{{json .Config.Volumes}}' bc-img
 docker history --format '{{.Comment}} {{.CreatedBy}}' bc-img
 docker history --no-trunc --format '{{.ID}}' bc-img | wc -l
@@ -25,8 +25,8 @@ docker images --format '{{.Repository}}:{{.Tag}}' --filter 'reference=bc-*/*' | 
 docker images --format '{{.Repository}}:{{.Tag}}' 'bc-img'| sort
 docker images --format '{{.Repository}}:{{.Tag}}' 'bc-img:two'
 docker images -q bc-img bc-x
-docker images --filter label=k=v --format '{{.Repository}}:{{.Tag}}' | grep bc- | sort
-docker images --filter label=k=other -q
+docker images --filter label=bk=bv --format '{{.Repository}}:{{.Tag}}' | grep bc- | sort
+docker images --filter label=bk=other -q
 docker images --filter label=nosuch -q
 docker images --filter before=bc-nosuch -q
 docker images --filter since=bc-nosuch -q
@@ -44,7 +44,8 @@ docker rm bc-i1; docker run -d --network none --user 0 -w / --name bc-i2 bc-othe
 docker rmi -f $(docker inspect -f '{{.Id}}' bc-other/name:1.0) 2>&1 | sed 's/[0-9a-f]\{12\}/ID/g'
 docker rmi -f bc-img
 docker ps --filter name=bc-i2 --format '{{.Names}} {{.State}}'
-docker rm -f bc-i2; docker import -c 'CMD ["/bin/sh"]' $BUSYBOX_TAR bc-img >/dev/null
+docker images -q --filter label=bk=bv --filter dangling=true | wc -l
+docker rm -f bc-i2; docker images -q --filter label=bk=bv | xargs -r docker rmi -f >/dev/null; docker import -c 'CMD ["/bin/sh"]' $BUSYBOX_TAR bc-img >/dev/null
 # commit: every change instruction, author, of a stopped and of a running container; children keep their parent.
 docker run -d --network none --name bc-i1 bc-img sleep 100 >/dev/null; docker exec bc-i1 sh -c 'echo x >/new; rm -r /root'
 docker commit -a 'me <me@x>' -m 'a message' -c 'CMD echo hi' -c 'ENTRYPOINT ["/bin/sh","-c"]' -c 'ENV X=1 Y=2' -c 'EXPOSE 80/tcp 81/udp' -c 'LABEL a=b' -c 'ONBUILD RUN x' -c 'USER nobody' -c 'VOLUME ["/a","/b"]' -c 'WORKDIR /tmp' -c 'HEALTHCHECK CMD true' bc-i1 bc-made:1 >/dev/null
