@@ -29,6 +29,12 @@ internal static partial class EngineLog
     [LoggerMessage(9, LogLevel.Warning, "container {Container}: what its health probe found could not be written")]
     public static partial void HealthNotKept(ILogger logger, Exception exception, string container);
 
+    [LoggerMessage(10, LogLevel.Warning, "container {Container}: its processes do not end; they are killed again until they do")]
+    public static partial void ProcessesStay(ILogger logger, Exception exception, string container);
+
+    [LoggerMessage(11, LogLevel.Warning, "container {Container}: its shim does not answer, and its processes stand still: they are let go on")]
+    public static partial void ShimSilent(ILogger logger, string container);
+
     [LoggerMessage(4, LogLevel.Information, "removed what an interrupted operation left behind: {Path}")]
     public static partial void LeftoverRemoved(ILogger logger, string path);
 }

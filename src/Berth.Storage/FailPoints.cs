@@ -26,6 +26,9 @@ public static class FailPoints
     // A folder lies among what is to be deleted.
     public const string TrashTaken = "trash.taken";
 
+    // With the driver vfs: a container's copy is complete, and has not its name yet.
+    public const string CopyMade = "copy.made";
+
     public const string CreateFolderMade = "create.folder-made";
     public const string CreateLayerMade = "create.layer-made";
     public const string CreateRecorded = "create.recorded";
@@ -57,8 +60,22 @@ public static class FailPoints
     public const string ExecStartTold = "exec.start-told";
     public const string ExecStarted = "exec.started";
 
+    // By a restart policy.
     public const string RestartPlanned = "restart.planned";
     public const string RestartBegun = "restart.begun";
+
+    // By a user: stopped, and not started yet.
+    public const string AgainStopped = "again.stopped";
+    public const string AgainTold = "again.told";
+
+    // All processes stand still, or go on: known to the kernel alone, told.
+    public const string PauseFrozen = "pause.frozen";
+    public const string PauseTold = "pause.told";
+    public const string UnpauseThawed = "unpause.thawed";
+    public const string UnpauseTold = "unpause.told";
+
+    public const string RenameRecorded = "rename.recorded";
+    public const string RenameTold = "rename.told";
 
     public const string HealthProbed = "health.probed";
     public const string HealthWritten = "health.written";

@@ -34,6 +34,54 @@ public sealed class ContainerLifeTests(DaemonFixture fixture) : IClassFixture<Da
         await RemoveAsync(id);
     }
 
+    // What stands still by another hand does not end by a signal, and a shim that waits for an added process which stands still does not answer.
+    [Theory]
+    [InlineData("", "", "rm")]
+    [InlineData("", "exec", "rm")]
+    [InlineData("/inner", "", "rm")]
+    [InlineData("", "exec", "stop")]
+    [InlineData("", "exec", "the daemon's end")]
+    public async Task What_somebody_else_froze_is_ended_all_the_same(string below, string added, string operation)
+    {
+        string id = await StartAsync("sleep 1000 & sleep 1001 & wait");
+        string? folder = ((string[])["/sys/fs/cgroup/freezer/berth/", "/sys/fs/cgroup/berth/"]).Select(root => root + id).FirstOrDefault(Directory.Exists);
+        Assert.NotNull(folder);
+        bool isV1 = File.Exists(folder + "/freezer.state");
+        if (below.Length > 0)
+        {
+            string[] members = File.ReadAllLines(folder + "/cgroup.procs");
+            Directory.CreateDirectory(folder + below);
+            await File.WriteAllTextAsync(folder + below + "/cgroup.procs", members[^1]);
+        }
+
+        await File.WriteAllTextAsync(folder + below + (isV1 ? "/freezer.state" : "/cgroup.freeze"), isV1 ? "FROZEN" : "1");
+        Task<Reply>? exec = added.Length > 0 ? BeginExecAsync(id) : null;
+        if (exec is not null)
+        {
+            await Poll.UntilAsync(() => File.ReadAllLines(folder + "/cgroup.procs").Length > 3, "the added process stands still before it is one", 20);
+        }
+
+        if (operation == "the daemon's end")
+        {
+            await fixture.Daemon.KillAsync();
+            await fixture.Daemon.StartAsync();
+        }
+
+        Task<Reply> end = operation == "stop" ? Api.PostAsync($"/containers/{id}/stop?t=0") : Api.DeleteAsync($"/containers/{id}?force=1");
+        (await end.WaitAsync(TimeSpan.FromSeconds(30))).Expect(HttpStatusCode.NoContent);
+        Assert.False(Directory.Exists(folder));
+        if (exec is not null)
+        {
+            await ((Task)exec.WaitAsync(TimeSpan.FromSeconds(10))).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext); // it was refused or has ended
+            Assert.True(exec.IsCompleted);
+        }
+
+        if (operation == "stop")
+        {
+            await RemoveAsync(id);
+        }
+    }
+
     [Fact]
     public async Task A_new_name_is_another_containers_never_and_the_old_one_is_free()
     {
@@ -232,6 +280,12 @@ public sealed class ContainerLifeTests(DaemonFixture fixture) : IClassFixture<Da
         await Poll.UntilAsync(async () => (string?)(await InspectAsync(id))["State"]!["Health"]!["Status"] == status, $"a container that is {status}", 20);
 
     private async Task<Reply> PostAsync(string id, string operation, HttpStatusCode status) => (await Api.PostAsync($"/containers/{id}/{operation}")).Expect(status);
+
+    private async Task<Reply> BeginExecAsync(string id)
+    {
+        JsonNode made = (await Api.PostAsync($"/containers/{id}/exec", new JsonObject { ["Cmd"] = new JsonArray("sleep", "1002") })).Expect(HttpStatusCode.Created).Json;
+        return await Api.PostAsync($"/exec/{made["Id"]}/start", new JsonObject { ["Detach"] = true });
+    }
 
     private async Task<JsonNode> InspectAsync(string id) => (await Api.GetAsync($"/containers/{id}/json")).Expect(HttpStatusCode.OK).Json;
 

@@ -26,20 +26,26 @@ public sealed class FailPointTests(FailPointTests.Fixture fixture) : IClassFixtu
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public async Task KilledAtAMarkedStepTheDaemonLosesNothing(string operation, string point)
+    public Task KilledAtAMarkedStepTheDaemonLosesNothing(string operation, string point) => PlayAsync(fixture.Overlay, operation, point);
+
+    /// <summary>The operations that make or remove folders, with the driver that copies.</summary>
+    public static TheoryData<string, string> VfsCases
     {
-        RunningDaemon daemon = await fixture.DaemonAsync();
-        var run = new FailPointRun(daemon, fixture.Victim, point);
-        try
+        get
         {
-            await run.PlayAsync(operation);
-        }
-        catch
-        {
-            await fixture.ReplaceAsync(); // what one case left must not fail the next
-            throw;
+            var cases = new TheoryData<string, string>();
+            foreach ((string operation, string point) in FailPointCases.OfVfs)
+            {
+                cases.Add(operation, point);
+            }
+
+            return cases;
         }
     }
+
+    [Theory]
+    [MemberData(nameof(VfsCases))]
+    public Task NorDoesItWithVfs(string operation, string point) => PlayAsync(fixture.Vfs, operation, point);
 
     [Fact]
     public void NothingOfItIsShipped()
@@ -52,32 +58,59 @@ public sealed class FailPointTests(FailPointTests.Fixture fixture) : IClassFixtu
         }
     }
 
+    private static async Task PlayAsync(Victims victims, string operation, string point)
+    {
+        RunningDaemon daemon = await victims.DaemonAsync();
+        var run = new FailPointRun(daemon, victims.Image, point);
+        try
+        {
+            await run.PlayAsync(operation);
+        }
+        catch
+        {
+            await victims.DisposeAsync(); // what one case left must not fail the next
+            throw;
+        }
+    }
+
     // Native programs hold the last character of a literal elsewhere.
     private static bool Has(byte[] program, string text) =>
         program.AsSpan().IndexOf(Encoding.Unicode.GetBytes(text[..^1])) >= 0 || program.AsSpan().IndexOf(Encoding.UTF8.GetBytes(text)) >= 0;
 
-    /// <summary>One daemon for all cases, until one fails.</summary>
+    /// <summary>One daemon of each kind for all cases, until one fails.</summary>
     public sealed class Fixture : IAsyncLifetime
+    {
+        public Victims Overlay { get; } = new("overlay2");
+
+        public Victims Vfs { get; } = new("vfs");
+
+        public Task InitializeAsync() => Task.CompletedTask;
+
+        public async Task DisposeAsync()
+        {
+            await Overlay.DisposeAsync();
+            await Vfs.DisposeAsync();
+        }
+    }
+
+    /// <summary>A daemon that can be told to kill itself, made when it is first asked for.</summary>
+    public sealed class Victims(string driver)
     {
         private RunningDaemon? running;
 
         /// <summary>An image of two layers, as docker saves it; the lower one is busybox's.</summary>
-        public byte[] Victim { get; private set; } = [];
+        public byte[] Image { get; private set; } = [];
 
         public async Task<RunningDaemon> DaemonAsync()
         {
             if (running is null)
             {
-                running = await RunningDaemon.CreateToFailAsync();
-                Victim = await FailPointRun.MakeVictimAsync(running);
+                running = await RunningDaemon.CreateToFailAsync("--storage-driver", driver);
+                Image = await FailPointRun.MakeVictimAsync(running);
             }
 
             return running;
         }
-
-        public async Task ReplaceAsync() => await DisposeAsync();
-
-        public Task InitializeAsync() => Task.CompletedTask;
 
         public async Task DisposeAsync()
         {

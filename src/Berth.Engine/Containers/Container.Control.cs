@@ -10,6 +10,8 @@ namespace Berth.Engine.Containers;
 /// <summary>What users do to a container.</summary>
 internal sealed partial class Container
 {
+    private static readonly TimeSpan ForcePatience = TimeSpan.FromSeconds(2);
+
     private volatile bool isStopWanted;
     private bool isKilled; // under the gate
     private int userRestarts;
@@ -55,19 +57,24 @@ internal sealed partial class Container
         }
 
         string id = record.Id.ToString();
-        await IgnoreEndedAsync(() => KillAsync(signal, id, isEnd: true, cancellationToken));
         try
         {
-            await end.WaitAsync(timeout ?? Timeout.InfiniteTimeSpan, cancellationToken);
+            await SignalAndWaitAsync().WaitAsync(timeout ?? Timeout.InfiniteTimeSpan, cancellationToken);
         }
         catch (TimeoutException)
         {
-            await IgnoreEndedAsync(() => KillAsync(Signals.SIGKILL, id, isEnd: true, cancellationToken));
-            await end.WaitAsync(cancellationToken);
+            await EndByForceAsync(end, cancellationToken);
         }
 
         services.Events.Publish(record, "stop");
         FailPoint.Reach(FailPoints.StopTold);
+
+        // The signal itself may have to wait: for an added process that was frozen before it ran.
+        async Task SignalAndWaitAsync()
+        {
+            await IgnoreEndedAsync(() => KillAsync(signal, id, isEnd: true, cancellationToken));
+            await end.WaitAsync(cancellationToken);
+        }
     }
 
     /// <summary>Stops and starts; a container that does not run is started. With <c>--rm</c> it is not removed in between.</summary>
@@ -78,8 +85,10 @@ internal sealed partial class Container
         try
         {
             await IgnoreAsync(ErrorKind.NotModified, () => StopAsync(signal, timeout, cancellationToken));
+            FailPoint.Reach(FailPoints.AgainStopped);
             await IgnoreAsync(ErrorKind.NotModified, () => StartAsync(cancellationToken)); // somebody else may have started it
             services.Events.Publish(record, "restart");
+            FailPoint.Reach(FailPoints.AgainTold);
         }
         catch (EngineException exception) when (exception.Kind is ErrorKind.InvalidArgument or ErrorKind.Internal)
         {
@@ -107,7 +116,9 @@ internal sealed partial class Container
             ThrowIfGone();
             string old = record.Name;
             await CommitAsync(record with { Name = name }, CancellationToken.None);
+            FailPoint.Reach(FailPoints.RenameRecorded);
             services.Events.Publish(record, "rename", ("oldName", "/" + old));
+            FailPoint.Reach(FailPoints.RenameTold);
             return old;
         }
         finally
@@ -159,8 +170,7 @@ internal sealed partial class Container
             else if (record.State.IsAlive)
             {
                 Task<WaitResult> end = WaitAsync(WaitCondition.NotRunning, cancellationToken);
-                await IgnoreEndedAsync(() => KillAsync(Signals.SIGKILL, record.Id.ToString(), isEnd: true, cancellationToken));
-                await end;
+                await EndByForceAsync(end, cancellationToken);
             }
 
             await gate.WaitAsync(cancellationToken);
@@ -180,6 +190,40 @@ internal sealed partial class Container
         finally
         {
             Volatile.Write(ref removals, 0);
+        }
+    }
+
+    /// <summary>
+    /// SIGKILL to the first process, and after a while to all that the container's cgroup holds, again and again until the end is known: somebody else may
+    /// have made them stand still, or the shim waits for one of them and does not answer.
+    /// </summary>
+    private async Task EndByForceAsync(Task end, CancellationToken cancellationToken)
+    {
+        Task killed = KillAndWaitAsync();
+        bool isTold = false;
+        while (await Task.WhenAny(killed, Task.Delay(ForcePatience, services.Clock, cancellationToken)) != killed && !cancellationToken.IsCancellationRequested)
+        {
+            try
+            {
+                await Task.Run(() => ContainerCgroup.Open(SpecBuilder.CgroupPath(record.Id)).KillAll(), CancellationToken.None);
+            }
+            catch (IOException exception)
+            {
+                if (!isTold)
+                {
+                    EngineLog.ProcessesStay(services.Logger, exception, record.Id.Short);
+                }
+
+                isTold = true;
+            }
+        }
+
+        await killed;
+
+        async Task KillAndWaitAsync()
+        {
+            await IgnoreEndedAsync(() => KillAsync(Signals.SIGKILL, record.Id.ToString(), isEnd: true, cancellationToken));
+            await end.WaitAsync(cancellationToken);
         }
     }
 
@@ -275,6 +319,7 @@ internal sealed partial class Container
 
                 await StopHealthAsync();
                 await Task.Run(() => InCgroup("pause", static cgroup => cgroup.Freeze()), CancellationToken.None);
+                FailPoint.Reach(FailPoints.PauseFrozen);
                 Show(record with { State = Lifecycle.Paused(record.State) });
             }
             else
@@ -284,6 +329,7 @@ internal sealed partial class Container
             }
 
             services.Events.Publish(record, isFrozen ? "pause" : "unpause");
+            FailPoint.Reach(isFrozen ? FailPoints.PauseTold : FailPoints.UnpauseTold);
         }
         finally
         {
@@ -299,6 +345,7 @@ internal sealed partial class Container
     private async Task ThawAsync()
     {
         await Task.Run(() => InCgroup("unpause", static cgroup => cgroup.Thaw()), CancellationToken.None);
+        FailPoint.Reach(FailPoints.UnpauseThawed);
         Show(record with { State = Lifecycle.Unpaused(record.State) });
         StartHealth();
     }

@@ -22,7 +22,7 @@ internal sealed partial class Container
     {
         Lifecycle.CheckExec(record, reference);
         var session = new ExecSession(ContainerId.Create().ToString(), record.Id, request);
-        await CallShimAsync(running => running.CreateExecAsync(session.Id, request.ToConfig(record.Config), cancellationToken));
+        await CallShimAsync(running => running.CreateExecAsync(session.Id, request.ToConfig(record.Config), CancellationToken.None));
         FailPoint.Reach(FailPoints.ExecMade);
         links.OwnerByExec[session.Id] = this;
         execs.Add(session);
@@ -47,7 +47,7 @@ internal sealed partial class Container
 
             services.Events.Publish(record, "exec_start: " + CommandText(session), ("execID", session.Id));
             FailPoint.Reach(FailPoints.ExecStartTold);
-            return await BeginExecAsync(session, streams, cancellationToken);
+            return await BeginExecAsync(session, streams);
         }
         finally
         {
@@ -55,15 +55,16 @@ internal sealed partial class Container
         }
     }
 
-    private async Task<ShimStream?> BeginExecAsync(ExecSession session, AttachStreams? streams, CancellationToken cancellationToken)
+    // Carried through once begun: a client that goes away would open the gate while the shim still starts the process.
+    private async Task<ShimStream?> BeginExecAsync(ExecSession session, AttachStreams? streams)
     {
         ShimStream? stream = null;
         try
         {
             await CallShimAsync(async running =>
             {
-                stream = streams is { } wanted ? await running.AttachAsync(session.Id, wanted, cancellationToken) : null;
-                session.Pid = (await running.StartExecAsync(session.Id, cancellationToken)).Pid;
+                stream = streams is { } wanted ? await running.AttachAsync(session.Id, wanted, CancellationToken.None) : null;
+                session.Pid = (await running.StartExecAsync(session.Id, CancellationToken.None)).Pid;
                 FailPoint.Reach(FailPoints.ExecStarted);
             });
             return stream;

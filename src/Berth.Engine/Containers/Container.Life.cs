@@ -12,6 +12,8 @@ namespace Berth.Engine.Containers;
 /// <summary>A container's life: how a run begins, is found again after the daemon's death, ends, and is followed by another.</summary>
 internal sealed partial class Container
 {
+    private static readonly TimeSpan ShimPatience = TimeSpan.FromSeconds(5);
+
     private readonly RestartBackoff backoff = new();
     private CancellationTokenSource? restartDelay;
     private Task restart = Task.CompletedTask;
@@ -24,7 +26,7 @@ internal sealed partial class Container
             healthReport = HealthFile.TryRead(Folder);
         }
 
-        Shim? found = await services.Shims.ConnectAsync(services.Options.ShimSocket(record.Id), cancellationToken);
+        Shim? found = await FindShimAsync(cancellationToken);
         if (found is not null)
         {
             if (await TryAdoptAsync(found, cancellationToken))
@@ -57,6 +59,28 @@ internal sealed partial class Container
         {
             Show(record with { State = record.State with { Status = ContainerStatus.Restarting } });
             RestartAfter(TimeSpan.Zero);
+        }
+    }
+
+    // One that waits for a process which was frozen before it ran does not answer: it is let go on, rather than that the daemon does not start.
+    private async Task<Shim?> FindShimAsync(CancellationToken cancellationToken)
+    {
+        Task<Shim?> connecting = services.Shims.ConnectAsync(services.Options.ShimSocket(record.Id), cancellationToken);
+        if (await Task.WhenAny(connecting, Task.Delay(ShimPatience, services.Clock, cancellationToken)) != connecting)
+        {
+            await Task.Run(ThawUnanswered, cancellationToken);
+        }
+
+        return await connecting;
+    }
+
+    private void ThawUnanswered()
+    {
+        ContainerCgroup cgroup = ContainerCgroup.Open(SpecBuilder.CgroupPath(record.Id));
+        if (cgroup.IsFrozen)
+        {
+            EngineLog.ShimSilent(services.Logger, record.Id.Short);
+            cgroup.Thaw();
         }
     }
 

@@ -176,7 +176,8 @@ internal static class CgroupFolder
         return members;
     }
 
-    private static string[] Children(string folder)
+    /// <summary>The cgroups right below; none if it is absent.</summary>
+    public static string[] Children(string folder)
     {
         try
         {

@@ -191,8 +191,23 @@ public sealed class ContainerCgroup
             SystemdScope.Stop(unit);
         }
 
-        foreach (string folder in Driver.Folders)
-            CgroupFolder.Remove(folder);
+        for (int round = 1; !TryRemove(isLast: round == 5); round++)
+            KillFrozen();
+    }
+
+    // False: members are stopped once more, by somebody who did not know of the end.
+    private bool TryRemove(bool isLast)
+    {
+        try
+        {
+            foreach (string folder in Driver.Folders)
+                CgroupFolder.Remove(folder);
+            return true;
+        }
+        catch (LinuxException e) when (!isLast && e.Errno is Errno.EBUSY or Errno.ENOTEMPTY or Errno.ETIMEDOUT && Driver.KeepsFromEnding)
+        {
+            return false;
+        }
     }
 
     /// <summary>Whether the container's process cannot join by itself, as a user may not move processes between systemd's cgroups: <see cref="Attach"/> it.</summary>
@@ -284,10 +299,10 @@ public sealed class ContainerCgroup
     // In v1 a stopped process ends only when it goes on; the signal waits for it, so it runs nothing of its own any more.
     private void KillFrozen()
     {
-        if (!Driver.IsFrozen)
+        if (!Driver.KeepsFromEnding)
             return;
         foreach (string folder in Driver.Folders)
             CgroupFolder.SignalMembers(folder);
-        Driver.SetFrozen(frozen: false);
+        Driver.LetEnd();
     }
 }

@@ -24,6 +24,12 @@ internal interface ICgroupDriver
     /// <summary>Whether members are stopped.</summary>
     bool IsFrozen { get; }
 
+    /// <summary>Whether members of it, or of cgroups below, are stopped in a way that SIGKILL does not end: never in v2.</summary>
+    bool KeepsFromEnding { get; }
+
+    /// <summary>Lets those go on.</summary>
+    void LetEnd();
+
     /// <summary>What the kernel has counted.</summary>
     CgroupStats ReadStats();
 

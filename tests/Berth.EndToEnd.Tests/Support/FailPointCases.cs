@@ -11,23 +11,40 @@ internal static class FailPointCases
         [.. typeof(FailPoints).GetFields(BindingFlags.Public | BindingFlags.Static).Select(static field => (string)field.GetRawConstantValue()!)]; // all are constant strings
 
     /// <summary>Every operation with every step that it must come by; a name whose first part is not known here is an error.</summary>
-    public static IEnumerable<(string Operation, string Point)> All => Names.SelectMany(static name => OperationsOf(name).Select(operation => (operation, name)));
+    public static IEnumerable<(string Operation, string Point)> All => Names.SelectMany(static name => OperationsOf(name).Select(operation => (operation, name))).Concat(Later);
+
+    /// <summary>Those between which something is on the disk that depends on the driver.</summary>
+    public static IEnumerable<(string Operation, string Point)> OfVfs =>
+        All.Where(static one => one.Operation is "create" or "rm" or "--rm" or "import" or "load" or "commit" or "rmi"
+            && one.Point[..one.Point.IndexOf('.', StringComparison.Ordinal)] is "create" or "rm" or "trash" or "image" or "rmi").Append(("create", FailPoints.CopyMade));
+
+    // Steps that an operation comes by more than once: the second time is another place.
+    private static IEnumerable<(string Operation, string Point)> Later =>
+        from name in (string[])[FailPoints.JournalWritten, FailPoints.JournalSynced]
+        from operation in (string[])["rm -f", "--rm", "again"]
+        select (operation, name + ":2");
 
     private static string[] OperationsOf(string name) => name[..name.IndexOf('.', StringComparison.Ordinal)] switch
     {
-        "journal" => ["create", "start", "stop", "rm", "commit", "load", "rmi", "tag"],
+        "journal" => ["create", "start", "stop", "rm", "rm -f", "--rm", "commit", "load", "rmi", "tag", "again", "rename"],
         "image" => ["import", "load", "commit"],
-        "trash" => ["rm", "rmi"],
+        "trash" => ["rm", "rm -f", "--rm", "rmi"],
         "create" => ["create"],
-        "start" => ["start"],
-        "stop" or "end" => ["stop"],
-        "rm" => ["rm", "rm -f"],
+        "start" => ["start", "--rm", "again"],
+        "stop" => name == FailPoints.StopTold ? ["stop", "again"] : ["stop", "rm -f", "again", "rm -f of a paused one", "stop of a paused one"],
+        "end" => ["stop", "rm -f", "--rm", "again", "rm -f of a paused one"],
+        "rm" => ["rm", "rm -f", "--rm"],
         "exec" => ["exec"],
         "rmi" => ["rmi"],
         "tag" => ["tag"],
         "restart" => ["restart"],
+        "again" => ["again"],
+        "pause" => ["pause"],
+        "unpause" => name == FailPoints.UnpauseThawed ? ["unpause", "rm -f of a paused one", "stop of a paused one"] : ["unpause"],
+        "rename" => ["rename"],
         "health" => ["health"],
         "event" => ["event"],
+        "copy" => [], // of the other driver
         _ => throw new ArgumentException($"no operation is known for {name}", nameof(name)),
     };
 }

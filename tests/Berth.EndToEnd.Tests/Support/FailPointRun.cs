@@ -7,7 +7,7 @@ using Berth.Storage;
 namespace Berth.EndToEnd.Tests.Support;
 
 /// <summary>One operation, the daemon's death at one step of it, and what must be true afterwards.</summary>
-internal sealed class FailPointRun(RunningDaemon daemon, byte[] victim, string point)
+internal sealed partial class FailPointRun(RunningDaemon daemon, byte[] victim, string point)
 {
     private const string Subject = "subject";
     private const string Waiting = "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done";
@@ -41,6 +41,13 @@ internal sealed class FailPointRun(RunningDaemon daemon, byte[] victim, string p
             "stop" => StopAsync(),
             "rm" => RemoveAsync(isForced: false),
             "rm -f" => RemoveAsync(isForced: true),
+            "--rm" => EndAndRemoveAsync(),
+            "rm -f of a paused one" => RemovePausedAsync(),
+            "stop of a paused one" => StopPausedAsync(),
+            "pause" => PauseAsync(),
+            "unpause" => UnpauseAsync(),
+            "again" => AgainAsync(),
+            "rename" => RenameAsync(),
             "exec" => ExecAsync(),
             "import" => AddImageAsync("imported", ImportAsync),
             "load" => AddImageAsync("victim", LoadAsync),
@@ -65,7 +72,7 @@ internal sealed class FailPointRun(RunningDaemon daemon, byte[] victim, string p
         await FailAsync(() => Api.PostAsync($"/containers/create?name={Subject}", EngineHttp.Request(["true"])));
         Reply found = await Api.GetAsync($"/containers/{Subject}/json");
         bool isThere = found.Status == HttpStatusCode.OK;
-        AssertDone(isThere, [FailPoints.JournalSynced, FailPoints.CreateRecorded, FailPoints.CreateTold], [FailPoints.CreateFolderMade, FailPoints.CreateLayerMade]);
+        AssertDone(isThere, [FailPoints.JournalSynced, FailPoints.CreateRecorded, FailPoints.CreateTold], [FailPoints.CreateFolderMade, FailPoints.CreateLayerMade, FailPoints.CopyMade]);
         Reply again = await Api.PostAsync($"/containers/create?name={Subject}", EngineHttp.Request(["true"]));
         again.Expect(isThere ? HttpStatusCode.Conflict : HttpStatusCode.Created);
         (await Api.PostAsync($"/containers/{Subject}/start")).Expect(HttpStatusCode.NoContent);
@@ -90,7 +97,7 @@ internal sealed class FailPointRun(RunningDaemon daemon, byte[] victim, string p
     private async Task StopAsync()
     {
         await MakeRunningAsync(["sh", "-c", Waiting], static host => host["RestartPolicy"] = new JsonObject { ["Name"] = "unless-stopped" });
-        await Poll.UntilAsync(async () => (await Api.GetBytesAsync($"/containers/{Subject}/logs?stdout=1")).Length > 0, "the signal is awaited", 20);
+        await ReadyAsync();
         int pid = Pid(await StateAsync());
         await FailAsync(() => Api.PostAsync($"/containers/{Subject}/stop?t=20"));
         bool isSignalled = point is not (FailPoints.StopNoted or FailPoints.JournalWritten or FailPoints.JournalSynced);
@@ -125,7 +132,7 @@ internal sealed class FailPointRun(RunningDaemon daemon, byte[] victim, string p
         string path = isForced ? $"/containers/{Subject}?force=1" : $"/containers/{Subject}";
         await FailAsync(() => Api.DeleteAsync(path));
         bool isGone = (await Api.GetAsync($"/containers/{Subject}/json")).Status == HttpStatusCode.NotFound;
-        if (!isForced || point.StartsWith("rm.", StringComparison.Ordinal))
+        if (!isForced || point.StartsWith("rm.", StringComparison.Ordinal) || point is FailPoints.TrashTaken or FailPoints.JournalSynced + ":2")
         {
             Assert.True(isGone || point == FailPoints.JournalWritten, "the removal was recorded");
         }

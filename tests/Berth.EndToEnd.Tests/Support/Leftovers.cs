@@ -43,6 +43,15 @@ internal static class Leftovers
         return result;
     }
 
+    /// <summary>Lets go on what a container's cgroup holds frozen: it could not be killed otherwise.</summary>
+    public static void Thaw(RunningDaemon daemon)
+    {
+        foreach (string file in Cgroups(daemon).SelectMany(static folder => Directory.EnumerateFiles(folder, "freezer.state", SearchOption.AllDirectories)).ToList())
+        {
+            File.WriteAllText(file, "THAWED");
+        }
+    }
+
     private static List<string> Find(RunningDaemon daemon, bool imagesToo, bool isRunning)
     {
         var found = new List<string>();

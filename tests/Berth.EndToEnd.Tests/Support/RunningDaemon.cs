@@ -51,8 +51,8 @@ public sealed class RunningDaemon : IAsyncDisposable
     }
 
     /// <summary>The same with a daemon that can be told to kill itself at a marked step.</summary>
-    public static Task<RunningDaemon> CreateToFailAsync() =>
-        BeginAsync(new RunningDaemon(Directory.CreateTempSubdirectory("be-").FullName, null, []) { berthd = Binaries.FailPointBerthd });
+    public static Task<RunningDaemon> CreateToFailAsync(params string[] options) =>
+        BeginAsync(new RunningDaemon(Directory.CreateTempSubdirectory("be-").FullName, null, options) { berthd = Binaries.FailPointBerthd });
 
     private static async Task<RunningDaemon> BeginAsync(RunningDaemon daemon)
     {
@@ -208,6 +208,8 @@ public sealed class RunningDaemon : IAsyncDisposable
         {
             Signal(pid, "KILL");
         }
+
+        Leftovers.Thaw(this);
 
         watcher?.Dispose();
         Api.Dispose();

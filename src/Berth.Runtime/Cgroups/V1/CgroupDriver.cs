@@ -20,6 +20,8 @@ internal sealed class CgroupDriver(Func<CgroupLayout> layout, CgroupLocation loc
 
     public bool IsFrozen => Find("freezer") is { } folder && Freezer.IsFrozen(folder);
 
+    public bool KeepsFromEnding => Find("freezer") is { } folder && Freezer.IsAnyFrozen(folder);
+
     public long OomKills => Find("memory") is { } folder ? KeyedFile.Value(CgroupFile.TryRead(folder + "/memory.oom_control"), "oom_kill") : 0;
 
     public void Create(ResourcesSpec? resources, CreateMode mode)
@@ -52,6 +54,12 @@ internal sealed class CgroupDriver(Func<CgroupLayout> layout, CgroupLocation loc
     public void Update(ResourcesSpec resources) => SetLimits(resources, isUpdate: true, isRootless: false);
 
     public void SetFrozen(bool frozen) => Freezer.Set(Need("freezer", "pausing a container"), frozen);
+
+    public void LetEnd()
+    {
+        if (Find("freezer") is { } folder)
+            Freezer.ThawAll(folder);
+    }
 
     public CgroupStats ReadStats() => StatsReader.Read(Find);
 

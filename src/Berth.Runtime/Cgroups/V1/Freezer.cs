@@ -46,5 +46,25 @@ internal static class Freezer
     /// <summary>Whether members are stopped, or being stopped; false when the cgroup is absent.</summary>
     public static bool IsFrozen(string folder) => State(folder + "/freezer.state") is "FROZEN" or "FREEZING";
 
+    /// <summary>As <see cref="IsFrozen"/>, of the cgroup or any below it.</summary>
+    public static bool IsAnyFrozen(string folder) => IsFrozen(folder) || CgroupFolder.Children(folder).Any(IsAnyFrozen);
+
+    /// <summary>Resumes the members of the cgroup and of those below it, whoever stopped them. Absent is fine.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static void ThawAll(string folder)
+    {
+        try
+        {
+            Set(folder, frozen: false);
+        }
+        catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENODEV)
+        {
+            return; // its last member has ended, and somebody removed it
+        }
+
+        foreach (string child in CgroupFolder.Children(folder))
+            ThawAll(child);
+    }
+
     private static string State(string file) => (CgroupFile.TryRead(file) ?? "").Trim();
 }

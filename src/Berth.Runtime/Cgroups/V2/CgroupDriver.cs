@@ -27,6 +27,8 @@ internal sealed class CgroupDriver : ICgroupDriver
 
     public bool IsFrozen => folder is not null && Freezer.IsFrozen(folder);
 
+    public bool KeepsFromEnding => false;
+
     public long OomKills => folder is null ? 0 : KeyedFile.Value(CgroupFile.TryRead(folder + "/memory.events"), "oom_kill");
 
     private string MountPoint => layout().Hierarchies.FirstOrDefault(static h => h.IsUnified)?.MountPoint
@@ -60,6 +62,11 @@ internal sealed class CgroupDriver : ICgroupDriver
     public void Update(ResourcesSpec resources) => SetLimits(resources, new Dictionary<string, LinuxException>(0), isUpdate: true, isRootless: false);
 
     public void SetFrozen(bool frozen) => Freezer.Set(Folder, frozen);
+
+    public void LetEnd()
+    {
+        // SIGKILL ends stopped ones too.
+    }
 
     public CgroupStats ReadStats() => folder is null ? new CgroupStats() : StatsReader.Read(folder);
 

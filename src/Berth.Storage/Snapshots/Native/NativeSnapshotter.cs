@@ -56,6 +56,7 @@ public sealed class NativeSnapshotter : FolderSnapshotter
             FileAttributeCalls.SetMode(copy, 0x1ED);
         }
 
+        FailPoint.Reach(FailPoints.CopyMade);
         Paths.Rename(folder, "copy"u8, folder, "fs"u8, noReplace: true);
     }
 
