@@ -98,10 +98,11 @@ public sealed partial class EngineClient
     }
 
     /// <summary>The same with an archive that is written as it is sent; <paramref name="write"/> is called once, on this thread.</summary>
-    public async Task PutContainerArchiveAsync(string container, string folder, Action<Stream> write, bool keepOwners, CancellationToken cancellationToken = default)
+    /// <param name="length">How much it will write, exactly; null where that is not known. The daemon takes a body of a known length with one copy less.</param>
+    public async Task PutContainerArchiveAsync(string container, string folder, Action<Stream> write, long? length, bool keepOwners, CancellationToken cancellationToken = default)
     {
         await SettleVersionAsync(cancellationToken);
-        await transport.ReadBytesAsync(HttpMethod.Put, PutPath(container, folder, keepOwners), RequestBody.Of(write, "application/x-tar"), cancellationToken);
+        await transport.ReadBytesAsync(HttpMethod.Put, PutPath(container, folder, keepOwners), RequestBody.Of(write, "application/x-tar", length), cancellationToken);
     }
 
     private static string PutPath(string container, string folder, bool keepOwners) =>

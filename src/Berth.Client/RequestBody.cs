@@ -12,9 +12,11 @@ internal readonly struct RequestBody
     private readonly Stream? stream;
     private readonly Action<Stream>? write;
     private readonly string? mediaType;
+    private readonly long? length;
 
-    private RequestBody(byte[]? json, Stream? stream, Action<Stream>? write, string? mediaType)
+    private RequestBody(byte[]? json, Stream? stream, Action<Stream>? write, string? mediaType, long? length = null)
     {
+        this.length = length;
         this.json = json;
         this.stream = stream;
         this.write = write;
@@ -35,14 +37,14 @@ internal readonly struct RequestBody
 
     public static RequestBody Of(Stream stream, string mediaType = "text/plain") => new(null, stream, null, mediaType);
 
-    /// <summary>What a function writes, once.</summary>
-    public static RequestBody Of(Action<Stream> write, string mediaType) => new(null, null, write, mediaType);
+    /// <summary>What a function writes, once: <paramref name="length"/> bytes where that is known before.</summary>
+    public static RequestBody Of(Action<Stream> write, string mediaType, long? length) => new(null, null, write, mediaType, length);
 
     public HttpContent? ToContent()
     {
         if (stream is not null || write is not null)
         {
-            HttpContent content = write is null ? new StreamContent(stream!, 1 << 18) : new WrittenContent(write); // one of both is set
+            HttpContent content = write is null ? new StreamContent(stream!, 1 << 18) : new WrittenContent(write, length); // one of both is set
             content.Headers.ContentType = new MediaTypeHeaderValue(mediaType ?? "text/plain");
             return content;
         }
@@ -55,7 +57,7 @@ internal readonly struct RequestBody
         return body;
     }
 
-    private sealed class WrittenContent(Action<Stream> write) : HttpContent
+    private sealed class WrittenContent(Action<Stream> write, long? known) : HttpContent
     {
         protected override void SerializeToStream(Stream stream, TransportContext? context, CancellationToken cancellationToken) => write(stream);
 
@@ -63,8 +65,8 @@ internal readonly struct RequestBody
 
         protected override bool TryComputeLength(out long length)
         {
-            length = -1;
-            return false;
+            length = known ?? -1;
+            return known is not null;
         }
     }
 }

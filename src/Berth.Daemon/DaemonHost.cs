@@ -148,9 +148,10 @@ internal sealed class DaemonHost : IAsyncDisposable
         builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = TimeSpan.FromSeconds(1)); // followers and attachments never end by themselves
         builder.Services.Configure<SocketTransportOptions>(static transport =>
         {
-            transport.WaitForDataBeforeAllocatingBuffer = false; // half the system calls of an upload, for 4 KiB a connection
+            transport.MaxWriteBufferSize = 512 << 10; // a download is made while what was made before is being sent
             transport.Backlog = 4096; // a client that finds it full gets EAGAIN from a unix socket at once; listen(2) cuts it to net.core.somaxconn
         });
+        BlockPool.Use(builder.Services);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -161,7 +162,7 @@ internal sealed class DaemonHost : IAsyncDisposable
             {
                 if (address.SocketPath is { } path)
                 {
-                    kestrel.ListenUnixSocket(path, static listen => listen.Use(HalfClose.Use));
+                    kestrel.ListenUnixSocket(path, static listen => listen.Use(LargeSends.Use).Use(HalfClose.Use));
                 }
                 else
                 {

@@ -17,7 +17,29 @@ internal sealed class FolderPacker
     private readonly Dictionary<ulong, byte[]> packed = [];
     private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(256 * 1024);
 
-    public FolderPacker(TarOutput output) => this.output = output;
+    private readonly long? length;
+
+    /// <param name="output">Where the archive goes.</param>
+    /// <param name="length">What <see cref="Measure"/> said.</param>
+    public FolderPacker(TarOutput output, long? length = null)
+    {
+        this.output = output;
+        this.length = length;
+    }
+
+    /// <summary>How long the archive of a file will be, if it does not change meanwhile; null for anything else, which would have to be walked.</summary>
+    /// <exception cref="LinuxException">It cannot be looked at.</exception>
+    public static long? Measure(string path, string name)
+    {
+        (string folder, string last) = GoPath.Split(path);
+        if (last is "." or "/" || path.EndsWith('/'))
+            return null;
+
+        using FileDescriptor parent = Paths.OpenFolder(folder);
+        byte[] file = Encoding.UTF8.GetBytes(last);
+        FileStatus status = FileStatusCalls.Stat(parent, file);
+        return Kind(status.Type) == TarKind.File ? TarOutput.Measure(WithContent(Entry(status, Encoding.UTF8.GetBytes(name)), status.Size, ReadCapability(parent, file))) : null;
+    }
 
     /// <summary>Packs <paramref name="path"/> (a link itself is packed when the path does not end in a slash or dot) under another name.</summary>
     /// <exception cref="LinuxException">Something cannot be read.</exception>
@@ -36,17 +58,7 @@ internal sealed class FolderPacker
         if (status.Type == FileTypes.S_IFSOCK)
             return;
 
-        var entry = new TarEntry
-        {
-            Name = status.IsFolder && entryName is not [.., (byte)'/'] ? [.. entryName, (byte)'/'] : entryName,
-            Kind = Kind(status.Type),
-            Mode = status.Mode & 0xFFF,
-            Uid = status.Uid,
-            Gid = status.Gid,
-            Seconds = status.MtimeSeconds,
-            DeviceMajor = status.Type is FileTypes.S_IFCHR or FileTypes.S_IFBLK ? status.DeviceMajor : 0,
-            DeviceMinor = status.Type is FileTypes.S_IFCHR or FileTypes.S_IFBLK ? status.DeviceMinor : 0,
-        };
+        TarEntry entry = Entry(status, entryName);
         if (!status.IsFolder && status.Links > 1 && !packed.TryAdd(status.Inode, entryName))
             output.Begin(entry with { Kind = TarKind.HardLink, LinkName = packed[status.Inode] });
         else if (entry.Kind == TarKind.SymbolicLink)
@@ -59,6 +71,24 @@ internal sealed class FolderPacker
         if (status.IsFolder)
             PackContent(parent, name, entry.Name);
     }
+
+    private static TarEntry Entry(in FileStatus status, byte[] entryName) => new()
+    {
+        Name = status.IsFolder && entryName is not [.., (byte)'/'] ? [.. entryName, (byte)'/'] : entryName,
+        Kind = Kind(status.Type),
+        Mode = status.Mode & 0xFFF,
+        Uid = status.Uid,
+        Gid = status.Gid,
+        Seconds = status.MtimeSeconds,
+        DeviceMajor = status.Type is FileTypes.S_IFCHR or FileTypes.S_IFBLK ? status.DeviceMajor : 0,
+        DeviceMinor = status.Type is FileTypes.S_IFCHR or FileTypes.S_IFBLK ? status.DeviceMinor : 0,
+    };
+
+    private static TarEntry WithContent(TarEntry entry, long size, byte[]? capability) => entry with
+    {
+        Size = size,
+        Attributes = capability is null ? [] : [new KeyValuePair<string, byte[]>(Capability, capability)],
+    };
 
     private void PackContent(FileDescriptor parent, byte[] name, byte[] entryName)
     {
@@ -78,12 +108,11 @@ internal sealed class FolderPacker
         // Not blocking, should a fifo have taken the file's place.
         using FileDescriptor file = Paths.Open(parent, name, OpenFlags.O_RDONLY | OpenFlags.O_NOFOLLOW | OpenFlags.O_NONBLOCK);
         FileStatus status = FileStatusCalls.Stat(file);
-        byte[]? capability = ReadCapability(parent, name);
-        output.Begin(entry with
-        {
-            Size = status.Size,
-            Attributes = capability is null ? [] : [new KeyValuePair<string, byte[]>(Capability, capability)],
-        });
+        TarEntry full = WithContent(entry, status.Size, ReadCapability(parent, name));
+        if (length is not null && length != TarOutput.Measure(full))
+            throw new TarException($"{Encoding.UTF8.GetString(entry.Name)} was changed while it was read");
+
+        output.Begin(full);
         long left = status.Size;
         while (left > 0)
         {

@@ -1,7 +1,6 @@
 using System.Text;
 using Berth.Linux;
 using Berth.Linux.Files;
-using Berth.Linux.Pipes;
 
 namespace Berth.Cli.Archives;
 
@@ -112,27 +111,25 @@ internal sealed class FolderUnpacker : IDisposable
     private static void MakeFile(TarInput archive, FileDescriptor into, byte[] name, byte[] path, TarEntry entry)
     {
         using FileDescriptor file = Paths.Open(into, name, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_EXCL | OpenFlags.O_NOFOLLOW, 0x180, Beneath);
-        ReadOnlySpan<byte> piece;
-        while (!(piece = archive.ReadContent()).IsEmpty)
-            WriteAll(file, piece, path);
+        try
+        {
+            var output = new SparseOutput(file);
+            ReadOnlySpan<byte> piece;
+            while (!(piece = archive.ReadContent()).IsEmpty)
+                output.Write(piece);
+
+            output.Finish();
+        }
+        catch (LinuxException exception)
+        {
+            throw new LinuxException(exception.Errno, "write", Encoding.UTF8.GetString(path));
+        }
 
         FileAttributeCalls.SetMode(file, entry.Mode);
         foreach ((string attribute, byte[] value) in entry.Attributes)
             SetAttribute(into, name, attribute, value);
 
         FileAttributeCalls.SetTimes(file, entry.Seconds, entry.Nanoseconds);
-    }
-
-    private static void WriteAll(FileDescriptor file, ReadOnlySpan<byte> bytes, byte[] path)
-    {
-        while (!bytes.IsEmpty)
-        {
-            Errno errno = DescriptorIo.TryWrite(file.Number, bytes, out int count);
-            if (errno != Errno.None)
-                throw new LinuxException(errno, "write", Encoding.UTF8.GetString(path));
-
-            bytes = bytes[count..];
-        }
     }
 
     private static void SetAttribute(FileDescriptor into, byte[] name, string attribute, byte[] value)

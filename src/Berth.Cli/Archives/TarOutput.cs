@@ -19,6 +19,14 @@ internal sealed class TarOutput
     /// <summary>Bytes written so far.</summary>
     public long Position { get; private set; }
 
+    /// <summary>The length of an archive that holds this entry alone.</summary>
+    public static long Measure(TarEntry entry)
+    {
+        var output = new TarOutput(Stream.Null);
+        output.Begin(entry);
+        return output.Position + entry.Size + output.padding + (2 * Block);
+    }
+
     /// <summary>Begins an entry; a file's content follows by <see cref="Write"/>, exactly as long as its size.</summary>
     public void Begin(TarEntry entry)
     {

@@ -6,7 +6,13 @@ namespace Berth.Daemon.Endpoints;
 /// <summary>What <c>info</c> and <c>version</c> tell about the machine; read once.</summary>
 internal sealed record HostFacts
 {
-    public required string Id { get; init; }
+    private readonly Lazy<string> id;
+
+    private HostFacts(string machine, string dataRoot) => id = new Lazy<string>(() => new Guid(SHA256.HashData(Encoding.UTF8.GetBytes(machine + "\0" + dataRoot)).AsSpan(0, 16)).ToString());
+
+    /// <summary>Made when it is first asked for: the library that hashes takes 4 MB.</summary>
+    public string Id => id.Value;
+
     public required string KernelVersion { get; init; }
     public required string OperatingSystem { get; init; }
     public required string OsVersion { get; init; }
@@ -21,10 +27,8 @@ internal sealed record HostFacts
                 .DistinctBy(static parts => parts[0]).ToDictionary(static parts => parts[0], static parts => parts[1].Trim('"'), StringComparer.Ordinal)
             : [];
         string machine = File.Exists("/etc/machine-id") ? File.ReadAllText("/etc/machine-id").Trim() : Environment.MachineName;
-        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(machine + "\0" + dataRoot));
-        return new HostFacts
+        return new HostFacts(machine, dataRoot)
         {
-            Id = new Guid(hash.AsSpan(0, 16)).ToString(),
             KernelVersion = File.ReadAllText("/proc/sys/kernel/osrelease").Trim(),
             OperatingSystem = release.GetValueOrDefault("PRETTY_NAME", "Linux"),
             OsVersion = release.GetValueOrDefault("VERSION_ID", ""),

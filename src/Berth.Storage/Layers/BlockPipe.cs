@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Collections.Concurrent;
 
 namespace Berth.Storage.Layers;
 
@@ -12,10 +11,9 @@ internal sealed class BlockPipe : IDisposable
     private const int BlockSize = 256 << 10;
     private const int Depth = 8;
     private readonly SemaphoreSlim free = new(Depth);
-    private readonly SemaphoreSlim filled = new(0);
-    private readonly ConcurrentQueue<ArraySegment<byte>> blocks = new();
+    private readonly Queue<ArraySegment<byte>> blocks = new(); // under its own lock, where the reader sleeps: a semaphore's Wait would spin first, and the producer needs the processor
     private Exception? failure;
-    private volatile bool completed;
+    private bool completed; // under the blocks' lock
     private volatile bool abandoned;
 
     public BlockPipe() => Reader = new BlockReader(this);
@@ -55,16 +53,22 @@ internal sealed class BlockPipe : IDisposable
             return;
         }
 
-        blocks.Enqueue(new ArraySegment<byte>(block, 0, count));
-        filled.Release();
+        lock (blocks)
+        {
+            blocks.Enqueue(new ArraySegment<byte>(block, 0, count));
+            Monitor.Pulse(blocks);
+        }
     }
 
     /// <summary>Ends the stream: after all pushed blocks the reader gets its end, or <paramref name="error"/>.</summary>
     public void Complete(Exception? error = null)
     {
-        failure = error;
-        completed = true;
-        filled.Release();
+        lock (blocks)
+        {
+            failure = error;
+            completed = true;
+            Monitor.Pulse(blocks);
+        }
     }
 
     /// <summary>The reader wants no more; the producer's present or next wait is cancelled. Idempotent.</summary>
@@ -78,7 +82,6 @@ internal sealed class BlockPipe : IDisposable
     {
         Reader.Dispose();
         free.Dispose();
-        filled.Dispose();
     }
 
     private void ThrowIfAbandoned()
@@ -148,13 +151,20 @@ internal sealed class BlockPipe : IDisposable
                 return false;
             }
 
-            pipe.filled.Wait();
-            if (pipe.blocks.TryDequeue(out current))
+            lock (pipe.blocks)
             {
-                return true;
+                while (pipe.blocks.Count == 0 && !pipe.completed)
+                {
+                    Monitor.Wait(pipe.blocks);
+                }
+
+                if (pipe.blocks.TryDequeue(out current))
+                {
+                    return true;
+                }
             }
 
-            ended = pipe.completed;
+            ended = true;
             return pipe.failure is null ? false : throw new IOException("the archive's sender failed: " + pipe.failure.Message, pipe.failure);
         }
     }

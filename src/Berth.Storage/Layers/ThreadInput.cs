@@ -5,8 +5,8 @@ namespace Berth.Storage.Layers;
 /// <summary>Work that reads synchronously, on a thread of its own, from an input that is read asynchronously; unpacked on the way, whatever it is packed with.</summary>
 internal static class ThreadInput
 {
-    /// <summary>How much is read before it is handed on. A request's body comes in pieces of 4 KiB; to wake the other thread for each would cost more than all else.</summary>
-    public const int SmallestRead = 128 << 10;
+    /// <summary>How much is read before it is handed on. A request's body comes in pieces of 64 KiB at most; to wake the other thread for each would cost more than all else.</summary>
+    public const int SmallestRead = 192 << 10;
 
     /// <summary>Runs <paramref name="use"/> on the unpacked bytes of <paramref name="input"/>; what it leaves unread is read and dropped.</summary>
     /// <exception cref="EngineException">InvalidArgument for damaged compression; Unavailable for a missing library; what <paramref name="use"/> throws.</exception>

@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Formats.Tar;
 using System.Text;
 using Berth.Cli.Archives;
+using Berth.Linux;
+using Berth.Linux.Files;
 using TarEntry = Berth.Cli.Archives.TarEntry;
 
 namespace Berth.Cli.Tests.Archives;
@@ -104,6 +106,54 @@ public sealed class TarTests : IDisposable
         output.Begin(new TarEntry { Name = "f"u8.ToArray() });
         output.End();
         Read(stream.ToArray());
+    }
+
+    [Fact]
+    public void Zeros_become_holes()
+    {
+        string folder = Directory.CreateTempSubdirectory("tar-").FullName;
+        try
+        {
+            byte[] content = new byte[3_000_001];
+            content[0] = content[1_500_000] = 1; // and zeros at the end
+            string file = Path.Combine(folder, "file"), copy = Path.Combine(folder, "copy");
+            File.WriteAllBytes(file, content);
+            using (var unpacker = new FolderUnpacker(folder, new EntryNames("file", "copy")))
+                unpacker.Unpack(new TarInput(new MemoryStream(Pack(file, "file")).Read));
+
+            Assert.Equal(content, File.ReadAllBytes(copy));
+            using FileDescriptor parent = Paths.OpenFolder(folder);
+            Assert.InRange(FileDetailsCalls.TryGet(parent, "copy"u8, out FileDetails details) ? details.AllocatedBytes : -1, 0, 1_000_000);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData(0, "f")]
+    [InlineData(1, "f")]
+    [InlineData(512, "\u00e4")]
+    [InlineData(1_000_000, "a name that fits no header, as it has more than a hundred bytes, and no slash at which it could be cut in two parts")]
+    public void The_length_of_a_files_archive_is_known_before(int size, string name)
+    {
+        string folder = Directory.CreateTempSubdirectory("tar-").FullName;
+        try
+        {
+            string file = Path.Combine(folder, "file");
+            File.WriteAllBytes(file, new byte[size]);
+            Assert.Equal(Pack(file, name).Length, FolderPacker.Measure(file, name));
+            Assert.Null(FolderPacker.Measure(folder, name));
+            using var stream = new MemoryStream();
+            long? before = FolderPacker.Measure(file, name);
+            File.WriteAllBytes(file, new byte[size + 600]);
+            Assert.Throws<TarException>(() => new FolderPacker(new TarOutput(stream), before).Pack(file, name));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     private static TarException Read(byte[] archive) => Assert.Throws<TarException>(() =>

@@ -8,6 +8,9 @@ internal static class ProcessMemory
     /// <summary>Pages in memory, shared ones in full.</summary>
     public static long ResidentKilobytes(int pid) => Field(pid, "status", "VmRSS:");
 
+    /// <summary>Of those the ones that belong to no file.</summary>
+    public static long AnonymousKilobytes(int pid) => Field(pid, "status", "RssAnon:");
+
     /// <summary>Pages in memory, shared ones by share.</summary>
     public static long ProportionalKilobytes(int pid) => Field(pid, "smaps_rollup", "Pss:");
 

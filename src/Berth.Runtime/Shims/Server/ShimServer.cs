@@ -130,9 +130,7 @@ public sealed partial class ShimServer : IDisposable
         if (!_startedSinceTrim)
             return;
         _startedSinceTrim = false;
-        GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-        GC.WaitForPendingFinalizers(); // or the collector's other thread would touch its code again after this
-        Attempt(ResidentMemory.DropCleanFilePages);
+        Attempt(UnusedMemory.Return);
     }
 
     // Attachments that are slow get what is theirs even after the end; those that go away end this too.

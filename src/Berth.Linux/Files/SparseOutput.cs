@@ -1,13 +1,10 @@
-using Berth.Linux;
-using Berth.Linux.Files;
-
-namespace Berth.Storage.Layers;
+namespace Berth.Linux.Files;
 
 /// <summary>
 /// Writes a new file front to back and leaves stretches of zeros out as holes: disks write less, and what archives had to write out is sparse again.
 /// The content is the same. <see cref="Finish"/> sets the length.
 /// </summary>
-internal sealed class SparseOutput(FileDescriptor file)
+public sealed class SparseOutput(FileDescriptor file)
 {
     private const int Piece = 64 << 10;
     private const int Smallest = 4 << 10;
@@ -17,6 +14,7 @@ internal sealed class SparseOutput(FileDescriptor file)
     public long Length { get; private set; }
 
     /// <summary>Appends <paramref name="data"/>.</summary>
+    /// <exception cref="LinuxException">ENOSPC and others of write(2).</exception>
     public void Write(ReadOnlySpan<byte> data)
     {
         int start = 0;
@@ -37,6 +35,7 @@ internal sealed class SparseOutput(FileDescriptor file)
     }
 
     /// <summary>Ends the file where its data ends, also when that is a hole.</summary>
+    /// <exception cref="LinuxException">Others of ftruncate(2).</exception>
     public void Finish()
     {
         if (written < Length)
