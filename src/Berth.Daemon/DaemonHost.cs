@@ -6,6 +6,7 @@ using Berth.Engine;
 using Berth.Engine.Containers;
 using Berth.Engine.Events;
 using Berth.Engine.Images;
+using Berth.Runtime.Host;
 using Berth.Runtime.Shims;
 using Berth.Storage;
 using Berth.Storage.Content;
@@ -101,7 +102,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         var usage = new DiskUsage(services, containers, files);
         await containers.RestoreAsync(CancellationToken.None);
 
-        var trim = new IdleTrim();
+        var trim = new IdleTrim(UnusedMemory.Return);
         owned.Push(trim);
         web.Use(next => context =>
         {

@@ -1,5 +1,3 @@
-using Berth.Runtime.Host;
-
 namespace Berth.Daemon.Http;
 
 /// <summary>
@@ -13,11 +11,17 @@ internal sealed class IdleTrim : IAsyncDisposable
 
     // In quiet intervals. The shared pools of buffers let go only of what two collections half a minute apart have found unused.
     private static readonly int[] Trims = [1, 12, 24];
+    private readonly Action returnMemory;
     private readonly CancellationTokenSource stop = new();
     private readonly Task loop;
     private long requests;
 
-    public IdleTrim() => loop = RunAsync();
+    /// <param name="returnMemory">Gives the system what the process holds and does not need.</param>
+    public IdleTrim(Action returnMemory)
+    {
+        this.returnMemory = returnMemory;
+        loop = RunAsync();
+    }
 
     /// <summary>Notes a request.</summary>
     public void Touch() => Interlocked.Increment(ref requests);
@@ -30,10 +34,10 @@ internal sealed class IdleTrim : IAsyncDisposable
         stop.Dispose();
     }
 
-    private static void Trim()
+    private void Trim()
     {
         BlockPool.Shared.Release();
-        UnusedMemory.Return();
+        returnMemory();
     }
 
     private async Task RunAsync()

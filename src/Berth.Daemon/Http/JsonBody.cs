@@ -9,6 +9,7 @@ namespace Berth.Daemon.Http;
 internal static class JsonBody
 {
     private const int MaxRequest = 4 << 20;
+    private const int MaxFirstBuffer = 64 << 10;
 
     /// <summary>Reads the whole body.</summary>
     /// <exception cref="EngineException">TooLarge over 4 MiB; InvalidArgument when it is not JSON of this type.</exception>
@@ -25,7 +26,8 @@ internal static class JsonBody
             throw new EngineException(ErrorKind.InvalidArgument, "the request needs a JSON body; got none");
         }
 
-        return Parse(context, body);
+        CheckType(context);
+        return Parse(body);
     }
 
     /// <summary>Reads the whole body as an object; null when there is none, or it is null.</summary>
@@ -33,7 +35,13 @@ internal static class JsonBody
     public static async Task<JsonElement?> TryReadElementAsync(HttpContext context)
     {
         byte[] body = await ReadBytesAsync(context);
-        return body.AsSpan().Trim(" \t\r\n"u8) is [] or [(byte)'n', (byte)'u', (byte)'l', (byte)'l'] ? null : Parse(context, body);
+        if (body.Length == 0)
+        {
+            return null;
+        }
+
+        CheckType(context);
+        return body.AsSpan().Trim(" \t\r\n"u8) is [] or [(byte)'n', (byte)'u', (byte)'l', (byte)'l'] ? null : Parse(body);
     }
 
     /// <summary>Makes a record of an object.</summary>
@@ -63,13 +71,22 @@ internal static class JsonBody
         await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
     }
 
-    private static JsonElement Parse(HttpContext context, byte[] body)
+    // A body must say that it is JSON: that is what keeps pages in browsers, which may send other types anywhere, from sending it here unasked.
+    private static void CheckType(HttpContext context)
     {
-        if (context.Request.ContentType is { Length: > 0 } type && !type.AsSpan(0, type.IndexOf(';') is >= 0 and var end ? end : type.Length).Trim().Equals("application/json", StringComparison.OrdinalIgnoreCase))
+        if (context.Request.ContentType is not { Length: > 0 } type)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, "malformed Content-Type header (): mime: no media type");
+        }
+
+        if (!type.AsSpan(0, type.IndexOf(';') is >= 0 and var end ? end : type.Length).Trim().Equals("application/json", StringComparison.OrdinalIgnoreCase))
         {
             throw new EngineException(ErrorKind.InvalidArgument, $"unsupported Content-Type header ({type}): must be 'application/json'");
         }
+    }
 
+    private static JsonElement Parse(byte[] body)
+    {
         JsonElement element;
         try
         {
@@ -93,7 +110,8 @@ internal static class JsonBody
             throw TooLarge();
         }
 
-        using var buffer = new MemoryStream((int)(context.Request.ContentLength ?? 1024));
+        // A length is a client's word: memory is taken for what has come.
+        using var buffer = new MemoryStream((int)Math.Min(context.Request.ContentLength ?? 1024, MaxFirstBuffer));
         byte[] chunk = ArrayPool<byte>.Shared.Rent(16 << 10);
         try
         {

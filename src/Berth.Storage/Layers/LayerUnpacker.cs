@@ -57,7 +57,19 @@ internal sealed class LayerUnpacker : IDisposable
 
         reader.Drain();
         SetFolderTimes();
-        return replaced && !overContent ? FolderTree.Size(root) : size;
+        if (!replaced || overContent)
+        {
+            return size;
+        }
+
+        try
+        {
+            return FolderTree.Size(root);
+        }
+        catch (LinuxException e)
+        {
+            throw new EngineException(e.Errno == Errno.ENAMETOOLONG ? ErrorKind.InvalidArgument : ErrorKind.Internal, $"the layer's size cannot be told: {e.Message}", e);
+        }
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using Berth.Linux;
+using Berth.Linux.Files;
 using Berth.Model;
 using Berth.Storage.Layers.Tar;
 using Berth.Storage.Snapshots;
@@ -280,6 +282,60 @@ public abstract class SnapshotterSuite : IAsyncLifetime
         Assert.True(wanted.Any(line => line.StartsWith("etc/a 0 1a4") && line.Contains("security.capability=0100000200200000")), string.Join("\n", wanted.Where(line => !line.StartsWith("deep"))));
         Assert.Contains(wanted, line => line.StartsWith("null 3 ") && line.Contains(" 1,3 "));
         Mounted(Snapshotter.MountsOf(second, [lower, upper]), root => Assert.True(TarText.AllocatedBytes(root, "sparse") < 1 << 20));
+    }
+
+    [Theory]
+    [InlineData(2000, true)]
+    [InlineData(3000, false)]
+    public void AsDeepAsAPathCanBeTreesAreReadAndDeeperOnesRefused(int levels, bool isReadable)
+    {
+        Digest lower = Publish(Digest.Of("lower"u8), default, new TarBuilder().Folder("d"));
+        ContainerId id = ContainerId.Create();
+        Mounted(Snapshotter.Prepare(id, [lower]), root => MakeLevels(root, levels));
+        ContainerContent content = new(Snapshotter);
+        foreach (Func<long> read in new Func<long>[]
+        {
+            () => content.ListChanges(id, [lower], default).Count + 1,
+            () => content.WriteDiff(id, [lower], Stream.Null, default),
+            () => content.WriteTree(id, [lower], Stream.Null, default),
+            () => content.GetSize(id, [lower], default) + levels,
+        })
+        {
+            long found = 0;
+            Exception? failure = null;
+            var thread = new Thread(() => failure = Record.Exception(() => found = read()), 512 << 10); // a third of what a pool's thread has
+            thread.Start();
+            thread.Join();
+            if (isReadable)
+            {
+                Assert.Null(failure);
+                Assert.InRange(found, levels, levels + 1);
+            }
+            else
+            {
+                EngineException refusal = Assert.IsType<EngineException>(failure);
+                Assert.Equal(ErrorKind.InvalidArgument, refusal.Kind);
+                Assert.Contains("is longer than 4095 bytes", refusal.Message, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    private static void MakeLevels(string root, int levels)
+    {
+        FileDescriptor folder = Paths.OpenFolder(root);
+        for (int i = 0; i < levels; i++)
+        {
+            if (i > 0)
+            {
+                Paths.MakeFolder(folder, "d"u8, 0x1ED);
+            }
+
+            FileDescriptor below = Paths.Open(folder, "d"u8, OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY);
+            folder.Dispose();
+            folder = below;
+        }
+
+        folder.Dispose();
     }
 
     private protected abstract ISnapshotter Open(StorageRoot root);

@@ -102,9 +102,15 @@ internal sealed class MergedLevel : IDisposable
     /// The folder <paramref name="name"/> below, from the n-th layer on: all layers that have one there until one that hides the rest. Null when it is
     /// not there any more.
     /// </summary>
+    /// <exception cref="EngineException">InvalidArgument: its path has PATH_MAX bytes or more. No walk is thus deeper than half as many levels.</exception>
     public MergedLevel? Descend(ReadOnlySpan<byte> name, int from, bool throughOpaque)
     {
         byte[] path = Path.Length == 0 ? name.ToArray() : [.. Path, (byte)'/', .. name];
+        if (path.Length >= NativePath.Max)
+        {
+            throw TooLong(path, cause: null);
+        }
+
         List<Part> below = [];
         for (int i = from; i < parts.Count; i++)
         {
@@ -169,9 +175,12 @@ internal sealed class MergedLevel : IDisposable
         }
         catch (LinuxException e) when (e.Errno == Errno.ENAMETOOLONG)
         {
-            throw new EngineException(ErrorKind.InvalidArgument, $"the path \"{NativePath.Show(path)}...\" is longer than {NativePath.Max - 1} bytes, which no archive can hold", e);
+            throw TooLong(path, e);
         }
     }
+
+    private static EngineException TooLong(ReadOnlySpan<byte> path, LinuxException? cause) =>
+        new(ErrorKind.InvalidArgument, $"the path \"{NativePath.Show(path)}...\" is longer than {NativePath.Max - 1} bytes, which no archive can hold", cause);
 
     private static void Read(FileDescriptor folder, int index, HashSet<string>? seen, List<MergedName> names)
     {

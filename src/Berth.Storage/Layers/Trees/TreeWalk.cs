@@ -104,7 +104,7 @@ internal sealed class TreeWalk : IDisposable
         }
 
         level.Suspend();
-        walk();
+        DeepStack.Run(walk);
         level.Resume();
     }
 

@@ -59,7 +59,7 @@ internal sealed class TreeCopy
         using (FileDescriptor made = Paths.Open(target, name, OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY | OpenFlags.O_NOFOLLOW))
         using (MergedLevel below = level.Descend(name, 0, throughOpaque: true)!)
         {
-            CopyContent(below, made, depth + 1);
+            DeepStack.Run(() => CopyContent(below, made, depth + 1));
         }
 
         SetAttributes(status, attributes.Read(level[0]!, name), target, name);
