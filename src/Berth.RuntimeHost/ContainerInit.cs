@@ -1,7 +1,9 @@
 using System.Text;
 using Berth.Linux;
+using Berth.Linux.Files;
 using Berth.Linux.Processes;
 using Berth.Linux.Signals;
+using Berth.Runtime.Host;
 
 namespace Berth.RuntimeHost;
 
@@ -51,7 +53,8 @@ internal static class ContainerInit
         }
         catch (PlanFailedException e) when (e.Errno == Errno.ENOEXEC)
         {
-            return Spawn(["/bin/sh"], ["/bin/sh", .. command], environment); // as execvp(3) does: a script whose first line names no interpreter
+            // As execvp(3) does: a script whose first line names no interpreter. The shell would look for it in the working folder alone.
+            return Spawn(["/bin/sh"], ["/bin/sh", Found(command[0], environment), .. command.Skip(1)], environment);
         }
     }
 
@@ -82,12 +85,12 @@ internal static class ContainerInit
         }
 
         PlanLabel done = plan.NewLabel();
-        string folders = Array.FindLast(environment, static entry => entry.StartsWith("PATH=", StringComparison.Ordinal))?[5..] ?? "/bin:/usr/bin";
-        foreach (string folder in folders.Split(':'))
+        foreach (string candidate in Candidates(program, environment))
         {
             PlanLabel next = plan.NewLabel();
-            nint path = plan.Text($"{(folder.Length == 0 ? "." : folder)}/{program}");
+            nint path = plan.Text(candidate);
             plan.Call("search", SyscallNumbers.Current.Faccessat, AT_FDCWD, path, X_OK).ToleratingAll().OnError(next);
+            plan.Call("search", SyscallNumbers.Current.Openat, AT_FDCWD, path, (nint)(OpenFlags.O_PATH | OpenFlags.O_DIRECTORY | OpenFlags.O_CLOEXEC)).ToleratingAll().OnSuccess(next); // a folder is no program
             plan.Set(found, path, done);
             plan.Mark(next);
         }
@@ -95,6 +98,15 @@ internal static class ContainerInit
         plan.Fail("search", Errno.ENOENT);
         plan.Mark(done);
         return found;
+    }
+
+    private static string Found(string program, string[] environment) =>
+        program.Contains('/', StringComparison.Ordinal) ? program : Candidates(program, environment).FirstOrDefault(File.Exists, program);
+
+    private static IEnumerable<string> Candidates(string program, string[] environment)
+    {
+        string folders = Array.FindLast(environment, static entry => entry.StartsWith("PATH=", StringComparison.Ordinal))?[5..] ?? "/bin:/usr/bin";
+        return folders.Split(':').Select(folder => $"{(folder.Length == 0 ? "." : folder)}/{program}");
     }
 
     private static int Serve(int pid)
@@ -136,9 +148,7 @@ internal static class ContainerInit
     {
         try
         {
-            GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-            GC.WaitForPendingFinalizers();
-            ResidentMemory.DropCleanFilePages();
+            UnusedMemory.Return();
         }
         catch (LinuxException)
         {

@@ -64,18 +64,21 @@ public sealed class InitTests(InitFixture fixture) : IClassFixture<InitFixture>
         }
 
         // A script whose first line names no interpreter is the shell's, as with execvp(3).
-        string script = await CreateAsync(["/tmp/script", "words"]);
-        using var archive = new MemoryStream();
-        await using (var tar = new TarWriter(archive, leaveOpen: true))
+        foreach ((string folder, string program) in ((string, string)[])[("/tmp", "/tmp/script"), ("/bin", "script")])
         {
-            await tar.WriteEntryAsync(new PaxTarEntry(TarEntryType.RegularFile, "script") { Mode = (UnixFileMode)0b111_101_101, DataStream = new MemoryStream("echo some $1\n"u8.ToArray()) });
-        }
+            string script = await CreateAsync([program, "words"]);
+            using var archive = new MemoryStream();
+            await using (var tar = new TarWriter(archive, leaveOpen: true))
+            {
+                await tar.WriteEntryAsync(new PaxTarEntry(TarEntryType.RegularFile, "script") { Mode = (UnixFileMode)0b111_101_101, DataStream = new MemoryStream("echo some $1\n"u8.ToArray()) });
+            }
 
-        (await Api.SendAsync(HttpMethod.Put, $"/containers/{script}/archive?path=/tmp", new ByteArrayContent(archive.ToArray()))).Expect(HttpStatusCode.OK);
-        await PostAsync(script, "start");
-        Assert.Equal(0, await WaitAsync(script));
-        Assert.Equal("some words\n", await LogAsync(script, "some"));
-        await RemoveAsync(script);
+            (await Api.SendAsync(HttpMethod.Put, $"/containers/{script}/archive?path={folder}", new ByteArrayContent(archive.ToArray()))).Expect(HttpStatusCode.OK);
+            await PostAsync(script, "start");
+            Assert.Equal(0, await WaitAsync(script));
+            Assert.Equal("some words\n", await LogAsync(script, "some"));
+            await RemoveAsync(script);
+        }
     }
 
     [Fact]

@@ -74,6 +74,28 @@ public sealed partial class SeccompTests : RuntimeTest
     }
 
     [Fact]
+    public void AnotherContainersFilterIsNotTakenOverWithItsId()
+    {
+        Change(static spec => spec["linux"]!["seccomp"] = new JsonObject
+        {
+            ["defaultAction"] = "SCMP_ACT_ALLOW",
+            ["syscalls"] = new JsonArray(new JsonObject { ["names"] = new JsonArray("mkdir", "mkdirat"), ["action"] = "SCMP_ACT_ERRNO" }),
+        });
+        string id = Running();
+        byte[] filter = File.ReadAllBytes(Path.Combine(State, id, "seccomp.bpf"));
+        _ = Expect(0, "delete", "--force", id);
+
+        // What a delete that was killed after its first step leaves.
+        Directory.CreateDirectory(Path.Combine(State, id));
+        File.WriteAllBytes(Path.Combine(State, id, "seccomp.bpf"), filter);
+        Change(static spec => spec["linux"]!.AsObject().Remove("seccomp"));
+        _ = Expect(0, "create", id);
+        _ = Expect(0, "start", id);
+        Assert.Contains("status 0\n", Expect(0, "exec", id, "sh", "-c", Make).Output, StringComparison.Ordinal);
+        _ = Expect(0, "delete", "--force", id);
+    }
+
+    [Fact]
     public void WithoutAnAgentNothingStarts()
     {
         SetProfile(AgentPath, metadata: null);

@@ -21,6 +21,8 @@ public sealed class PlanInterruptedException : IOException
 /// </summary>
 public sealed unsafe partial class ConcurrentProcess : IDisposable
 {
+    private const int SIGKILL = 9;
+
     private readonly SyscallPlan plan;
     private readonly PlanHandshake handshake;
     private FileDescriptor pidFd;
@@ -107,11 +109,9 @@ public sealed unsafe partial class ConcurrentProcess : IDisposable
         int failed = Volatile.Read(ref plan.Header->FailedOp);
         if (next == 0)
             throw failed < 0 ? new PlanInterruptedException(end) : new PlanFailedException(plan.StepAt(failed), (Errno)plan.Header->FailedErrno);
+        FileDescriptor followed = Pin(next);
         pidFd.Dispose();
-        Pid = next;
-
-        // A child of ours: the number stays its own until it is reaped.
-        pidFd = ProcessControl.OpenProcess(next) ?? throw new PlanInterruptedException(end: null);
+        (Pid, pidFd) = (next, followed);
         if (ProcessSpawner.HasEntered(plan.Header, PlanHeader.Forked, Pid, pidFd))
             return true;
         Kill();
@@ -122,7 +122,6 @@ public sealed unsafe partial class ConcurrentProcess : IDisposable
     /// <exception cref="LinuxException">It cannot be killed.</exception>
     public void Kill()
     {
-        const int SIGKILL = 9;
         ChildProcess.Signal(pidFd, SIGKILL);
         ProcessSpawner.Reap(Pid);
     }
@@ -140,6 +139,21 @@ public sealed unsafe partial class ConcurrentProcess : IDisposable
     {
         handshake.Dispose();
         pidFd.Dispose();
+    }
+
+    // A child of ours: the number stays its own until it is reaped.
+    private static FileDescriptor Pin(int child)
+    {
+        try
+        {
+            return ProcessControl.OpenProcess(child) ?? throw new PlanInterruptedException(end: null);
+        }
+        catch
+        {
+            _ = ChildProcess.TrySignal(child, SIGKILL);
+            ProcessSpawner.Reap(child);
+            throw;
+        }
     }
 
     private void ThrowIfFailed()

@@ -79,7 +79,7 @@ internal static class CgroupLocator
     public static ArgumentException NotBelowRoot(string? folder) => new($"the stored cgroup \"{folder}\" is not below the root of a cgroup hierarchy");
 
     // Empty, "." or "..": what is absent is no cgroup then either, but could be something else when it is removed.
-    private static bool HasOddPart(string folder)
+    internal static bool HasOddPart(string folder)
     {
         ReadOnlySpan<char> path = folder.AsSpan(1);
         foreach (Range part in path.Split('/'))

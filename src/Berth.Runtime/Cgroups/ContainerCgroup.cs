@@ -100,8 +100,8 @@ public sealed class ContainerCgroup
     }
 
     /// <summary>
-    /// The cgroup at that place, which may or may not exist. What changes anything throws <see cref="ArgumentException"/> where the place is not below the root of a
-    /// hierarchy: what lives there is not a container's to end.
+    /// The cgroup at that place, which may or may not exist. What changes it, or ends processes, throws <see cref="ArgumentException"/> where the place is not below the
+    /// root of a hierarchy: what lives there is not a container's to end. A process joins any cgroup that is named.
     /// </summary>
     public static ContainerCgroup Open(CgroupLocation location)
     {
@@ -262,7 +262,7 @@ public sealed class ContainerCgroup
         foreach (string file in JoinFiles(SubCgroup.Parse(subCgroup), initPid))
         {
             FileDescriptor join = Paths.Open(file, OpenFlags.O_WRONLY);
-            if (!isVerified && FileSystemKind.Of(join) is not (FileSystemKind.CGROUP_SUPER_MAGIC or FileSystemKind.CGROUP2_SUPER_MAGIC))
+            if (!isVerified && (CgroupLocator.HasOddPart(file) || FileSystemKind.Of(join) is not (FileSystemKind.CGROUP_SUPER_MAGIC or FileSystemKind.CGROUP2_SUPER_MAGIC)))
             {
                 join.Dispose();
                 throw CgroupLocator.NotBelowRoot(file);

@@ -17,7 +17,7 @@ namespace Berth.Runtime.Host;
 public static class ContainerExec
 {
     private const ulong CLONE_PARENT = 0x8000, SIGCHLD = 17;
-    private const int LeastKept = 100, SIGKILL = 9;
+    private const int LeastKept = 100;
 
     /// <summary>Starts a process. The calling process becomes non-dumpable, as the new one shares its memory for a moment.</summary>
     /// <param name="target">The container.</param>
@@ -101,9 +101,6 @@ public static class ContainerExec
     private static bool CanBeInspected(NamespaceFlags differing) =>
         differing.HasFlag(NamespaceFlags.CLONE_NEWPID) && !differing.HasFlag(NamespaceFlags.CLONE_NEWUSER);
 
-    // User and time namespaces are not entered by a process that shares memory with others: setns(2).
-    private static bool NeedsOwnMemory(NamespaceFlags joined) => (joined & (NamespaceFlags.CLONE_NEWUSER | NamespaceFlags.CLONE_NEWTIME)) != NamespaceFlags.None;
-
     private static (int Pid, FileDescriptor PidFd) SpawnConcurrent(
         ExecTarget target, ExecOptions options, FinalSteps end, NamespaceFlags differing, bool twoProcesses)
     {
@@ -160,7 +157,8 @@ public static class ContainerExec
 
         using ConcurrentProcess child = !twoProcesses && differing.HasFlag(NamespaceFlags.CLONE_NEWPID)
             ? NamespaceCalls.WithPidNamespaceOf(target.PidFd, () => ProcessSpawner.SpawnConcurrent(plan, handshake))
-            : twoProcesses && !waitsToBeMoved && !NeedsOwnMemory(differing) ? ProcessSpawner.SpawnForking(plan, handshake)
+            : twoProcesses && !waitsToBeMoved && !differing.HasFlag(NamespaceFlags.CLONE_NEWTIME) ? // which no process enters that shares memory: setns(2)
+              ProcessSpawner.SpawnForking(plan, handshake)
             : ProcessSpawner.SpawnConcurrent(plan, handshake);
         try
         {
@@ -246,7 +244,8 @@ public static class ContainerExec
     {
         try
         {
-            FileDescriptor root = Paths.Open(Paths.OfProcess(target.Pid, "root"), OpenFlags.O_PATH | OpenFlags.O_DIRECTORY);
+            using FileDescriptor process = ProcFiles.OpenFolder("/proc/" + target.Pid.ToString(CultureInfo.InvariantCulture));
+            FileDescriptor root = Paths.Open(process, "root"u8, OpenFlags.O_PATH | OpenFlags.O_DIRECTORY);
             if (ChildProcess.Signal(target.PidFd, 0))
                 return root;
             root.Dispose();

@@ -44,6 +44,6 @@ public sealed record ExecOptions
     /// <summary>Leaves the caller's session keyring to the program.</summary>
     public bool NoNewKeyring { get; init; }
 
-    /// <summary>What the caller has to do before it learns of the process: done once, where possible while the process makes its last steps. If it fails, there is no process.</summary>
+    /// <summary>What the caller has to do some time: done once, where possible while the process makes its last steps. It must not throw.</summary>
     public Action? Meanwhile { get; init; }
 }

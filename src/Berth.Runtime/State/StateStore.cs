@@ -33,7 +33,11 @@ public sealed class StateStore(string root)
 
             StoredContainer container = new(name.ToString(), folder, held, StoredContainer.TryLoad(folder));
             if (container.State is null)
+            {
+                container.RemoveLeftovers();
                 return container;
+            }
+
             container.Dispose();
             throw new StateException("container with given ID already exists");
         }

@@ -172,8 +172,8 @@ public sealed class StoredContainer : IDisposable
     public void Remove()
     {
         State = null;
-        foreach (string name in (ReadOnlySpan<string>)[StateFile, StateFile + NewSuffix, SpecFile, SpecFile + NewSuffix, FilterFile, FilterFile + NewSuffix, FifoFile, HookFifoFile, LockFile])
-            _ = PlainFile.Unlink(Path.Combine(Folder, name));
+        RemoveLeftovers();
+        _ = PlainFile.Unlink(Path.Combine(Folder, LockFile));
         try
         {
             Paths.RemoveFolder(Paths.WorkingFolder, Encoding.UTF8.GetBytes(Folder));
@@ -186,6 +186,13 @@ public sealed class StoredContainer : IDisposable
         {
             // A create has taken the name over already: its lock file is new.
         }
+    }
+
+    // What a killed delete has left is not to be taken for the next container's.
+    internal void RemoveLeftovers()
+    {
+        foreach (string name in (ReadOnlySpan<string>)[StateFile, StateFile + NewSuffix, SpecFile, SpecFile + NewSuffix, FilterFile, FilterFile + NewSuffix, FifoFile, HookFifoFile])
+            _ = PlainFile.Unlink(Path.Combine(Folder, name));
     }
 
     /// <inheritdoc/>

@@ -4,6 +4,7 @@ using Berth.Linux.Events;
 using Berth.Linux.Pipes;
 using Berth.Linux.Signals;
 using Berth.Linux.Terminal;
+using Berth.RuntimeHost.CommandLine;
 
 namespace Berth.RuntimeHost.Terminals;
 
@@ -12,7 +13,7 @@ namespace Berth.RuntimeHost.Terminals;
 /// </summary>
 internal sealed class Foreground : IDisposable
 {
-    // SIGKILL and SIGSTOP cannot be had, SIGCHLD and SIGWINCH mean something to us, SIGURG is noise, the rest is about faults of our own.
+    // PosixSignalRegistration has no real-time signals. SIGKILL and SIGSTOP cannot be had, SIGCHLD and SIGWINCH mean something to us, SIGURG is noise, the rest is about faults of our own.
     private static readonly int[] Forwarded = [1, 2, 3, 10, 12, 14, 15, 16, 18, 20, 21, 22, 24, 25, 26, 27, 29, 30];
 
     private const ulong ProcessToken = 1, MasterToken = 2;
@@ -26,7 +27,8 @@ internal sealed class Foreground : IDisposable
     private FileDescriptor? process;
     private FileDescriptor? master;
     private LocalTerminal? terminal;
-    private bool isWaiting;
+    private bool isReaping;
+    private bool isOver;
 
     /// <param name="reapOthers">Whether orphans that become our children are reaped.</param>
     public Foreground(bool reapOthers) => this.reapOthers = reapOthers;
@@ -52,34 +54,47 @@ internal sealed class Foreground : IDisposable
         {
             process = pidFd;
             foreach (int signal in early)
-                ChildProcess.Signal(pidFd, signal);
+                Send(pidFd, signal);
         }
 
         if (master is not null)
             AdoptTerminal();
     }
 
-    /// <summary>Waits for the process's end; its status as shells have it.</summary>
+    /// <summary>
+    /// Reaps what is left to this process from now on, until <see cref="StopReaping"/>. Children that have an owner who waits for them, as hooks have, come before and after.
+    /// </summary>
+    public void StartReaping()
+    {
+        SetReaping(true);
+        ReapOthers();
+    }
+
+    /// <summary>The end of that.</summary>
+    public void StopReaping() => SetReaping(false);
+
+    /// <summary>Waits for the process's end; its status as shells have it. What comes for the process later is dropped.</summary>
     /// <exception cref="LinuxException">Waiting failed.</exception>
     public int Wait()
     {
-        // Children that have an owner, as hooks have, come before and after.
-        SetWaiting(true);
         try
         {
-            ReapOthers();
             return WaitForEnd(process!); // there is one since Adopt
         }
         finally
         {
-            SetWaiting(false);
+            lock (forwarding)
+            {
+                process = null;
+                isOver = true;
+            }
         }
     }
 
-    private void SetWaiting(bool value)
+    private void SetReaping(bool value)
     {
         lock (reaping)
-            isWaiting = value;
+            isReaping = value;
     }
 
     private int WaitForEnd(FileDescriptor child)
@@ -134,10 +149,24 @@ internal sealed class Foreground : IDisposable
     {
         lock (forwarding)
         {
+            if (isOver)
+                return;
             if (process is null)
                 early.Add(signal);
             else
-                ChildProcess.Signal(process, signal);
+                Send(process, signal);
+        }
+    }
+
+    private static void Send(FileDescriptor to, int signal)
+    {
+        try
+        {
+            _ = ChildProcess.Signal(to, signal);
+        }
+        catch (LinuxException e)
+        {
+            RuntimeLog.Debug($"signal {signal} did not reach the process: {e.Message}"); // it has become another user's
         }
     }
 
@@ -178,7 +207,7 @@ internal sealed class Foreground : IDisposable
     {
         lock (reaping)
         {
-            if (!isWaiting || !reapOthers)
+            if (!isReaping || !reapOthers)
                 return;
             for (int ended = ChildProcess.PeekEnded(); ended != 0 && ended != pid; ended = ChildProcess.PeekEnded())
                 _ = ChildProcess.TryReap(ended);

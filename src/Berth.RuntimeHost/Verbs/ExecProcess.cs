@@ -36,6 +36,7 @@ internal static class ExecProcess
         {
             Args = [.. arguments.Rest.Skip(1)],
             Terminal = arguments.IsOn("tty"),
+            ConsoleSize = null, // the first process's terminal is not this one's
             Cwd = arguments.Text("cwd") is { Length: > 0 } cwd ? cwd : process.Cwd,
             Env = [.. process.Env ?? [], .. arguments.Texts("env")],
             User = ChangeUser(process.User, arguments),

@@ -65,9 +65,10 @@ internal static class ExecVerb
         using FileDescriptor pinned = container.OpenProcess() ?? throw new StateException("cannot exec in a stopped container");
         var target = new ExecTarget { Id = container.Id, Bundle = container.State.Bundle, Pid = container.State.Pid, PidFd = pinned, Spec = spec, Cgroup = container.Cgroup, Filter = filter };
         using Foreground? session = detach ? null : new Foreground(reap);
+        session?.Listen();
         using StartedProcess started = ContainerExec.Start(
             target, process, user: null, process.Terminal ? ProcessStdio.Terminal : new ProcessStdio(0, 1, 2),
-            new ExecOptions { PreserveFds = LaunchOptions.Descriptors(arguments), SubCgroup = arguments.Text("cgroup"), Meanwhile = () => Prepare(session) });
+            new ExecOptions { PreserveFds = LaunchOptions.Descriptors(arguments), SubCgroup = arguments.Text("cgroup"), Meanwhile = OwnExecutable.Finish });
         try
         {
             if (console is not null && started.TerminalMaster is { } master)
@@ -83,13 +84,8 @@ internal static class ExecVerb
         if (session is null)
             return 0;
         session.Adopt(started.Pid, started.PidFd, started.TerminalMaster);
+        session.StartReaping();
         return session.Wait();
-    }
-
-    private static void Prepare(Foreground? session)
-    {
-        OwnExecutable.Finish();
-        session?.Listen();
     }
 
     private static void Check(Container container, bool ignorePaused)

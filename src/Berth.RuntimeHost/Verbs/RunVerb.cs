@@ -33,17 +33,17 @@ internal static class RunVerb
         bool reap = !detach && !call.Arguments.IsOn("no-subreaper");
         if (reap)
             ProcessControl.BecomeSubreaper();
+        using Foreground? session = detach ? null : new Foreground(reap);
+        session?.Listen();
         ContainerCreation.Made made = ContainerCreation.Create(call.Options, name, LaunchOptions.From(call.Arguments), detach);
         using (made.Process)
         {
-            if (detach)
+            if (session is null)
             {
                 StartOrDelete(call.Options.Store, made.Stored, name);
                 return 0;
             }
 
-            using var session = new Foreground(reap);
-            session.Listen();
             session.Adopt(made.Process.Pid, made.Process.PidFd, made.Process.TerminalMaster);
             int code = StartAndWait(session, made.Process.TerminalMaster is not null, () => StartOrDelete(call.Options.Store, made.Stored, name));
             if (!call.Arguments.IsOn("keep"))
@@ -75,7 +75,15 @@ internal static class RunVerb
         {
             start();
             OwnExecutable.Finish();
-            return session.Wait();
+            session.StartReaping();
+            try
+            {
+                return session.Wait();
+            }
+            finally
+            {
+                session.StopReaping();
+            }
         }
 
         ExceptionDispatchInfo? failure = null;
@@ -84,6 +92,7 @@ internal static class RunVerb
             try
             {
                 start();
+                session.StartReaping(); // not before: the hooks are over now
             }
             catch (Exception e)
             {
@@ -93,6 +102,7 @@ internal static class RunVerb
         starter.Start();
         int code = session.Wait();
         starter.Join();
+        session.StopReaping();
         failure?.Throw();
         return code;
     }
