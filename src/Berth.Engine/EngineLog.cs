@@ -32,8 +32,20 @@ internal static partial class EngineLog
     [LoggerMessage(10, LogLevel.Warning, "container {Container}: its processes do not end; they are killed again until they do")]
     public static partial void ProcessesStay(ILogger logger, Exception exception, string container);
 
-    [LoggerMessage(11, LogLevel.Warning, "container {Container}: its shim does not answer, and its processes stand still: they are let go on")]
+    [LoggerMessage(11, LogLevel.Warning, "container {Container}: its shim does not answer, and its processes stand still: they are let go on until it does")]
     public static partial void ShimSilent(ILogger logger, string container);
+
+    [LoggerMessage(12, LogLevel.Warning, "container {Container}: it could not be pruned")]
+    public static partial void NotPruned(ILogger logger, Exception exception, string container);
+
+    [LoggerMessage(13, LogLevel.Warning, "what an interrupted operation left behind could not be removed; it will be at the next start: {What}")]
+    public static partial void LeftoverStays(ILogger logger, Exception exception, string what);
+
+    [LoggerMessage(14, LogLevel.Error, "container {Container}: its shim does not answer, and the daemon goes on without it; the container is looked at as soon as it does, or ends")]
+    public static partial void ShimUnanswering(ILogger logger, string container);
+
+    [LoggerMessage(15, LogLevel.Warning, "container {Container}: it was let go on for its shim's sake and could not be paused again: it runs")]
+    public static partial void NotFrozenAgain(ILogger logger, Exception exception, string container);
 
     [LoggerMessage(4, LogLevel.Information, "removed what an interrupted operation left behind: {Path}")]
     public static partial void LeftoverRemoved(ILogger logger, string path);

@@ -31,6 +31,9 @@ internal sealed class ContainerControlEndpoints(ContainerService containers)
         routes.MapDelete("/containers/{id}", (RequestDelegate)RemoveAsync);
     }
 
+    // A client that goes away in the middle does not leave a container that got its stop signal and is never killed, or is stopped and never started again.
+    private static CancellationToken CarriedThrough => CancellationToken.None;
+
     private static string Id(HttpContext context) => (string)context.Request.RouteValues["id"]!;
 
     private async Task StartAsync(HttpContext context)
@@ -47,7 +50,7 @@ internal sealed class ContainerControlEndpoints(ContainerService containers)
 
     private async Task StopAsync(HttpContext context)
     {
-        await containers.StopAsync(Id(context), context.GetInteger("t"), context.GetText("signal"), context.RequestAborted);
+        await containers.StopAsync(Id(context), context.GetInteger("t"), context.GetText("signal"), CarriedThrough);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
@@ -89,7 +92,7 @@ internal sealed class ContainerControlEndpoints(ContainerService containers)
 
     private async Task RestartAsync(HttpContext context)
     {
-        await containers.RestartAsync(Id(context), context.GetInteger("t"), context.GetText("signal"), context.RequestAborted);
+        await containers.RestartAsync(Id(context), context.GetInteger("t"), context.GetText("signal"), CarriedThrough);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
@@ -142,7 +145,7 @@ internal sealed class ContainerControlEndpoints(ContainerService containers)
     {
         // v, which removes anonymous volumes too, has nothing to do while containers have none.
         context.RefuseUnbuilt("link");
-        await containers.RemoveAsync(Id(context), context.GetBoolean("force"), context.RequestAborted);
+        await containers.RemoveAsync(Id(context), context.GetBoolean("force"), CarriedThrough);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 }

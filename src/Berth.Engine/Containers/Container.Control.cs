@@ -86,7 +86,7 @@ internal sealed partial class Container
         {
             await IgnoreAsync(ErrorKind.NotModified, () => StopAsync(signal, timeout, cancellationToken));
             FailPoint.Reach(FailPoints.AgainStopped);
-            await IgnoreAsync(ErrorKind.NotModified, () => StartAsync(cancellationToken)); // somebody else may have started it
+            await IgnoreAsync(ErrorKind.NotModified, () => StartAsync(CancellationToken.None)); // somebody else may have started it
             services.Events.Publish(record, "restart");
             FailPoint.Reach(FailPoints.AgainTold);
         }
@@ -195,13 +195,14 @@ internal sealed partial class Container
 
     /// <summary>
     /// SIGKILL to the first process, and after a while to all that the container's cgroup holds, again and again until the end is known: somebody else may
-    /// have made them stand still, or the shim waits for one of them and does not answer.
+    /// have made them stand still, or the shim waits for one of them and does not answer. That goes on when the caller has given up as well: the signal, once it is
+    /// on its way to a shim that does not answer, is not called back, and the container is nobody else's until it is through.
     /// </summary>
     private async Task EndByForceAsync(Task end, CancellationToken cancellationToken)
     {
         Task killed = KillAndWaitAsync();
         bool isTold = false;
-        while (await Task.WhenAny(killed, Task.Delay(ForcePatience, services.Clock, cancellationToken)) != killed && !cancellationToken.IsCancellationRequested)
+        while (await Task.WhenAny(killed, Task.Delay(ForcePatience, services.Clock, CancellationToken.None)) != killed)
         {
             try
             {

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Berth.Engine.Containers.Health;
 using Berth.Engine.Events;
 using Berth.Model;
@@ -9,80 +8,12 @@ using Berth.Storage.Metadata;
 
 namespace Berth.Engine.Containers;
 
-/// <summary>A container's life: how a run begins, is found again after the daemon's death, ends, and is followed by another.</summary>
+/// <summary>A container's life: how a run begins, ends, and is followed by another.</summary>
 internal sealed partial class Container
 {
-    private static readonly TimeSpan ShimPatience = TimeSpan.FromSeconds(5);
-
     private readonly RestartBackoff backoff = new();
     private CancellationTokenSource? restartDelay;
     private Task restart = Task.CompletedTask;
-
-    /// <summary>Brings the record in line with what a daemon that died left behind: a live shim, an exit file, or neither. Starts what is to run.</summary>
-    public async Task RestoreAsync(CancellationToken cancellationToken)
-    {
-        if (Probe is not null)
-        {
-            healthReport = HealthFile.TryRead(Folder);
-        }
-
-        Shim? found = await FindShimAsync(cancellationToken);
-        if (found is not null)
-        {
-            if (await TryAdoptAsync(found, cancellationToken))
-            {
-                return;
-            }
-
-            await found.DisposeAsync(); // prepared by the daemon that died, never started: it is ending
-        }
-
-        await CleanQuietlyAsync();
-        ExitStatus? exit = ExitStatusFile.TryRead(ExitFile);
-        bool isNews = exit is not null && (record.State.FinishedAt is not { } finished || exit.At > finished);
-        if (HasProcess && !isNews && (exit is not null || !File.Exists(ExitFile)))
-        {
-            await CommitAsync(record with { State = Lifecycle.NeverStarted(record.State, exit) }, cancellationToken);
-        }
-        else if (HasProcess || isNews)
-        {
-            await EndAsync(exit ?? new ExitStatus(ExitWithoutStatus, OomKilled: false, DateTimeOffset.UtcNow),
-                exit is null ? "the container ended without an exit status: its shim or the machine was stopped" : "");
-            return;
-        }
-
-        if (record.Config.Host.AutoRemove && record.State.Status == ContainerStatus.Exited)
-        {
-            await RemoveStoppedAsync();
-        }
-        else if (record.State.Status == ContainerStatus.Restarting || (record.State is { Status: ContainerStatus.Exited, StartedAt: not null } && WantsRestart(record.State.ExitCode)))
-        {
-            Show(record with { State = record.State with { Status = ContainerStatus.Restarting } });
-            RestartAfter(TimeSpan.Zero);
-        }
-    }
-
-    // One that waits for a process which was frozen before it ran does not answer: it is let go on, rather than that the daemon does not start.
-    private async Task<Shim?> FindShimAsync(CancellationToken cancellationToken)
-    {
-        Task<Shim?> connecting = services.Shims.ConnectAsync(services.Options.ShimSocket(record.Id), cancellationToken);
-        if (await Task.WhenAny(connecting, Task.Delay(ShimPatience, services.Clock, cancellationToken)) != connecting)
-        {
-            await Task.Run(ThawUnanswered, cancellationToken);
-        }
-
-        return await connecting;
-    }
-
-    private void ThawUnanswered()
-    {
-        ContainerCgroup cgroup = ContainerCgroup.Open(SpecBuilder.CgroupPath(record.Id));
-        if (cgroup.IsFrozen)
-        {
-            EngineLog.ShimSilent(services.Logger, record.Id.Short);
-            cgroup.Thaw();
-        }
-    }
 
     private bool WantsRestart(int exitCode) => record.Config.Host.RestartPolicy.Wants(exitCode, record.State.WasStopped, record.State.RestartCount);
 
@@ -235,57 +166,6 @@ internal sealed partial class Container
         {
             gate.Release();
         }
-    }
-
-    // False when the shim has no process: it was prepared and never started.
-    private async Task<bool> TryAdoptAsync(Shim found, CancellationToken cancellationToken)
-    {
-        // An exec session that ends between the question and the answer is in the one or the other.
-        var early = new ConcurrentDictionary<string, ExitStatus>(StringComparer.Ordinal);
-        found.ExecExited = (execId, status) =>
-        {
-            early[execId] = status;
-            OnExecExited(execId, status);
-        };
-        ShimState state = await found.GetStateAsync(cancellationToken);
-        if (state.Pid == 0 && state.Exit is null)
-        {
-            return false;
-        }
-
-        foreach (ExecState exec in state.Execs)
-        {
-            if (execs.Find(exec.Id) is null)
-            {
-                AddFoundExec(exec);
-            }
-            else if (exec.Exit is { } exit)
-            {
-                execs.End(exec.Id, exit.Code); // it ended while only the connection to the shim was broken
-            }
-        }
-
-        foreach ((string execId, ExitStatus status) in early)
-        {
-            OnExecExited(execId, status);
-        }
-
-        bool isFrozen = await Task.Run(() => ContainerCgroup.Open(SpecBuilder.CgroupPath(record.Id)).IsFrozen, cancellationToken);
-        ContainerState running = Lifecycle.Found(record.State, state.Pid, state.StartedAt, isFrozen);
-        if (!HasProcess)
-        {
-            await CommitAsync(record with { State = running }, cancellationToken);
-        }
-
-        lock (sync)
-        {
-            shim = found;
-            record = record with { State = running };
-        }
-
-        watch = WatchAsync(found);
-        StartHealth();
-        return true;
     }
 
     // The process is gone: what follows is told, recorded and, where a policy or --rm says so, done.

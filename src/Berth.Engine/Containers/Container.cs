@@ -158,6 +158,11 @@ internal sealed partial class Container : IAsyncDisposable
     {
         isDisposed = true;
         restartDelay?.Cancel();
+        if (!closing.IsCancellationRequested)
+        {
+            await closing.CancelAsync();
+        }
+
         await StopHealthAsync();
         foreach (AttachSession session in TakePending())
         {
@@ -171,6 +176,7 @@ internal sealed partial class Container : IAsyncDisposable
 
         await watch.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await restart.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        closing.Dispose();
     }
 
     private List<AttachSession> TakePending()
@@ -213,7 +219,8 @@ internal sealed partial class Container : IAsyncDisposable
     private static JournalChange Change(ContainerRecord next) =>
         new(Bucket, next.Id.ToString(), JsonSerializer.SerializeToUtf8Bytes(next, EngineJsonContext.Default.ContainerRecord));
 
-    private WaitResult LastResult() => new(record.State.ExitCode, record.State.Error);
+    // To clients an error means that there was no run at all: docker run ends with 125 then, whatever the exit code.
+    private WaitResult LastResult() => new(record.State.ExitCode, record.State.HasStartFailed ? record.State.Error : "");
 
     private void ThrowIfGone()
     {

@@ -27,8 +27,12 @@ public sealed record ContainerState
     public int ExitCode { get; init; }
     public bool OomKilled { get; init; }
 
-    /// <summary>Why the last start failed; empty when it did not.</summary>
+    /// <summary>Why the last start failed, or what ended the run when that was not its process; empty otherwise.</summary>
     public string Error { get; init; } = "";
+
+    /// <summary>Whether <see cref="Error"/> is of a start that failed.</summary>
+    public bool HasStartFailed { get; init; }
+
     public DateTimeOffset? StartedAt { get; init; }
     public DateTimeOffset? FinishedAt { get; init; }
 

@@ -20,7 +20,10 @@ public sealed partial class ContainerService
     /// <exception cref="EngineException">NotModified when it runs; InvalidArgument or Internal with the reason when it cannot.</exception>
     public Task StartAsync(string reference, CancellationToken cancellationToken) => directory.Find(reference).StartAsync(cancellationToken);
 
-    /// <summary>Ends a run: the stop signal, then SIGKILL after the timeout in seconds (negative: never).</summary>
+    /// <summary>
+    /// Ends a run: the stop signal, then SIGKILL after the timeout in seconds (negative: never). The token ends the wait only: what clients have asked for is to be
+    /// carried through whether they wait for it or not.
+    /// </summary>
     public Task StopAsync(string reference, int? timeoutSeconds, string? signal, CancellationToken cancellationToken)
     {
         Container container = directory.Find(reference);
@@ -112,7 +115,7 @@ public sealed partial class ContainerService
     /// <summary>Removes a container with its layer and log.</summary>
     public Task RemoveAsync(string reference, bool force, CancellationToken cancellationToken) => directory.Find(reference).RemoveAsync(force, cancellationToken);
 
-    /// <summary>Removes every container that is not alive and that <paramref name="isWanted"/> takes.</summary>
+    /// <summary>Removes every container that is not alive and that <paramref name="isWanted"/> takes. One that cannot be measured or removed is left, and logged.</summary>
     public async Task<PruneResult> PruneAsync(Predicate<ContainerRecord> isWanted, CancellationToken cancellationToken)
     {
         var content = new ContainerContent(services.Snapshots);
@@ -130,6 +133,10 @@ public sealed partial class ContainerService
             catch (EngineException exception) when (exception.Kind is ErrorKind.Conflict or ErrorKind.NotFound)
             {
                 // It was started or removed by somebody else in this moment.
+            }
+            catch (EngineException exception)
+            {
+                EngineLog.NotPruned(services.Logger, exception, info.Record.Id.Short);
             }
         }
 

@@ -114,7 +114,7 @@ public sealed partial class ContainerService : IAsyncDisposable
 
         await Task.WhenAll(directory.All.ToList().Select(container => RestoreOneAsync(container, cancellationToken)));
         LeftoverSweep.Run(services, directory.All.Select(static container => container.Record.Id).ToHashSet());
-        await services.Images.CollectLayersAsync(cancellationToken);
+        await CollectLayersAsync(cancellationToken);
         restored.SetResult();
     }
 
@@ -124,6 +124,19 @@ public sealed partial class ContainerService : IAsyncDisposable
         foreach (Container container in directory.All)
         {
             await container.DisposeAsync();
+        }
+    }
+
+    // Layers that nobody has take room and do no harm.
+    private async Task CollectLayersAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await services.Images.CollectLayersAsync(cancellationToken);
+        }
+        catch (Exception exception) when (exception is IOException or EngineException or UnauthorizedAccessException)
+        {
+            EngineLog.LeftoverStays(services.Logger, exception, "layers of images that were removed");
         }
     }
 

@@ -4,7 +4,10 @@ using Berth.Runtime.Host;
 
 namespace Berth.Engine.Containers;
 
-/// <summary>Removes folders, sockets and cgroups of containers that have no record: what a create, start or removal left when it was interrupted.</summary>
+/// <summary>
+/// Removes folders, sockets and cgroups of containers that have no record: what a create, start or removal left when it was interrupted. What cannot be removed is
+/// logged and left for the next time.
+/// </summary>
 internal static class LeftoverSweep
 {
     /// <param name="services">Where to look.</param>
@@ -13,18 +16,19 @@ internal static class LeftoverSweep
     {
         foreach (ContainerId id in services.Snapshots.ListContainers().Where(id => !known.Contains(id)))
         {
-            services.Snapshots.Remove(id);
-            EngineLog.LeftoverRemoved(services.Logger, $"writable layer {id}");
+            Remove(services, $"writable layer {id}", () => services.Snapshots.Remove(id));
         }
 
         foreach (string bundle in Directory.EnumerateDirectories(services.Options.BundlesFolder))
         {
             if (ContainerId.TryParse(Path.GetFileName(bundle), out ContainerId id) && !known.Contains(id))
             {
-                ContainerCgroup.KillAndRemove(SpecBuilder.CgroupPath(id));
-                File.Delete(services.Options.ShimSocket(id));
-                Directory.Delete(bundle, recursive: true);
-                EngineLog.LeftoverRemoved(services.Logger, bundle);
+                Remove(services, bundle, () =>
+                {
+                    ContainerCgroup.KillAndRemove(SpecBuilder.CgroupPath(id));
+                    File.Delete(services.Options.ShimSocket(id));
+                    Directory.Delete(bundle, recursive: true);
+                });
             }
         }
 
@@ -32,9 +36,21 @@ internal static class LeftoverSweep
         {
             if (ContainerId.TryParse(Path.GetFileName(folder), out ContainerId id) && !known.Contains(id))
             {
-                Directory.Delete(folder, recursive: true);
-                EngineLog.LeftoverRemoved(services.Logger, folder);
+                Remove(services, folder, () => Directory.Delete(folder, recursive: true));
             }
+        }
+    }
+
+    private static void Remove(ContainerServices services, string what, Action remove)
+    {
+        try
+        {
+            remove();
+            EngineLog.LeftoverRemoved(services.Logger, what);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or EngineException)
+        {
+            EngineLog.LeftoverStays(services.Logger, exception, what);
         }
     }
 }

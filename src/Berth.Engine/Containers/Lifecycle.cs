@@ -135,6 +135,7 @@ internal static class Lifecycle
         Pid = 0,
         StartedAt = now,
         Error = "",
+        HasStartFailed = false,
         ExitCode = 0,
         OomKilled = false,
         RestartCount = isAsked ? 0 : state.RestartCount,
@@ -154,6 +155,7 @@ internal static class Lifecycle
         Pid = 0,
         ExitCode = exitCode,
         Error = error,
+        HasStartFailed = true,
     };
 
     /// <summary>
@@ -191,6 +193,7 @@ internal static class Lifecycle
         OomKilled = status.OomKilled,
         FinishedAt = status.At,
         Error = error,
+        HasStartFailed = false,
         RestartCount = state.RestartCount + (restarts ? 1 : 0),
     };
 

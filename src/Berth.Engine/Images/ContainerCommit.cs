@@ -43,11 +43,10 @@ public sealed class ContainerCommit
             CreatedBy = string.Join(' ', record.Config.Cmd ?? []),
             Reference = request.Reference,
         };
-        using IDisposable use = await container.UseFilesAsync(isClients: false, cancellationToken);
         bool isPaused = request.Pause && await TryPauseAsync(container, cancellationToken);
         try
         {
-            ImageRecord image = await services.Images.CommitAsync(options, cancellationToken);
+            ImageRecord image = await CommitLayerAsync(container, options, cancellationToken);
             if (request.Reference is { } name)
             {
                 images.TellTag(image, name);
@@ -64,6 +63,13 @@ public sealed class ContainerCommit
                 await UnpauseAsync(container);
             }
         }
+    }
+
+    // What changes the container's state waits for the use with the container's lock in its hand: nothing here may want that lock before the use has ended.
+    private async Task<ImageRecord> CommitLayerAsync(Container container, CommitOptions options, CancellationToken cancellationToken)
+    {
+        using IDisposable use = await container.UseFilesAsync(isClients: false, cancellationToken);
+        return await services.Images.CommitAsync(options, cancellationToken);
     }
 
     // A container that does not run, or stands still already, needs none.

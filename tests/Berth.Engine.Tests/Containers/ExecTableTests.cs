@@ -1,5 +1,6 @@
 using System.Globalization;
 using Berth.Engine.Containers;
+using Berth.Engine.Tests.Support;
 using Berth.Model;
 
 namespace Berth.Engine.Tests.Containers;
@@ -84,16 +85,5 @@ public sealed class ExecTableTests
         Assert.True(!isStarted || session.TryBegin());
         table.Add(session);
         return session;
-    }
-
-    private sealed class ManualClock : TimeProvider
-    {
-        private long ticks;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => ticks;
-
-        public void Advance(TimeSpan time) => ticks += time.Ticks;
     }
 }

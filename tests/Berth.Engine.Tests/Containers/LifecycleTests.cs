@@ -49,6 +49,17 @@ public sealed class LifecycleTests
         Assert.True(Lifecycle.Starting(state, Now, isAsked: false) is { Status: ContainerStatus.Running, RestartCount: 3, WasStopped: true });
     }
 
+    // What a wait tells of: an end that the process did not choose is none.
+    [Fact]
+    public void Only_a_start_can_have_failed()
+    {
+        ContainerState failed = Lifecycle.StartFailed(new ContainerState(), 127, "no such file");
+        Assert.True(failed is { HasStartFailed: true, Error: "no such file", ExitCode: 127 });
+        ContainerState running = Lifecycle.Starting(failed, Now, isAsked: true);
+        Assert.True(running is { HasStartFailed: false, Error: "" });
+        Assert.True(Lifecycle.Ended(running, new ExitStatus(137, OomKilled: false, Now), "the container's shim was killed", restarts: false) is { HasStartFailed: false, Error.Length: > 0 });
+    }
+
     [Fact]
     public void An_end_is_the_last_or_counts_a_restart()
     {

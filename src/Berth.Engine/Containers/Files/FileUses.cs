@@ -1,8 +1,8 @@
 namespace Berth.Engine.Containers;
 
 /// <summary>
-/// The operations that read or write a container's files from outside: the container is neither started nor removed while there are any. One whose client neither
-/// sends nor takes anything is ended for those that wait.
+/// The operations that read or write a container's files from outside: the container is neither started nor removed while there are any. Those that go on as fast as
+/// a client lets them are ended for the ones that wait: when the client lets nothing pass for <see cref="LongestPause"/>, and after <see cref="LongestWait"/> in any case.
 /// </summary>
 /// <param name="clock">Tells for how long nothing has moved.</param>
 internal sealed class FileUses(TimeProvider clock)
@@ -10,12 +10,18 @@ internal sealed class FileUses(TimeProvider clock)
     /// <summary>How long a client may keep others waiting by doing nothing.</summary>
     public static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(3);
 
+    /// <summary>How long clients may keep others waiting, however much they take or send.</summary>
+    public static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
+
     private readonly Lock sync = new();
     private readonly HashSet<FileUse> uses = [];
     private TaskCompletionSource? ended;
 
-    /// <summary>Begins a use; disposing the result ends it. To be called while nothing else can change the container's state.</summary>
-    /// <param name="isClients">Whether it goes on as fast as a client lets it, which <see cref="FileUse.Watch"/> is to be told of.</param>
+    /// <summary>
+    /// Begins a use; disposing the result ends it. To be called while nothing else can change the container's state. Until it has ended its owner must not wait for
+    /// anything that waits for <see cref="DrainAsync"/>, the container's lock above all.
+    /// </summary>
+    /// <param name="isClients">Whether it goes on as fast as a client lets it, whose stream is then given to <see cref="FileUse.RunAsync"/>.</param>
     public FileUse Begin(bool isClients)
     {
         var use = new FileUse(clock, isClients, End);
@@ -30,6 +36,7 @@ internal sealed class FileUses(TimeProvider clock)
     /// <summary>Completes when there is no use. To be awaited while no other can begin.</summary>
     public async Task DrainAsync()
     {
+        long begin = clock.GetTimestamp();
         while (Pending() is { IsCompleted: false } pending)
         {
             try
@@ -38,7 +45,7 @@ internal sealed class FileUses(TimeProvider clock)
             }
             catch (TimeoutException)
             {
-                StopStalled();
+                StopOverdue(begin);
             }
         }
     }
@@ -51,15 +58,15 @@ internal sealed class FileUses(TimeProvider clock)
         }
     }
 
-    private void StopStalled()
+    private void StopOverdue(long begin)
     {
-        List<FileUse> stalled;
+        List<FileUse> overdue;
         lock (sync)
         {
-            stalled = [.. uses.Where(static use => use.IsStalled)];
+            overdue = [.. uses.Where(use => use.IsOverdue(begin))];
         }
 
-        stalled.ForEach(static use => use.Stop());
+        overdue.ForEach(static use => use.Stop());
     }
 
     private void End(FileUse use)

@@ -1,7 +1,9 @@
 namespace Berth.Engine.Containers;
 
-/// <summary>Another's stream, which it leaves open; tells whenever bytes have been read or written.</summary>
-internal sealed class WatchedStream(Stream inner, Action moved) : Stream
+/// <summary>A client's stream, which it leaves open.</summary>
+/// <param name="inner">The stream.</param>
+/// <param name="waiting">Told true whenever the client begins to be waited for, and false when it no longer is.</param>
+internal sealed class WatchedStream(Stream inner, Action<bool> waiting) : Stream
 {
     /// <inheritdoc/>
     public override bool CanRead => inner.CanRead;
@@ -28,9 +30,15 @@ internal sealed class WatchedStream(Stream inner, Action moved) : Stream
     /// <inheritdoc/>
     public override int Read(Span<byte> buffer)
     {
-        int count = inner.Read(buffer);
-        moved();
-        return count;
+        waiting(true);
+        try
+        {
+            return inner.Read(buffer);
+        }
+        finally
+        {
+            waiting(false);
+        }
     }
 
     /// <inheritdoc/>
@@ -39,9 +47,15 @@ internal sealed class WatchedStream(Stream inner, Action moved) : Stream
     /// <inheritdoc/>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        int count = await inner.ReadAsync(buffer, cancellationToken);
-        moved();
-        return count;
+        waiting(true);
+        try
+        {
+            return await inner.ReadAsync(buffer, cancellationToken);
+        }
+        finally
+        {
+            waiting(false);
+        }
     }
 
     /// <inheritdoc/>
@@ -50,8 +64,15 @@ internal sealed class WatchedStream(Stream inner, Action moved) : Stream
     /// <inheritdoc/>
     public override void Write(ReadOnlySpan<byte> buffer)
     {
-        inner.Write(buffer);
-        moved();
+        waiting(true);
+        try
+        {
+            inner.Write(buffer);
+        }
+        finally
+        {
+            waiting(false);
+        }
     }
 
     /// <inheritdoc/>
@@ -60,15 +81,44 @@ internal sealed class WatchedStream(Stream inner, Action moved) : Stream
     /// <inheritdoc/>
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        await inner.WriteAsync(buffer, cancellationToken);
-        moved();
+        waiting(true);
+        try
+        {
+            await inner.WriteAsync(buffer, cancellationToken);
+        }
+        finally
+        {
+            waiting(false);
+        }
     }
 
     /// <inheritdoc/>
-    public override void Flush() => inner.Flush();
+    public override void Flush()
+    {
+        waiting(true);
+        try
+        {
+            inner.Flush();
+        }
+        finally
+        {
+            waiting(false);
+        }
+    }
 
     /// <inheritdoc/>
-    public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
+    public override async Task FlushAsync(CancellationToken cancellationToken)
+    {
+        waiting(true);
+        try
+        {
+            await inner.FlushAsync(cancellationToken);
+        }
+        finally
+        {
+            waiting(false);
+        }
+    }
 
     /// <inheritdoc/>
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();

@@ -1,0 +1,203 @@
+using System.Collections.Concurrent;
+using Berth.Engine.Containers.Health;
+using Berth.Model;
+using Berth.Runtime.Cgroups;
+using Berth.Runtime.Shims;
+
+namespace Berth.Engine.Containers;
+
+/// <summary>How a container is found again by a daemon that follows on one that died.</summary>
+internal sealed partial class Container
+{
+    private static readonly TimeSpan ShimPatience = TimeSpan.FromSeconds(5);
+
+    private readonly CancellationTokenSource closing = new();
+    private bool isThawed; // by this daemon, to be undone
+
+    /// <summary>
+    /// Brings the record in line with what a daemon that died left behind: a live shim, an exit file, or neither. Starts what is to run. A shim that does not answer
+    /// does not keep the daemon waiting: its container is looked at when it does.
+    /// </summary>
+    public async Task RestoreAsync(CancellationToken cancellationToken)
+    {
+        if (Probe is not null)
+        {
+            healthReport = HealthFile.TryRead(Folder);
+        }
+
+        Task<Shim?> connecting = services.Shims.ConnectAsync(services.Options.ShimSocket(record.Id), closing.Token);
+        if (await IsDoneSoonAsync(connecting, cancellationToken))
+        {
+            await RestoreAsync(await connecting, cancellationToken);
+        }
+        else
+        {
+            EngineLog.ShimUnanswering(services.Logger, record.Id.Short);
+            watch = RestoreLateAsync(connecting);
+        }
+    }
+
+    // One that waits for a process which was frozen before it ran does not answer: it is let go on for a moment.
+    private async Task<bool> IsDoneSoonAsync(Task<Shim?> connecting, CancellationToken cancellationToken)
+    {
+        if (await Task.WhenAny(connecting, Task.Delay(ShimPatience, services.Clock, cancellationToken)) == connecting)
+        {
+            return true;
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        await Task.Run(ThawUnanswered, cancellationToken);
+        return await Task.WhenAny(connecting, Task.Delay(ShimPatience, services.Clock, cancellationToken)) == connecting;
+    }
+
+    private async Task RestoreLateAsync(Task<Shim?> connecting)
+    {
+        try
+        {
+            Shim? found = await connecting;
+            await gate.WaitAsync();
+            try
+            {
+                if (isDisposed || removed.Task.IsCompleted || shim is not null)
+                {
+                    await (found?.DisposeAsync() ?? ValueTask.CompletedTask);
+                }
+                else
+                {
+                    await RestoreAsync(found, CancellationToken.None);
+                }
+            }
+            finally
+            {
+                gate.Release();
+            }
+        }
+        catch (OperationCanceledException) when (isDisposed)
+        {
+            // For the next daemon.
+        }
+        catch (Exception exception)
+        {
+            EngineLog.RestoreFailed(services.Logger, exception, record.Id.Short);
+        }
+    }
+
+    private async Task RestoreAsync(Shim? found, CancellationToken cancellationToken)
+    {
+        if (found is not null)
+        {
+            if (await TryAdoptAsync(found, cancellationToken))
+            {
+                return;
+            }
+
+            await found.DisposeAsync(); // prepared by the daemon that died, never started: it is ending
+        }
+
+        await CleanQuietlyAsync();
+        ExitStatus? exit = ExitStatusFile.TryRead(ExitFile);
+        bool isNews = exit is not null && (record.State.FinishedAt is not { } finished || exit.At > finished);
+        if (HasProcess && !isNews && (exit is not null || !File.Exists(ExitFile)))
+        {
+            await CommitAsync(record with { State = Lifecycle.NeverStarted(record.State, exit) }, cancellationToken);
+        }
+        else if (HasProcess || isNews)
+        {
+            await EndAsync(exit ?? new ExitStatus(ExitWithoutStatus, OomKilled: false, DateTimeOffset.UtcNow),
+                exit is null ? "the container ended without an exit status: its shim or the machine was stopped" : "");
+            return;
+        }
+
+        if (record.Config.Host.AutoRemove && record.State.Status == ContainerStatus.Exited)
+        {
+            await RemoveStoppedAsync();
+        }
+        else if (record.State.Status == ContainerStatus.Restarting || (record.State is { Status: ContainerStatus.Exited, StartedAt: not null } && WantsRestart(record.State.ExitCode)))
+        {
+            Show(record with { State = record.State with { Status = ContainerStatus.Restarting } });
+            RestartAfter(TimeSpan.Zero);
+        }
+    }
+
+    private void ThawUnanswered()
+    {
+        ContainerCgroup cgroup = ContainerCgroup.Open(SpecBuilder.CgroupPath(record.Id));
+        if (cgroup.IsFrozen)
+        {
+            EngineLog.ShimSilent(services.Logger, record.Id.Short);
+            isThawed = true;
+            cgroup.Thaw();
+        }
+    }
+
+    // Whether it stands still: by itself, or made to once more, as its user wanted.
+    private bool FreezeAgain()
+    {
+        ContainerCgroup cgroup = ContainerCgroup.Open(SpecBuilder.CgroupPath(record.Id));
+        if (isThawed)
+        {
+            isThawed = false;
+            try
+            {
+                cgroup.Freeze();
+            }
+            catch (IOException exception)
+            {
+                EngineLog.NotFrozenAgain(services.Logger, exception, record.Id.Short);
+            }
+        }
+
+        return cgroup.IsFrozen;
+    }
+
+    // False when the shim has no process: it was prepared and never started.
+    private async Task<bool> TryAdoptAsync(Shim found, CancellationToken cancellationToken)
+    {
+        // An exec session that ends between the question and the answer is in the one or the other.
+        var early = new ConcurrentDictionary<string, ExitStatus>(StringComparer.Ordinal);
+        found.ExecExited = (execId, status) =>
+        {
+            early[execId] = status;
+            OnExecExited(execId, status);
+        };
+        ShimState state = await found.GetStateAsync(cancellationToken);
+        if (state.Pid == 0 && state.Exit is null)
+        {
+            return false;
+        }
+
+        foreach (ExecState exec in state.Execs)
+        {
+            if (execs.Find(exec.Id) is null)
+            {
+                AddFoundExec(exec);
+            }
+            else if (exec.Exit is { } exit)
+            {
+                execs.End(exec.Id, exit.Code); // it ended while only the connection to the shim was broken
+            }
+        }
+
+        foreach ((string execId, ExitStatus status) in early)
+        {
+            OnExecExited(execId, status);
+        }
+
+        bool isFrozen = await Task.Run(FreezeAgain, cancellationToken);
+        ContainerState running = Lifecycle.Found(record.State, state.Pid, state.StartedAt, isFrozen);
+        if (!HasProcess)
+        {
+            await CommitAsync(record with { State = running }, cancellationToken);
+        }
+
+        lock (sync)
+        {
+            shim = found;
+            record = record with { State = running };
+        }
+
+        watch = WatchAsync(found);
+        StartHealth();
+        return true;
+    }
+}
