@@ -82,6 +82,48 @@ public sealed class ContainerLifeTests(DaemonFixture fixture) : IClassFixture<Da
         }
     }
 
+    // Who begins a run or removes waits for what reads the files, with the lock in its hand that the commit needs to let the container go on.
+    [Theory]
+    [InlineData("kill")]
+    [InlineData("restart?t=0")]
+    [InlineData("rm")]
+    public async Task A_container_that_is_committed_can_be_ended_all_the_same(string operation)
+    {
+        string id = await StartAsync("dd if=/dev/urandom of=/big bs=1M count=200; sleep 1000", new JsonObject { ["AutoRemove"] = operation == "kill" });
+        await Poll.UntilAsync(async () => (await Api.GetAsync($"/containers/{id}/json?size=1")).Json["SizeRw"]?.GetValue<long>() >= 200 << 20, "the container has written", 60);
+        string repository = fixture.NewName();
+        Task<Reply> commit = Api.PostAsync($"/commit?container={id}&repo={repository}");
+        await Poll.UntilAsync(async () => await StateAsync(id) == "paused", "the commit has begun");
+        Task<Reply> end = operation == "rm" ? Api.DeleteAsync($"/containers/{id}?force=1") : Api.PostAsync($"/containers/{id}/{operation}");
+        (await end.WaitAsync(TimeSpan.FromSeconds(50))).Expect(HttpStatusCode.NoContent);
+        (await commit.WaitAsync(TimeSpan.FromSeconds(50))).Expect(HttpStatusCode.Created);
+        if (operation == "kill")
+        {
+            await Poll.UntilAsync(async () => (await Api.GetAsync($"/containers/{id}/json")).Status == HttpStatusCode.NotFound, "the container is removed", 20);
+        }
+        else if (operation != "rm")
+        {
+            Assert.Equal("running", await StateAsync(id));
+            await RemoveAsync(id);
+        }
+
+        (await Api.DeleteAsync($"/images/{repository}:latest")).Expect(HttpStatusCode.OK);
+    }
+
+    // The stop signal alone does not end it, and whoever asked has gone before the time for SIGKILL comes.
+    [Theory]
+    [InlineData("stop", "exited")]
+    [InlineData("restart", "running")]
+    public async Task What_a_client_asked_for_is_done_though_it_goes_away(string operation, string status)
+    {
+        string id = await StartAsync("trap '' TERM; while :; do sleep 1; done");
+        string before = await TextAsync(id, "StartedAt");
+        string request = $"POST /containers/{id}/{operation}?t=3 HTTP/1.1\r\nHost: x\r\n\r\n";
+        Assert.Equal("", await Api.RawAsync(System.Text.Encoding.ASCII.GetBytes(request), seconds: 1));
+        await Poll.UntilAsync(async () => await StateAsync(id) == status && (status == "exited" || await TextAsync(id, "StartedAt") != before), status, 20);
+        await RemoveAsync(id);
+    }
+
     [Fact]
     public async Task A_new_name_is_another_containers_never_and_the_old_one_is_free()
     {

@@ -92,12 +92,40 @@ public sealed class CrashTests(ITestOutputHelper output) : IAsyncLifetime
         string id = await Daemon.Api.CreateAsync("shimless", ["sh", "-c", "sleep 1000 & sleep 1000"]);
         (await Daemon.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.NoContent);
         int pid = await PidAsync(id);
+        Task<Reply> wait = Daemon.Api.PostAsync($"/containers/{id}/wait");
+        await Task.Delay(200);
         RunningDaemon.Signal(ParentOf(pid), "KILL");
         await Poll.UntilAsync(async () => (await StateAsync(id)).Status == "exited", "the container is known to have ended");
+        Assert.Null((await wait).Json["Error"]); // clients take one for a start that failed
         await Poll.UntilAsync(() => !Directory.Exists($"/proc/{pid}"), "the container's process is gone");
         Assert.NotEqual(0, (await StateAsync(id)).ExitCode);
         (await Daemon.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.NoContent);
         Assert.Equal("running", (await StateAsync(id)).Status);
+        await Daemon.RemoveEverythingAsync();
+        await Leftovers.AssertNoneAsync(Daemon, imagesToo: true, isRunning: true);
+    }
+
+    /// <summary>A shim that does not answer keeps the daemon from nothing, and what was let go on for it stands still again as soon as it does.</summary>
+    [Fact]
+    public async Task APausedContainerWhoseShimIsSilentStaysPaused()
+    {
+        string id = await Daemon.Api.CreateAsync("silent", ["sleep", "1000"]);
+        (await Daemon.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.NoContent);
+        (await Daemon.Api.PostAsync($"/containers/{id}/pause")).Expect(HttpStatusCode.NoContent);
+        int shim = ParentOf(await PidAsync(id));
+        await Daemon.KillAsync();
+        RunningDaemon.Signal(shim, "STOP");
+        try
+        {
+            await Daemon.StartAsync();
+        }
+        finally
+        {
+            RunningDaemon.Signal(shim, "CONT");
+        }
+
+        await Poll.UntilAsync(async () => (await StateAsync(id)).Status == "paused", "the container is found, and paused again");
+        (await Daemon.Api.PostAsync($"/containers/{id}/unpause")).Expect(HttpStatusCode.NoContent);
         await Daemon.RemoveEverythingAsync();
         await Leftovers.AssertNoneAsync(Daemon, imagesToo: true, isRunning: true);
     }
