@@ -11,6 +11,7 @@ public sealed class EngineTls : IDisposable
 {
     private readonly X509Certificate2Collection? authorities;
     private readonly X509Certificate2? own;
+    private readonly X509Certificate2Collection intermediates = [];
 
     private EngineTls(X509Certificate2Collection? authorities, X509Certificate2? own)
     {
@@ -20,7 +21,7 @@ public sealed class EngineTls : IDisposable
 
     /// <summary>Reads the files.</summary>
     /// <param name="authorityFile">Whom to trust, and nobody else; null to take any engine for the right one.</param>
-    /// <param name="certificateFile">What to show the engine; null for nothing, and then without <paramref name="keyFile"/>.</param>
+    /// <param name="certificateFile">What to show the engine, and after it what leads from there to an authority that the engine trusts; null for nothing, and then without <paramref name="keyFile"/>.</param>
     /// <param name="keyFile">The private key of that, not encrypted.</param>
     /// <exception cref="EngineException"><see cref="ErrorKind.InvalidArgument"/> naming the file that cannot be read or is none of that kind.</exception>
     public static EngineTls Load(string? authorityFile, string? certificateFile, string? keyFile)
@@ -39,15 +40,20 @@ public sealed class EngineTls : IDisposable
         if (certificateFile is null && keyFile is null)
             return new EngineTls(trusted, null);
 
-        return new EngineTls(trusted, Read($"could not load X509 key pair (certificate \"{certificateFile}\", key \"{keyFile}\")", () =>
-            X509Certificate2.CreateFromPem(File.ReadAllText(certificateFile ?? throw new CryptographicException()), File.ReadAllText(keyFile ?? certificateFile))));
+        return Read($"could not load X509 key pair (certificate \"{certificateFile}\", key \"{keyFile}\")", () =>
+        {
+            string certificates = File.ReadAllText(certificateFile ?? throw new CryptographicException());
+            var loaded = new EngineTls(trusted, X509Certificate2.CreateFromPem(certificates, File.ReadAllText(keyFile ?? certificateFile)));
+            loaded.intermediates.ImportFromPem(certificates); // the first once more: it is none of the chain's further parts, and does no harm among them
+            return loaded;
+        });
     }
 
     public void Dispose()
     {
         own?.Dispose();
-        foreach (X509Certificate2 authority in authorities ?? [])
-            authority.Dispose();
+        foreach (X509Certificate2 other in (X509Certificate2[])[.. authorities ?? [], .. intermediates])
+            other.Dispose();
     }
 
     /// <summary>Shakes hands over a new connection, which the result owns.</summary>
@@ -83,15 +89,25 @@ public sealed class EngineTls : IDisposable
             await tls.DisposeAsync();
             throw Refusal(endpoint, distrust, exception);
         }
+        catch
+        {
+            await tls.DisposeAsync();
+            throw;
+        }
     }
 
     private SslClientAuthenticationOptions Options(string host, Action<string> tellDistrust)
     {
         var options = new SslClientAuthenticationOptions { TargetHost = host, EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13 };
         if (own is not null)
-            options.ClientCertificateContext = SslStreamCertificateContext.Create(own, additionalCertificates: null, offline: true);
+            options.ClientCertificateContext = SslStreamCertificateContext.Create(own, intermediates, offline: true);
 
-        options.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        options.CertificateChainPolicy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+            DisableCertificateDownloads = true, // a certificate that is not trusted yet must not say where to connect to
+        };
         options.CertificateChainPolicy.CustomTrustStore.AddRange(authorities ?? []);
         options.RemoteCertificateValidationCallback = (_, _, chain, problems) =>
         {

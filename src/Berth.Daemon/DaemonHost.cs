@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using Berth.Daemon.Endpoints;
 using Berth.Daemon.Http;
 using Berth.Daemon.Options;
@@ -128,6 +129,10 @@ internal sealed class DaemonHost : IAsyncDisposable
             if (address.SocketPath is { } path)
             {
                 File.SetUnixFileMode(path, SocketMode);
+            }
+            else if (!IPAddress.IsLoopback(address.EndPoint!.Address)) // an address is one or the other
+            {
+                DaemonLog.Unprotected(logger, $"tcp://{address.EndPoint}");
             }
         }
 

@@ -81,6 +81,19 @@ public sealed class WebSocketTests(DaemonFixture fixture) : IClassFixture<Daemon
         await RemoveAsync(id);
     }
 
+    [Theory]
+    [InlineData("stream=1&stdout=1", false)]
+    [InlineData(All, true)]
+    public async Task A_goodbye_is_answered_whatever_is_attached(string query, bool stdinOnce)
+    {
+        string id = await CreateAsync("cat; sleep 1000", stdinOnce: stdinOnce);
+        await StartAsync(id);
+        await using WebSocketSession client = await AttachAsync(id, query);
+        await client.SendAsync(WebSocketSession.Close, []);
+        Assert.Equal(WebSocketSession.Close, (await client.ReceiveAsync()).Opcode);
+        await RemoveAsync(id);
+    }
+
     [Fact]
     public async Task What_is_no_websocket_or_no_container_is_refused_before_it_begins()
     {

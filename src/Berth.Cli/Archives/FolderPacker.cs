@@ -17,19 +17,19 @@ internal sealed class FolderPacker
     private readonly Dictionary<ulong, byte[]> packed = [];
     private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(256 * 1024);
 
-    private readonly long? length;
+    private readonly MeasuredFile? measured;
 
     /// <param name="output">Where the archive goes.</param>
-    /// <param name="length">What <see cref="Measure"/> said.</param>
-    public FolderPacker(TarOutput output, long? length = null)
+    /// <param name="measured">What <see cref="Measure"/> said: a file that has grown since then is packed up to where it ended.</param>
+    public FolderPacker(TarOutput output, MeasuredFile? measured = null)
     {
         this.output = output;
-        this.length = length;
+        this.measured = measured;
     }
 
-    /// <summary>How long the archive of a file will be, if it does not change meanwhile; null for anything else, which would have to be walked.</summary>
+    /// <summary>How long the archive of a file will be; null for anything else, which would have to be walked.</summary>
     /// <exception cref="LinuxException">It cannot be looked at.</exception>
-    public static long? Measure(string path, string name)
+    public static MeasuredFile? Measure(string path, string name)
     {
         (string folder, string last) = GoPath.Split(path);
         if (last is "." or "/" || path.EndsWith('/'))
@@ -38,7 +38,11 @@ internal sealed class FolderPacker
         using FileDescriptor parent = Paths.OpenFolder(folder);
         byte[] file = Encoding.UTF8.GetBytes(last);
         FileStatus status = FileStatusCalls.Stat(parent, file);
-        return Kind(status.Type) == TarKind.File ? TarOutput.Measure(WithContent(Entry(status, Encoding.UTF8.GetBytes(name)), status.Size, ReadCapability(parent, file))) : null;
+        if (Kind(status.Type) != TarKind.File)
+            return null;
+
+        TarEntry entry = WithContent(Entry(status, Encoding.UTF8.GetBytes(name)), status.Size, ReadCapability(parent, file));
+        return new MeasuredFile(entry, TarOutput.Measure(entry));
     }
 
     /// <summary>Packs <paramref name="path"/> (a link itself is packed when the path does not end in a slash or dot) under another name.</summary>
@@ -107,13 +111,9 @@ internal sealed class FolderPacker
     {
         // Not blocking, should a fifo have taken the file's place.
         using FileDescriptor file = Paths.Open(parent, name, OpenFlags.O_RDONLY | OpenFlags.O_NOFOLLOW | OpenFlags.O_NONBLOCK);
-        FileStatus status = FileStatusCalls.Stat(file);
-        TarEntry full = WithContent(entry, status.Size, ReadCapability(parent, name));
-        if (length is not null && length != TarOutput.Measure(full))
-            throw new TarException($"{Encoding.UTF8.GetString(entry.Name)} was changed while it was read");
-
+        TarEntry full = measured?.Entry ?? WithContent(entry, FileStatusCalls.Stat(file).Size, ReadCapability(parent, name));
         output.Begin(full);
-        long left = status.Size;
+        long left = full.Size;
         while (left > 0)
         {
             Errno errno = DescriptorIo.TryRead(file.Number, buffer.AsSpan(0, (int)Math.Min(left, buffer.Length)), out int count);
@@ -127,6 +127,11 @@ internal sealed class FolderPacker
             left -= count;
         }
     }
+
+    /// <summary>A file as it was when its archive was announced.</summary>
+    /// <param name="Entry">Its header, with the size.</param>
+    /// <param name="ArchiveLength">Bytes of the whole archive.</param>
+    internal sealed record MeasuredFile(TarEntry Entry, long ArchiveLength);
 
     private static byte[]? ReadCapability(FileDescriptor parent, byte[] name)
     {

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Net;
 using System.Text;
 using Berth.Api;
 using Berth.Engine.Logs;
@@ -25,7 +24,7 @@ internal static class LogStreaming
     {
         var buffer = new ArrayBufferWriter<byte>(64 << 10);
         byte[] details = hasDetails
-            ? Encoding.ASCII.GetBytes(string.Join(',', reader.Attributes.Select(static pair => $"{WebUtility.UrlEncode(pair.Key)}={WebUtility.UrlEncode(pair.Value)}")) + " ")
+            ? Encoding.ASCII.GetBytes(string.Join(',', reader.Attributes.Select(static pair => $"{Escape(pair.Key)}={Escape(pair.Value)}")) + " ")
             : [];
         await foreach (IReadOnlyList<LogEntry> batch in reader.ReadAsync(query, cancellationToken))
         {
@@ -52,4 +51,7 @@ internal static class LogStreaming
             buffer.ResetWrittenCount();
         }
     }
+
+    // As a query's values are: of the ASCII signs "-", "_", "." and "~" stay, and a space is a plus.
+    internal static string Escape(string text) => Uri.EscapeDataString(text).Replace("%20", "+", StringComparison.Ordinal);
 }

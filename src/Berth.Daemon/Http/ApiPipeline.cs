@@ -22,6 +22,7 @@ internal static partial class ApiPipeline
         headers.Server = ServerHeader;
         try
         {
+            OriginCheck.Check(context);
             string path = context.Request.Path.Value ?? "/";
             context.Items[VersionKey] = ApiVersion.Take(ref path);
             context.Request.Path = path;

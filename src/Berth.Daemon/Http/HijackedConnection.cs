@@ -34,6 +34,9 @@ internal sealed class HijackedConnection : IAttachedClient, IAsyncDisposable
     private long headSent;
     private bool isHeadRead;
 
+    /// <inheritdoc/>
+    public bool HasLeft => false; // one that only sends no more cannot be told from one that is gone; what is written to it fails then
+
     private HijackedConnection(HttpContext context, Socket socket, PipeReader input, HalfClose halfClose, bool isTerminal)
     {
         this.context = context;

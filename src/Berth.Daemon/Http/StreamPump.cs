@@ -47,6 +47,11 @@ internal static class StreamPump
                 }
 
                 stream.CloseInput();
+                if (client.HasLeft)
+                {
+                    throw new OperationCanceledException("the client took its leave");
+                }
+
                 return;
             }
 

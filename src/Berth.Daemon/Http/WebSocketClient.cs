@@ -37,8 +37,11 @@ internal sealed class WebSocketClient : IAttachedClient, IAsyncDisposable
     /// <summary>The client's or the daemon's end.</summary>
     public CancellationToken Ended { get; }
 
+    /// <inheritdoc/>
+    public bool HasLeft { get; private set; }
+
     /// <summary>Tells whether the request can be answered by <see cref="TakeAsync"/>.</summary>
-    /// <exception cref="EngineException">InvalidArgument: it asks for no WebSocket of version 13. Forbidden: it comes from another site's page.</exception>
+    /// <exception cref="EngineException">InvalidArgument: it asks for no WebSocket of version 13.</exception>
     public static void Check(HttpContext context)
     {
         IHeaderDictionary headers = context.Request.Headers;
@@ -57,14 +60,6 @@ internal sealed class WebSocketClient : IAttachedClient, IAsyncDisposable
         if (!Convert.TryFromBase64String(headers.SecWebSocketKey.ToString(), new byte[KeyBytes], out int length) || length != KeyBytes)
         {
             throw new EngineException(ErrorKind.InvalidArgument, $"Sec-WebSocket-Key must be {KeyBytes} bytes in base64");
-        }
-
-        // Browsers let every page open a WebSocket to anywhere, without asking first as they do for other requests; they say where the page is from.
-        string origin = headers.Origin.ToString();
-        if (context.Connection.RemoteIpAddress is not null && origin.Length > 0
-            && (!Uri.TryCreate(origin, UriKind.Absolute, out Uri? site) || !string.Equals(site.Authority, context.Request.Host.Value, StringComparison.OrdinalIgnoreCase)))
-        {
-            throw new EngineException(ErrorKind.Forbidden, $"Origin {origin} is not {context.Request.Host}: pages of other sites cannot attach to containers");
         }
     }
 
@@ -90,6 +85,7 @@ internal sealed class WebSocketClient : IAttachedClient, IAsyncDisposable
             receiving = null;
             if (result.MessageType == WebSocketMessageType.Close)
             {
+                HasLeft = true;
                 return [];
             }
 

@@ -24,13 +24,21 @@ internal static class LegacyLinks
             throw new EngineException(ErrorKind.InvalidArgument, link.Length == 0 ? "empty string specified for links" : $"bad format for links: {link}");
         }
 
+        // Inspect's own form is taken back: configurations are copied from one container to the next.
+        string name = parts[0], alias = parts[^1];
+        if (parts.Length == 2 && name.StartsWith('/'))
+        {
+            name = name[1..];
+            alias = alias[(alias.LastIndexOf('/') + 1)..];
+        }
+
         try
         {
-            return $"/{find(parts[0])}:/{ownName}/{parts[^1]}";
+            return $"/{find(name)}:/{ownName}/{alias}";
         }
         catch (EngineException e) when (e.Kind == ErrorKind.NotFound)
         {
-            throw new EngineException(ErrorKind.InvalidArgument, $"could not get container for {parts[0]}: {e.Message}", e);
+            throw new EngineException(ErrorKind.InvalidArgument, $"could not get container for {name}: {e.Message}", e);
         }
     }
 }

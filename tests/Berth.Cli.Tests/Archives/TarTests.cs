@@ -56,6 +56,25 @@ public sealed class TarTests : IDisposable
             ["Directory new/  0", "RegularFile new/f  5", "HardLink new/h new/f 0", $"SymbolicLink new/l {new string('t', 120)} 0", "Fifo new/p  0"], found);
     }
 
+    [Fact]
+    public void A_file_that_grows_is_packed_as_it_was_measured_and_one_that_shrinks_is_not()
+    {
+        string file = Path.Combine(home, "grows");
+        File.WriteAllText(file, new string('a', 1000));
+        FolderPacker.MeasuredFile measured = FolderPacker.Measure(file, "grows")!;
+        File.AppendAllText(file, new string('b', 100_000));
+        using var archive = new MemoryStream();
+        new FolderPacker(new TarOutput(archive), measured).Pack(file, "grows");
+        Assert.Equal(measured.ArchiveLength, archive.Length);
+        archive.Position = 0;
+        using var reader = new TarReader(archive);
+        using var content = new StreamReader(reader.GetNextEntry()!.DataStream!);
+        Assert.Equal(new string('a', 1000), content.ReadToEnd());
+        File.WriteAllText(file, "a");
+        TarException failure = Assert.Throws<TarException>(() => new FolderPacker(new TarOutput(Stream.Null), measured).Pack(file, "grows"));
+        Assert.Contains("became shorter", failure.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("--format=gnu")]
     [InlineData("--format=pax")]
@@ -143,12 +162,13 @@ public sealed class TarTests : IDisposable
         {
             string file = Path.Combine(folder, "file");
             File.WriteAllBytes(file, new byte[size]);
-            Assert.Equal(Pack(file, name).Length, FolderPacker.Measure(file, name));
+            FolderPacker.MeasuredFile measured = FolderPacker.Measure(file, name)!;
+            Assert.Equal(Pack(file, name).Length, measured.ArchiveLength);
             Assert.Null(FolderPacker.Measure(folder, name));
-            using var stream = new MemoryStream();
-            long? before = FolderPacker.Measure(file, name);
             File.WriteAllBytes(file, new byte[size + 600]);
-            Assert.Throws<TarException>(() => new FolderPacker(new TarOutput(stream), before).Pack(file, name));
+            using var stream = new MemoryStream();
+            new FolderPacker(new TarOutput(stream), measured).Pack(file, name);
+            Assert.Equal(measured.ArchiveLength, stream.Length);
         }
         finally
         {

@@ -135,10 +135,10 @@ internal sealed class CopyCommand
     {
         long bytes = 0;
         Exception? problem = null;
-        long? length = FolderPacker.Measure(source, name);
+        FolderPacker.MeasuredFile? measured = FolderPacker.Measure(source, name);
         try
         {
-            await context.Client.PutContainerArchiveAsync(container, folder, Pack, length, keepOwners);
+            await context.Client.PutContainerArchiveAsync(container, folder, Pack, measured?.ArchiveLength, keepOwners);
             return bytes;
         }
         catch (EngineConnectionException) when (problem is not null)
@@ -151,7 +151,7 @@ internal sealed class CopyCommand
             var output = new TarOutput(stream);
             try
             {
-                new FolderPacker(output, length).Pack(source, name);
+                new FolderPacker(output, measured).Pack(source, name);
             }
             catch (Exception exception) when (exception is LinuxException or TarException)
             {

@@ -124,10 +124,31 @@ internal sealed class StatsBoard : IDisposable
             return;
         }
 
-        using (ResponseStream stream = client.OpenContainerStatsAsync(entry.Name).GetAwaiter().GetResult())
-            stream.ReadLines(line => Set(entry, JsonSerializer.Deserialize(line, ApiJson.Context.ContainerStats)));
+        using ResponseStream stream = client.OpenContainerStatsAsync(entry.Name).GetAwaiter().GetResult();
+        lock (entries)
+        {
+            if (entry.IsRemoved)
+                return;
 
-        Remove(entry.Name);
+            entry.Stream = stream;
+        }
+
+        try
+        {
+            stream.ReadLines(line => Set(entry, JsonSerializer.Deserialize(line, ApiJson.Context.ContainerStats)));
+        }
+        catch (Exception) when (IsRemoved(entry))
+        {
+            return; // closed here while it was read: the daemon would go on about a stopped container, and a connection is held for it
+        }
+
+        Remove(entry);
+    }
+
+    private bool IsRemoved(Entry entry)
+    {
+        lock (entries)
+            return entry.IsRemoved;
     }
 
     // A daemon that goes away ends everything; each thread sees it by itself.
@@ -161,6 +182,16 @@ internal sealed class StatsBoard : IDisposable
             Remove(name);
     }
 
+    private void Remove(string name)
+    {
+        Entry? known;
+        lock (entries)
+            known = entries.Find(entry => entry.Name == name);
+
+        if (known is not null)
+            Remove(known);
+    }
+
     private void Refuse(Entry entry, string? error)
     {
         lock (entries)
@@ -169,7 +200,7 @@ internal sealed class StatsBoard : IDisposable
                 errors.Add(error);
         }
 
-        Remove(entry.Name);
+        Remove(entry);
     }
 
     private void Set(Entry entry, ContainerStats? stats)
@@ -182,13 +213,17 @@ internal sealed class StatsBoard : IDisposable
         }
     }
 
-    private void Remove(string name)
+    // A container that was started again has another entry by then.
+    private void Remove(Entry entry)
     {
         lock (entries)
         {
-            entries.RemoveAll(entry => entry.Name == name);
+            entry.IsRemoved = true;
+            entries.Remove(entry);
             Monitor.PulseAll(entries);
         }
+
+        entry.Stream?.Dispose();
     }
 
     private void End(string? failure)
@@ -210,5 +245,9 @@ internal sealed class StatsBoard : IDisposable
         public ContainerStats? Stats { get; set; }
 
         public bool IsAnswered { get; set; }
+
+        public bool IsRemoved { get; set; }
+
+        public ResponseStream? Stream { get; set; }
     }
 }
