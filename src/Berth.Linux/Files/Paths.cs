@@ -12,6 +12,7 @@ public static unsafe partial class Paths
 {
     private const int OPENAT2 = 437;
     private const int AT_REMOVEDIR = 0x200;
+    private const int MostAttempts = 1000;
 
     /// <summary>AT_FDCWD: relative paths start at the process's working folder; absolute ones need it as a starting point.</summary>
     public static FileDescriptor WorkingFolder { get; } = new(-100);
@@ -47,11 +48,12 @@ public static unsafe partial class Paths
         NativePath.Terminate(path, new Span<byte>(buffer, NativePath.Max), "openat2");
         OpenHow how = new() { Flags = flags | OpenFlags.O_CLOEXEC, Mode = (flags & OpenFlags.O_CREAT) != 0 ? mode : 0, Resolve = (ulong)resolve };
         nint fd;
+        int attempts = 0;
         do
         {
             fd = openat2(OPENAT2, folder, buffer, &how, (nuint)sizeof(OpenHow));
         }
-        while (fd < 0 && IsInterrupted());
+        while (fd < 0 && (IsInterrupted() || (IsUnsettled(resolve) && ++attempts < MostAttempts)));
         file = fd >= 0 ? new FileDescriptor((int)fd) : null;
         return fd >= 0 ? Errno.None : (Errno)Marshal.GetLastPInvokeError();
     }
@@ -157,6 +159,10 @@ public static unsafe partial class Paths
         NativePath.Terminate(path, new Span<byte>(buffer, NativePath.Max), call);
         Check(unlinkat(folder, buffer, flags), call, path);
     }
+
+    // openat2(2): something was renamed or mounted anywhere on the machine meanwhile, and so a ".." could not be said to stay inside.
+    private static bool IsUnsettled(ResolveFlags resolve) =>
+        (resolve & (ResolveFlags.RESOLVE_IN_ROOT | ResolveFlags.RESOLVE_BENEATH)) != ResolveFlags.None && (Errno)Marshal.GetLastPInvokeError() == Errno.EAGAIN;
 
     private static bool IsInterrupted() => (Errno)Marshal.GetLastPInvokeError() == Errno.EINTR;
 

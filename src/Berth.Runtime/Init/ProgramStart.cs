@@ -8,7 +8,7 @@ namespace Berth.Runtime.Init;
 /// <summary>Steps around execve(2): the working folder, the search along PATH, and the call itself.</summary>
 internal static class ProgramStart
 {
-    private const int X_OK = 1, SIG_SETMASK = 2, NoDescriptor = int.MaxValue;
+    private const int X_OK = 1, SIG_SETMASK = 2, NoDescriptor = int.MaxValue, Attempts = 100;
     private static readonly ulong FolderFlags = OpenFlags.O_PATH | OpenFlags.O_DIRECTORY | OpenFlags.O_CLOEXEC;
 
     /// <summary>
@@ -100,6 +100,6 @@ internal static class ProgramStart
         nint how = plan.Words(FolderFlags, 0, (ulong)(ResolveFlags.RESOLVE_IN_ROOT | ResolveFlags.RESOLVE_NO_MAGICLINKS));
         PlanRegister root = plan.NewRegister();
         plan.Call(step, calls.Openat, MountCalls.AT_FDCWD, plan.Text("/"), (nint)FolderFlags).SaveTo(root);
-        return plan.Call(step, calls.Openat2, root, plan.Text(cwd), how, 24).SaveTo(folder);
+        return plan.Call(step, calls.Openat2, root, plan.Text(cwd), how, 24).Retrying(Attempts).SaveTo(folder);
     }
 }
