@@ -45,7 +45,7 @@ docker exec bc-e1 true
 docker start bc-e1 >/dev/null; docker pause bc-e1; docker exec bc-e1 true; docker unpause bc-e1
 # Logs of the container know nothing of it; logs with times, ends and details.
 docker logs bc-e1
-docker run --network none --name bc-e2 -l l=1 -e E=2 --log-opt labels=l --log-opt env=E bc-exec sh -c 'for i in 1 2 3; do echo line $i; echo error $i >&2; sleep 0.1; done; printf unended'
+docker run --network none --name bc-e2 -l l=1 -e E=2 --log-opt labels=l --log-opt env=E bc-exec sh -c 'for i in 1 2 3; do echo line $i; sleep 0.1; echo error $i >&2; sleep 0.1; done; printf unended'
 docker logs bc-e2 2>/dev/null
 docker logs -n 2 bc-e2 2>/dev/null
 docker logs --tail all bc-e2 2>/dev/null | wc -l

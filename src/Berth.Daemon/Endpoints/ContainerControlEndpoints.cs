@@ -76,10 +76,12 @@ internal sealed class ContainerControlEndpoints(ContainerService containers)
         await context.Response.StartAsync(context.RequestAborted);
         await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
         WaitResult result = await wait;
+
+        // A removal that came to its end has no error: a client that waits for it would tell what the start has told already.
         var answer = new ContainerWaitResponse
         {
             StatusCode = result.ExitCode,
-            Error = result.Error.Length == 0 ? null : new ContainerWaitError { Message = result.Error },
+            Error = result.Error.Length == 0 || condition == WaitCondition.Removed ? null : new ContainerWaitError { Message = result.Error },
         };
         await context.Response.BodyWriter.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(answer, ApiJson.Context.ContainerWaitResponse), context.RequestAborted);
     }

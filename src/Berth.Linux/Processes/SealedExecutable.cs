@@ -75,12 +75,25 @@ public static partial class SealedExecutable
         try
         {
             Pipes.PlainFile.WriteAt(memory, content, 0);
-            return fcntl(fd, F_ADD_SEALS, F_SEAL_ALL) < 0 ? throw LinuxException.Last("fcntl", "F_ADD_SEALS") : memory;
+            Seal(fd);
+            return memory;
         }
         catch
         {
             memory.Dispose();
             throw;
+        }
+    }
+
+    // EBUSY: somebody in the kernel looks at a page just now (compaction, writeback), which could be somebody who writes to it.
+    private static void Seal(int fd)
+    {
+        const int Attempts = 50, Pause = 10; // milliseconds
+        for (int attempt = 1; fcntl(fd, F_ADD_SEALS, F_SEAL_ALL) < 0; attempt++)
+        {
+            if (Marshal.GetLastPInvokeError() != (int)Errno.EBUSY || attempt == Attempts)
+                throw LinuxException.Last("fcntl", "F_ADD_SEALS");
+            Thread.Sleep(Pause);
         }
     }
 
