@@ -47,6 +47,7 @@ public sealed class ContainerLifeTests(DaemonFixture fixture) : IClassFixture<Da
         string? folder = ((string[])["/sys/fs/cgroup/freezer/berth/", "/sys/fs/cgroup/berth/"]).Select(root => root + id).FirstOrDefault(Directory.Exists);
         Assert.NotNull(folder);
         bool isV1 = File.Exists(folder + "/freezer.state");
+        await Poll.UntilAsync(() => File.ReadAllLines(folder + "/cgroup.procs").Length == 3, "the shell has made both of its processes", 20);
         if (below.Length > 0)
         {
             string[] members = File.ReadAllLines(folder + "/cgroup.procs");
