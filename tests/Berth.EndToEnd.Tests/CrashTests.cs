@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Berth.EndToEnd.Tests.Support;
 using Xunit.Abstractions;
@@ -145,6 +146,48 @@ public sealed class CrashTests(ITestOutputHelper output) : IAsyncLifetime
         await Poll.UntilAsync(() => !Directory.Exists($"/proc/{pid}"), "the container's process is gone");
         await Daemon.RemoveEverythingAsync();
         await Leftovers.AssertNoneAsync(Daemon, imagesToo: true, isRunning: true);
+    }
+
+    /// <summary>A shim that ends between its greeting and its answer, as one does whose container ends while the daemon starts, is one that has ended.</summary>
+    [Fact]
+    public async Task AShimThatEndsWhileItIsAskedIsNotWaitedFor()
+    {
+        string id = await Daemon.Api.CreateAsync("ending", ["sleep", "1000"]);
+        (await Daemon.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.NoContent);
+        int pid = await PidAsync(id);
+        int shim = ParentOf(pid);
+        string path = Directory.EnumerateFiles(Daemon.ExecRoot, id[..32] + ".sock", SearchOption.AllDirectories).Single();
+        await Daemon.KillAsync();
+        RunningDaemon.Signal(shim, "KILL");
+        await Poll.UntilAsync(() => !Directory.Exists($"/proc/{shim}"), "the shim is gone");
+        File.Delete(path);
+        using var ending = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        ending.Bind(new UnixDomainSocketEndPoint(path));
+        ending.Listen();
+        Task greeted = GreetOnceAsync(ending);
+        await Daemon.StartAsync();
+        await greeted;
+        Reply again = await Daemon.Api.PostAsync($"/containers/{id}/restart?t=1");
+        again.Expect(HttpStatusCode.NoContent);
+        Assert.Equal("running", (await StateAsync(id)).Status);
+        Assert.False(Directory.Exists($"/proc/{pid}"));
+        await Daemon.RemoveEverythingAsync();
+        await Leftovers.AssertNoneAsync(Daemon, imagesToo: true, isRunning: true);
+    }
+
+    // One side of docs/flows/shim-protocol.md: Hello (12 bytes of header, 2 of version) is answered by Ok, and the request that follows by the end.
+    private static async Task GreetOnceAsync(Socket listener)
+    {
+        const byte Ok = 100;
+        byte[] header = new byte[12], hello = new byte[14];
+        using Socket connection = await listener.AcceptAsync();
+        listener.Close();
+        await using var stream = new NetworkStream(connection);
+        await stream.ReadExactlyAsync(hello);
+        hello.AsSpan(8, 4).CopyTo(header.AsSpan(8)); // the request's number
+        header[4] = Ok;
+        await stream.WriteAsync(header);
+        await stream.ReadExactlyAsync(header);
     }
 
     // A few containers live their lives while the daemon is killed two or three times; afterwards each is asked for.

@@ -147,13 +147,18 @@ internal sealed partial class Container
             shim = null;
             await running.DisposeAsync();
             status ??= ExitStatusFile.TryRead(ExitFile);
-            bool isLost = status is null;
-            if (isLost && await services.Shims.ConnectAsync(services.Options.ShimSocket(record.Id), CancellationToken.None) is { } again
-                && await TryAdoptAsync(again, CancellationToken.None))
+            if (status is null && await services.Shims.ConnectAsync(services.Options.ShimSocket(record.Id), CancellationToken.None) is { } again)
             {
-                return; // only the connection broke
+                if (await TryAdoptAsync(again, CancellationToken.None))
+                {
+                    return; // only the connection broke
+                }
+
+                await again.DisposeAsync();
+                status = ExitStatusFile.TryRead(ExitFile);
             }
 
+            bool isLost = status is null;
             await CleanQuietlyAsync();
             FailPoint.Reach(FailPoints.EndCleaned);
             await EndAsync(status ?? new ExitStatus(128 + Signals.SIGKILL, OomKilled: false, DateTimeOffset.UtcNow), isLost ? "the container's shim was killed" : "");

@@ -91,7 +91,7 @@ internal sealed partial class Container
                 return;
             }
 
-            await found.DisposeAsync(); // prepared by the daemon that died, never started: it is ending
+            await found.DisposeAsync(); // it is ending, or has ended
         }
 
         await CleanQuietlyAsync();
@@ -150,7 +150,7 @@ internal sealed partial class Container
         return cgroup.IsFrozen;
     }
 
-    // False when the shim has no process: it was prepared and never started.
+    // False when the shim has no process: it was prepared by the daemon that died and never started, or its process has ended in this moment and it with it.
     private async Task<bool> TryAdoptAsync(Shim found, CancellationToken cancellationToken)
     {
         // An exec session that ends between the question and the answer is in the one or the other.
@@ -160,8 +160,8 @@ internal sealed partial class Container
             early[execId] = status;
             OnExecExited(execId, status);
         };
-        ShimState state = await found.GetStateAsync(cancellationToken);
-        if (state.Pid == 0 && state.Exit is null)
+        ShimState? state = await TryGetStateAsync(found, cancellationToken);
+        if (state is null or { Pid: 0, Exit: null })
         {
             return false;
         }
@@ -199,5 +199,18 @@ internal sealed partial class Container
         watch = WatchAsync(found);
         StartHealth();
         return true;
+    }
+
+    // Null when it ended before it could answer.
+    private static async Task<ShimState?> TryGetStateAsync(Shim found, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await found.GetStateAsync(cancellationToken);
+        }
+        catch (ShimException exception) when (exception.Failure == ShimFailure.ConnectionLost)
+        {
+            return null;
+        }
     }
 }

@@ -32,7 +32,6 @@ internal static class FailPointCases
         "create" => ["create"],
         "start" => ["start", "--rm", "again"],
         "stop" => name == FailPoints.StopTold ? ["stop", "again"]
-            : name == FailPoints.StopSignalled ? ["stop", "rm -f", "rm -f of a paused one", "stop of a paused one"] // "again": docs/flows/container.md, what is known to be wrong
             : ["stop", "rm -f", "again", "rm -f of a paused one", "stop of a paused one"],
         "end" => ["stop", "rm -f", "--rm", "again", "rm -f of a paused one"],
         "rm" => ["rm", "rm -f", "--rm"],
