@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Berth.RuntimeHost.Tests.Support;
 
@@ -15,6 +16,39 @@ public sealed class ExecTests : RuntimeTest
         Assert.Contains("exec failed: unable to start container process: exec: \\\"nope\\\": executable file not found in $PATH", Expect(255, "exec", id, "nope").Errors, StringComparison.Ordinal);
         Assert.Contains("process args cannot be empty", Expect(255, "exec", id).Errors, StringComparison.Ordinal);
         Assert.Contains("container does not exist", Expect(255, "exec", "nobody", "true").Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void SignalsGoOnToTheProgram()
+    {
+        const string Program = "for s in HUP INT QUIT USR1 USR2 ALRM CONT; do trap \"echo $s\" $s; done; trap 'exit 5' TERM; echo ready; while :; do sleep 0.02; done";
+        using Process process = Process.Start(new ProcessStartInfo(Programs.Runtime, ["--root", State, "exec", Running(), "sh", "-c", Program]) { UseShellExecute = false, RedirectStandardOutput = true })!;
+        Assert.Equal("ready", process.StandardOutput.ReadLine());
+        foreach (string signal in (string[])["HUP", "INT", "QUIT", "USR1", "USR2", "ALRM", "CONT", "WINCH", "URG", "CHLD", "TERM"]) // WINCH, URG and CHLD are the runtime's own
+        {
+            _ = Programs.Run("/bin/kill", [$"-{signal}", $"{process.Id}"]);
+            if (signal is not ("WINCH" or "URG" or "CHLD" or "TERM"))
+                Assert.Equal(signal, process.StandardOutput.ReadLine());
+        }
+
+        Assert.Equal("", process.StandardOutput.ReadToEnd());
+        Assert.True(process.WaitForExit(60_000));
+        Assert.Equal(5, process.ExitCode);
+    }
+
+    /// <summary>Whenever a signal comes, the runtime and the program end with it, or neither.</summary>
+    [Fact]
+    public void ASignalWhileTheProgramIsBeingStartedLeavesNothing()
+    {
+        string id = Running();
+        for (int i = 0; i < 120; i++)
+        {
+            string wait = TimeSpan.FromMicroseconds(i * 30).TotalSeconds.ToString("F6", CultureInfo.InvariantCulture);
+            Outcome outcome = Programs.Run("/bin/sh", ["-c", $"\"$@\" & sleep {wait}; kill -TERM $!; wait $!", "sh", Programs.Runtime, "--root", State, "exec", id, "sleep", "1000"]);
+            Assert.True(outcome.Code == 128 + 15, $"round {i}: {outcome}");
+        }
+
+        Await(() => !Expect(0, "ps", "-f", "json", id).Output.Contains(',', StringComparison.Ordinal), "only the first process is left");
     }
 
     [Fact]

@@ -14,7 +14,7 @@ public static unsafe partial class OwnExecutable
     private const int PR_SET_MM = 35, PR_SET_MM_MAP = 14, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4;
     private static FileDescriptor? mount;
 
-    private const int MAP_PRIVATE = 2, MAP_FIXED = 0x10, MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, LastField = 51;
+    private const int MAP_PRIVATE = 2, MAP_FIXED = 0x10, MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MADV_POPULATE_WRITE = 23, LastField = 51;
 
     /// <summary>
     /// Does it. Call it first thing in the program: what another thread writes to its static data meanwhile would be lost.
@@ -49,46 +49,52 @@ public static unsafe partial class OwnExecutable
     }
 
     /// <summary>Whether /proc/self/exe is the program's file on disk, or a sealed copy in memory.</summary>
-    public static bool RunsFromDisk => !Target().AsSpan().StartsWith("/memfd:"u8);
+    public static bool RunsFromDisk => !Files.Paths.ReadLink(Files.Paths.WorkingFolder, "/proc/self/exe"u8).AsSpan().StartsWith("/memfd:"u8);
 
-    private static byte[] Target() => Files.Paths.ReadLink(Files.Paths.WorkingFolder, "/proc/self/exe"u8);
-
-    // The mappings of the executable are those whose line in maps ends with its path: "address-address perms offset dev inode   path". All here is done on
-    // bytes, as the first use of every string method would bring more pages of the program in than the rest of this takes.
+    // What is mapped of the executable its program headers tell, elf(5): the table of all mappings takes the kernel longer to write down.
     private static bool MapAllAgain(FileDescriptor file, FileDescriptor pages)
     {
-        byte[] target = Target();
-        bool any = false;
-        ReadOnlySpan<byte> rest = Read("/proc/self/maps");
-        while (rest.IndexOf((byte)'\n') is var end and >= 0)
+        const int AT_PHDR = 3, AT_PHNUM = 5;
+        nuint address = getauxval(AT_PHDR);
+        var headers = new ReadOnlySpan<ProgramHeader>((void*)address, (int)getauxval(AT_PHNUM));
+        nuint page = (nuint)Environment.SystemPageSize;
+        if (address == 0 || !TryFindBias(headers, address, out nuint bias))
+            return false;
+        foreach (ref readonly ProgramHeader header in headers)
         {
-            ReadOnlySpan<byte> line = rest[..end];
-            rest = rest[(end + 1)..];
-            if (line.Length <= target.Length || !line.EndsWith(target) || line[^(target.Length + 1)] != ' ')
+            if (header.Type != ProgramHeader.PT_LOAD || header.FileLength == 0)
                 continue;
-            if (!MapAgain(Parse(line), file, pages))
+            nuint start = (header.Address + bias) & ~(page - 1), end = (header.Address + bias + header.FileLength + page - 1) & ~(page - 1);
+            if (!MapAgain(new Mapping(start, end - start, header.Protection, (long)(header.Offset & ~(page - 1))), file, pages))
                 return false;
-            any = true;
         }
 
-        return any;
+        foreach (ref readonly ProgramHeader header in headers)
+        {
+            if (header.Type != ProgramHeader.PT_GNU_RELRO)
+                continue;
+            nuint start = (header.Address + bias) & ~(page - 1), end = (header.Address + bias + header.MemoryLength) & ~(page - 1);
+            if (end > start && mprotect((void*)start, end - start, PROT_READ) != 0)
+                return false;
+        }
+
+        return true;
     }
 
-    private static Mapping Parse(ReadOnlySpan<byte> line)
+    // How far from where it was linked to the program lies; its first page has the file's header and the table.
+    private static bool TryFindBias(ReadOnlySpan<ProgramHeader> headers, nuint table, out nuint bias)
     {
-        ulong start = TakeHex(ref line), end = TakeHex(ref line);
-        int protection = (line[0] == 'r' ? PROT_READ : 0) | (line[1] == 'w' ? PROT_WRITE : 0) | (line[2] == 'x' ? PROT_EXEC : 0);
-        line = line[5..];
-        return new Mapping((nuint)start, (nuint)(end - start), protection, (long)TakeHex(ref line));
-    }
+        foreach (ref readonly ProgramHeader header in headers)
+        {
+            if (header is { Type: ProgramHeader.PT_LOAD, Offset: 0 })
+            {
+                bias = (table & ~((nuint)Environment.SystemPageSize - 1)) - header.Address;
+                return true;
+            }
+        }
 
-    // A number and the character after it.
-    private static ulong TakeHex(ref ReadOnlySpan<byte> text)
-    {
-        if (!Utf8Parser.TryParse(text, out ulong value, out int used, 'x') || used == text.Length)
-            throw new LinuxException(Errno.EINVAL, "read", "/proc/self/maps");
-        text = text[(used + 1)..];
-        return value;
+        bias = 0;
+        return false;
     }
 
     // The same file, which the kernel takes for another one, as it compares mounts too. Nobody can change it by this mount: it is read-only, and attached nowhere.
@@ -107,22 +113,26 @@ public static unsafe partial class OwnExecutable
         int pageSize = Environment.SystemPageSize, count = (int)(mapping.Length / (nuint)pageSize);
         Span<ulong> entries = stackalloc ulong[Batch];
         byte* copy = null;
-        for (int first = 0; first < count; first += Batch)
+        bool hasCode = (mapping.Protection & PROT_EXEC) != 0; // nobody writes to that
+        for (int first = 0; !hasCode && first < count; first += Batch)
         {
             Span<ulong> some = entries[..Math.Min(Batch, count - first)];
             Span<byte> bytes = MemoryMarshal.AsBytes(some);
             if (Pipes.PlainFile.ReadAt(pages, bytes, ((long)mapping.Start / pageSize + first) * sizeof(ulong)) != bytes.Length)
                 return Abandon(copy, mapping);
-            for (int i = 0; i < some.Length; i++)
+            for (int i = 0, run; i < some.Length; i += Math.Max(run, 1))
             {
-                if (!IsOwn(some[i]))
+                for (run = 0; i + run < some.Length && IsOwn(some[i + run]);)
+                    run++;
+                if (run == 0)
                     continue;
                 if (copy is null)
                     copy = (byte*)mmap(null, mapping.Length, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.Number, mapping.Offset);
                 if ((nint)copy == -1)
                     return false;
-                nuint at = (nuint)(first + i) * (nuint)pageSize;
-                Buffer.MemoryCopy((byte*)mapping.Start + at, copy + at, pageSize, pageSize);
+                nuint at = (nuint)(first + i) * (nuint)pageSize, length = (nuint)run * (nuint)pageSize;
+                _ = madvise(copy + at, length, MADV_POPULATE_WRITE); // instead of a fault for each page; kernels before 5.14 have those
+                Buffer.MemoryCopy((byte*)mapping.Start + at, copy + at, length, length);
             }
         }
 
@@ -193,6 +203,18 @@ public static unsafe partial class OwnExecutable
     [StructLayout(LayoutKind.Auto)]
     private readonly record struct Mapping(nuint Start, nuint Length, int Protection, long Offset);
 
+    // Elf64_Phdr, elf.h
+    [StructLayout(LayoutKind.Sequential)]
+    private readonly struct ProgramHeader
+    {
+        public const uint PT_LOAD = 1, PT_GNU_RELRO = 0x6474e552;
+        public readonly uint Type, Flags;
+        public readonly nuint Offset, Address, PhysicalAddress, FileLength, MemoryLength, Alignment;
+
+        // PF_X, PF_W and PF_R are in the other order.
+        public int Protection => (int)(((Flags & 1) << 2) | (Flags & 2) | ((Flags & 4) >> 2));
+    }
+
     // struct prctl_mm_map, linux/prctl.h
     [StructLayout(LayoutKind.Sequential)]
     private struct MemoryMap
@@ -211,8 +233,14 @@ public static unsafe partial class OwnExecutable
     [LibraryImport("libc", SetLastError = true)]
     private static partial int mprotect(void* address, nuint length, int protection);
 
+    [LibraryImport("libc")]
+    private static partial int madvise(void* address, nuint length, int advice);
+
     [LibraryImport("libc", SetLastError = true)]
     private static partial int munmap(void* address, nuint length);
+
+    [LibraryImport("libc")]
+    private static partial nuint getauxval(nuint type);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial void* sbrk(nint increment);

@@ -32,12 +32,17 @@ public static unsafe partial class ChildProcess
         Reap(P_PIDFD, pidFd.Number, 0) ?? throw new InvalidOperationException("waitid(2) returned without a child, though it was to wait for one");
 
     /// <summary>The id of some child that has ended and was not reaped yet; 0 when there is none. It is left for the reaping.</summary>
-    public static int PeekEnded()
+    public static int PeekEnded() => PeekEnded(WNOHANG);
+
+    /// <summary>As the other, but waits for one; 0 when there are no children at all.</summary>
+    public static int WaitForEnded() => PeekEnded(0);
+
+    private static int PeekEnded(int options)
     {
         const int P_ALL = 0, WNOWAIT = 0x1000000;
         int* info = stackalloc int[32];
         new Span<int>(info, 32).Clear();
-        while (waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) < 0)
+        while (waitid(P_ALL, 0, info, WEXITED | WNOWAIT | options) < 0)
         {
             if (Marshal.GetLastPInvokeError() != (int)Errno.EINTR)
                 return 0; // ECHILD: no children at all

@@ -69,6 +69,12 @@ internal static class ProcessPlan
     public static void AddBeginning(SyscallPlan plan, ProcessSpec process, bool dieWithParent = true)
     {
         AddSession(plan, dieWithParent);
+        AddInherited(plan, process);
+    }
+
+    /// <summary>The part of <see cref="AddBeginning"/> that a fork hands on.</summary>
+    public static void AddInherited(SyscallPlan plan, ProcessSpec process)
+    {
         if (process.OomScoreAdj is { } score)
             AddOomScore(plan, score);
         SecurityLabels.Add(plan, process);

@@ -27,19 +27,27 @@ internal sealed class Foreground : IDisposable
     private FileDescriptor? process;
     private FileDescriptor? master;
     private LocalTerminal? terminal;
+    private bool isInPlace;
     private bool isReaping;
     private bool isOver;
 
     /// <param name="reapOthers">Whether orphans that become our children are reaped.</param>
     public Foreground(bool reapOthers) => this.reapOthers = reapOthers;
 
-    /// <summary>From now on signals do not end this process: they are for the one that is to be adopted.</summary>
+    /// <summary>From now on signals do not end this process: they are for the one that is to be adopted. For a process with a terminal, or one whose start takes long.</summary>
     public void Listen()
     {
         foreach (int signal in Forwarded)
             On((PosixSignal)signal, () => Forward(signal));
         if (reapOthers)
             On(PosixSignal.SIGCHLD, ReapOthers);
+    }
+
+    /// <summary>The same for a process without a terminal, which gets its signals from where they come: this thread is free to wait.</summary>
+    public void ListenInPlace()
+    {
+        SignalForwarding.Begin(Forwarded);
+        isInPlace = true;
     }
 
     /// <summary>Takes the process over; it gets what has come for it already.</summary>
@@ -50,6 +58,8 @@ internal sealed class Foreground : IDisposable
     {
         pid = child;
         master = terminalMaster;
+        if (isInPlace)
+            SignalForwarding.SetTarget(pidFd);
         lock (forwarding)
         {
             process = pidFd;
@@ -66,6 +76,8 @@ internal sealed class Foreground : IDisposable
     /// </summary>
     public void StartReaping()
     {
+        if (isInPlace)
+            return; // the thread that waits does it
         SetReaping(true);
         ReapOthers();
     }
@@ -83,6 +95,7 @@ internal sealed class Foreground : IDisposable
         }
         finally
         {
+            SignalForwarding.End();
             lock (forwarding)
             {
                 process = null;
@@ -99,6 +112,8 @@ internal sealed class Foreground : IDisposable
 
     private int WaitForEnd(FileDescriptor child)
     {
+        if (isInPlace)
+            ReapOthersUntilEnd();
         if (master is null)
             return ChildProcess.Reap(child).ShellCode; // closing an epoll instance would cost milliseconds
 
@@ -200,6 +215,14 @@ internal sealed class Foreground : IDisposable
         {
             // Ours hung up, or the process has just ended: no size to pass on.
         }
+    }
+
+    private void ReapOthersUntilEnd()
+    {
+        if (!reapOthers)
+            return;
+        for (int ended = ChildProcess.WaitForEnded(); ended != 0 && ended != pid; ended = ChildProcess.WaitForEnded())
+            _ = ChildProcess.TryReap(ended);
     }
 
     // Signals come on threads of their own, several at a time.

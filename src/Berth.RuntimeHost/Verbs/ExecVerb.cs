@@ -49,7 +49,9 @@ internal static class ExecVerb
         Arguments arguments = call.Arguments;
         arguments.Expect("exec", 1);
         using var container = new Container(call.Options.Store.Open(ContainerName.Parse(arguments.Rest[0])));
-        Check(container, arguments.IsOn("ignore-paused"));
+        using FileDescriptor pinned = container.OpenProcess() ?? throw new StateException("cannot exec in a stopped container");
+        if (container.Cgroup is { IsFrozen: true } && !arguments.IsOn("ignore-paused"))
+            throw new StateException("cannot exec in a paused container (use --ignore-paused to override)");
         SeccompFilter? filter = RuntimeLog.IsDebug ? null : container.TryLoadFilter();
         RuntimeSpec spec = container.LoadSpec(withSeccomp: filter is null);
         ProcessSpec process = ExecProcess.From(arguments, spec);
@@ -62,10 +64,12 @@ internal static class ExecVerb
         if (reap)
             ProcessControl.BecomeSubreaper();
 
-        using FileDescriptor pinned = container.OpenProcess() ?? throw new StateException("cannot exec in a stopped container");
         var target = new ExecTarget { Id = container.Id, Bundle = container.State.Bundle, Pid = container.State.Pid, PidFd = pinned, Spec = spec, Cgroup = container.Cgroup, Filter = filter };
         using Foreground? session = detach ? null : new Foreground(reap);
-        session?.Listen();
+        if (process.Terminal)
+            session?.Listen();
+        else
+            session?.ListenInPlace();
         using StartedProcess started = ContainerExec.Start(
             target, process, user: null, process.Terminal ? ProcessStdio.Terminal : new ProcessStdio(0, 1, 2),
             new ExecOptions { PreserveFds = LaunchOptions.Descriptors(arguments), SubCgroup = arguments.Text("cgroup"), Meanwhile = OwnExecutable.Finish });
@@ -86,16 +90,5 @@ internal static class ExecVerb
         session.Adopt(started.Pid, started.PidFd, started.TerminalMaster);
         session.StartReaping();
         return session.Wait();
-    }
-
-    private static void Check(Container container, bool ignorePaused)
-    {
-        switch (container.Status)
-        {
-            case ContainerStatus.Stopped or ContainerStatus.Creating:
-                throw new StateException("cannot exec in a stopped container");
-            case ContainerStatus.Paused when !ignorePaused:
-                throw new StateException("cannot exec in a paused container (use --ignore-paused to override)");
-        }
     }
 }
