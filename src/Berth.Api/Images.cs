@@ -26,12 +26,21 @@ public sealed record ImageSummary
     /// <summary>The same as <see cref="Size"/>; only below API 1.44.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public long VirtualSize { get; set; }
+
+    /// <summary>Only when asked for, since API 1.47; <see cref="Size"/> and <see cref="Containers"/> then count all that these take and use.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public List<ImageManifestSummary>? Manifests { get; set; }
 }
 
 /// <summary>Answer of <c>GET /images/{name}/json</c>. Members that older API versions had are absent when null.</summary>
 public record ImageInspect
 {
     public string Id { get; set => field = value ?? ""; } = "";
+
+    /// <summary>Only when asked for, since API 1.48.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public List<ImageManifestSummary>? Manifests { get; set; }
+
     public List<string> RepoTags { get; set => field = value ?? []; } = [];
     public List<string> RepoDigests { get; set => field = value ?? []; } = [];
     public string Parent { get; set => field = value ?? ""; } = "";

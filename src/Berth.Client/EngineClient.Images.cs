@@ -9,6 +9,10 @@ public sealed record ImageListOptions
     public bool All { get; init; }
     public bool Digests { get; init; }
     public bool SharedSize { get; init; }
+
+    /// <summary>Whether each image's manifests are told; engines older than API 1.47 do not know of it.</summary>
+    public bool Manifests { get; init; }
+
     public IReadOnlyList<KeyValuePair<string, string>> Filters { get; init; } = [];
 }
 
@@ -36,6 +40,7 @@ public sealed partial class EngineClient
         path.Add("all", options.All);
         path.Add("digests", options.Digests);
         path.Add("shared-size", options.SharedSize);
+        path.Add("manifests", options.Manifests);
         path.Add("filters", options.Filters);
         return transport.ReadAsync(HttpMethod.Get, path.ToString(), RequestBody.None, ApiJson.Context.ListImageSummary, cancellationToken);
     }

@@ -10,7 +10,6 @@ public sealed class ApiOptionTests(DaemonFixture fixture) : IClassFixture<Daemon
     [Theory]
     [InlineData("POST", "/containers/ID/start?checkpoint=a", "checkpoint")]
     [InlineData("DELETE", "/containers/ID?link=1", "link")]
-    [InlineData("GET", "/images/json?manifests=1", "manifests")]
     [InlineData("DELETE", "/images/busybox?platforms=[]", "platforms")]
     public async Task WhatIsNotBuiltIsA501(string method, string path, string name)
     {

@@ -47,6 +47,37 @@ public sealed class ImageTests(DaemonFixture fixture) : IClassFixture<DaemonFixt
         Assert.Contains("busybox:latest", image["RepoTags"]!.AsArray().Select(static tag => tag!.GetValue<string>())); // as above
     }
 
+    [Fact]
+    public async Task ItsManifestIsToldToThoseWhoAsk()
+    {
+        string name = fixture.NewName();
+        (await fixture.Api.ImportAsync(new MemoryStream(BusyboxImage.Tar), name)).Expect(HttpStatusCode.OK);
+        JsonObject request = EngineHttp.Request(["true"]);
+        request["Image"] = name;
+        string id = (string)(await fixture.Api.PostAsync("/containers/create", request)).Expect(HttpStatusCode.Created).Json["Id"]!; // as created
+        string filters = Uri.EscapeDataString($$"""{"reference":["{{name}}"]}""");
+        JsonNode image = (await fixture.Api.GetAsync($"/v1.47/images/json?manifests=1&filters={filters}")).Json[0]!; // the one that has the name
+        JsonNode manifest = Assert.Single(image["Manifests"]!.AsArray())!; // as asked
+        long content = (long)manifest["Size"]!["Content"]!; // docker's members, as below
+        long unpacked = (long)manifest["ImageData"]!["Size"]!["Unpacked"]!;
+        Assert.InRange(content, BusyboxImage.Tar.Length, BusyboxImage.Tar.Length + 4096);
+        Assert.Equal((content + unpacked, content + unpacked), ((long)manifest["Size"]!["Total"]!, (long)image["Size"]!));
+        Assert.Equal("application/vnd.oci.image.manifest.v1+json", (string?)manifest["Descriptor"]!["mediaType"]);
+        Assert.Equal((string?)manifest["ID"], (string?)manifest["Descriptor"]!["digest"]);
+        Assert.Equal((true, "image", "linux"), ((bool)manifest["Available"]!, (string?)manifest["Kind"], (string?)manifest["ImageData"]!["Platform"]!["os"]));
+        Assert.Equal([id], manifest["ImageData"]!["Containers"]!.AsArray().Select(static user => (string?)user));
+        Assert.Equal(1, (int)image["Containers"]!);
+
+        JsonNode inspected = (await fixture.Api.GetAsync($"/v1.48/images/{name}/json?manifests=1")).Json["Manifests"]!;
+        Assert.True(JsonNode.DeepEquals(image["Manifests"], inspected));
+        foreach (string path in (string[])[$"/v1.46/images/json?manifests=1&filters={filters}", $"/v1.51/images/json?filters={filters}"])
+        {
+            JsonNode plain = (await fixture.Api.GetAsync(path)).Json[0]!;
+            Assert.Null(plain["Manifests"]);
+            Assert.Equal((unpacked, -1), ((long)plain["Size"]!, (int)plain["Containers"]!));
+        }
+    }
+
     /// <summary>Owners, modes, hard links, devices and extended attributes come out as they went in.</summary>
     [Fact]
     public async Task LayersKeepWhatFilesAre()

@@ -5,6 +5,16 @@ namespace Berth.Cli.Formatting;
 /// <summary>How many columns of a terminal a character takes.</summary>
 internal static class TextWidth
 {
+    /// <summary>The columns of a whole text.</summary>
+    public static int Of(string text)
+    {
+        int columns = 0;
+        foreach (Rune rune in text.EnumerateRunes())
+            columns += Of(rune);
+
+        return columns;
+    }
+
     /// <summary>2 for the wide and fullwidth characters of East Asia (Unicode annex 11), 1 for all others.</summary>
     public static int Of(Rune rune) => rune.Value switch
     {

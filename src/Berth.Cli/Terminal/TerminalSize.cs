@@ -29,6 +29,22 @@ internal sealed class TerminalSize : IDisposable
         }
     }
 
+    /// <summary>Columns of the terminal on stdout, 0 when it does not tell; null when it is none.</summary>
+    public static int? Columns
+    {
+        get
+        {
+            try
+            {
+                return LocalTerminal.IsTerminal(1) ? WindowSize.Of(1).Columns : null;
+            }
+            catch (LinuxException)
+            {
+                return null; // as above
+            }
+        }
+    }
+
     /// <summary>Begins; <paramref name="resize"/> takes rows and columns. Null when stdout is no terminal.</summary>
     public static async Task<TerminalSize?> FollowAsync(Func<int, int, Task> resize)
     {

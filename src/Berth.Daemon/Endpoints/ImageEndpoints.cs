@@ -27,11 +27,11 @@ internal sealed class ImageEndpoints(ImageService images, DiskUsage usage)
     private Task ListAsync(HttpContext context)
     {
         // digests needs nothing to be done: they are always told.
-        context.RefuseUnbuilt("manifests");
         Dictionary<string, List<string>> filters = context.GetFilters(ImageListFilter.Built);
         var filter = new ImageListFilter(filters, name => images.Inspect(name), DateTimeOffset.UtcNow);
         ApiVersion version = context.GetApiVersion();
         bool showsAll = context.GetBoolean("all");
+        bool withManifests = version.IsAtLeast(1, 47) && context.GetBoolean("manifests");
         IReadOnlyDictionary<Digest, long>? shared = context.GetBoolean("shared-size") ? usage.SharedSizes() : null;
         List<ImageSummary> answer = [];
         foreach (ImageRecord image in images.List().Where(filter.Fits).OrderByDescending(static image => image.Config.Created))
@@ -40,6 +40,11 @@ internal sealed class ImageEndpoints(ImageService images, DiskUsage usage)
             {
                 ImageSummary summary = filter.Narrow(ImageMapping.ToSummary(image, version));
                 summary.SharedSize = shared is null ? -1 : shared.GetValueOrDefault(image.Id);
+                if (withManifests)
+                {
+                    AddManifest(summary, image);
+                }
+
                 answer.Add(summary);
             }
         }
@@ -47,13 +52,29 @@ internal sealed class ImageEndpoints(ImageService images, DiskUsage usage)
         return JsonBody.WriteAsync(context, answer, ApiJson.Context.ListImageSummary);
     }
 
+    // Every image here is for one platform, and has one manifest.
+    private void AddManifest(ImageSummary summary, ImageRecord image)
+    {
+        ImageManifestSummary manifest = DescribeManifest(image);
+        summary.Manifests = [manifest];
+        summary.Size = manifest.Size.Total;
+        summary.Containers = manifest.ImageData!.Containers.Count; // of an image
+    }
+
+    private ImageManifestSummary DescribeManifest(ImageRecord image)
+    {
+        (ManifestContent content, IReadOnlyList<ContainerId> containers) = images.DescribeManifest(image);
+        return ImageMapping.ToManifest(image, content, containers);
+    }
+
     private Task GetAsync(HttpContext context)
     {
         if (ImageQuery.TryTake(context, "/json", out string name))
         {
-            context.RefuseUnbuilt("manifests");
+            ApiVersion version = context.GetApiVersion();
             ImageRecord image = images.Inspect(name, ImageQuery.GetPlatform(context));
-            ImageInspect answer = ImageMapping.ToInspect(image, context.GetApiVersion(), images.StorageDriver, images.DescribeStorage(image));
+            ImageInspect answer = ImageMapping.ToInspect(image, version, images.StorageDriver, images.DescribeStorage(image));
+            answer.Manifests = version.IsAtLeast(1, 48) && context.GetBoolean("manifests") ? [DescribeManifest(image)] : null;
             return answer is LegacyImageInspect legacy
                 ? JsonBody.WriteAsync(context, legacy, ApiJson.Context.LegacyImageInspect)
                 : JsonBody.WriteAsync(context, answer, ApiJson.Context.ImageInspect);

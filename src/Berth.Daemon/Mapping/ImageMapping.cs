@@ -23,6 +23,21 @@ internal static class ImageMapping
         VirtualSize = version.IsAtLeast(1, 44) ? 0 : image.Size,
     };
 
+    public static ImageManifestSummary ToManifest(ImageRecord image, ManifestContent content, IReadOnlyList<ContainerId> containers) => new()
+    {
+        Id = image.Manifest.ToString(),
+        Descriptor = new OciDescriptor { MediaType = content.Manifest.MediaType, Digest = image.Manifest.ToString(), Size = content.Manifest.Size },
+        Available = content.IsComplete,
+        Size = new ImageManifestSize { Content = content.Bytes, Total = content.Bytes + image.Size },
+        Kind = ImageManifestSummary.ImageKind,
+        ImageData = new ImageManifestData
+        {
+            Platform = new OciPlatform { Architecture = image.Config.Architecture, Os = image.Config.Os, Variant = image.Config.Variant },
+            Containers = [.. containers.Select(static id => id.ToString())],
+            Size = new ImageUnpackedSize { Unpacked = image.Size },
+        },
+    };
+
     public static ImageInspect ToInspect(ImageRecord image, ApiVersion version, string storageDriver, IReadOnlyDictionary<string, string> storage)
     {
         ImageRunConfig config = image.Config.Config ?? new ImageRunConfig();

@@ -56,6 +56,10 @@ public sealed class ImageService
     /// <summary>Whether another image was made from this one, on this host.</summary>
     public bool HasChildren(ImageRecord image) => Store.ChildrenOf(image.Id).Count > 0;
 
+    /// <summary>The image's manifest with what it takes, and the containers that were made from the image.</summary>
+    public (ManifestContent Content, IReadOnlyList<ContainerId> Containers) DescribeManifest(ImageRecord image) =>
+        (Store.DescribeContent(image), [.. containers.UsersOf(image.Id).Select(static user => user.Record.Id)]);
+
     /// <summary>Where the layers lie, as docker's GraphDriver tells it; empty where the driver has nothing to tell.</summary>
     public IReadOnlyDictionary<string, string> DescribeStorage(ImageRecord image) =>
         services.Snapshots is ISnapshotContent content ? content.Describe(image.ChainIds) : new Dictionary<string, string>();

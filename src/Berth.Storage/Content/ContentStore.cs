@@ -78,6 +78,14 @@ public sealed class ContentStore : IDisposable
     /// <summary>Whether the blob is there.</summary>
     public bool Exists(Digest digest) => FileStatusCalls.TryStat(blobs, Name(digest), out _);
 
+    /// <summary>The blob's length in bytes; false and 0 when it is not there.</summary>
+    public bool TryGetSize(Digest digest, out long bytes)
+    {
+        bool exists = FileStatusCalls.TryStat(blobs, Name(digest), out FileStatus status);
+        bytes = exists ? status.Size : 0;
+        return exists;
+    }
+
     /// <summary>The blob's length in bytes.</summary>
     /// <exception cref="EngineException"><see cref="ErrorKind.NotFound"/>.</exception>
     public long Size(Digest digest) =>

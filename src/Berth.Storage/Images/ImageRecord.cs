@@ -51,6 +51,12 @@ public sealed record ImageHistoryStep(Digest? Id, ImageHistory Step, long Size, 
 /// <param name="Images">How many images have it; 0 when only containers stand on it.</param>
 public sealed record LayerInfo(Digest ChainId, Digest DiffId, long Size, int Images);
 
+/// <summary>An image's manifest and what it names, as they lie in the store.</summary>
+/// <param name="Manifest">The manifest itself; of 0 bytes when it is not here.</param>
+/// <param name="Bytes">Sizes of the manifest, the configuration and the layers that are here, as they came in.</param>
+/// <param name="IsComplete">Whether all of them are.</param>
+public sealed record ManifestContent(Descriptor Manifest, long Bytes, bool IsComplete);
+
 /// <summary>An image that was loaded from an archive, and the names that the archive gave it.</summary>
 public sealed record LoadedImage(ImageRecord Image, IReadOnlyList<ImageReference> Names);
 

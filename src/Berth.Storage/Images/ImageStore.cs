@@ -189,6 +189,21 @@ public sealed partial class ImageStore : IDisposable
     /// <exception cref="EngineException">NotFound; Internal when it is damaged on the disk.</exception>
     public byte[] ReadDocument(Digest digest) => content.ReadDocument(digest);
 
+    /// <summary>What the image's manifest is, and the blobs that belong to it and are here, each counted once.</summary>
+    public ManifestContent DescribeContent(ImageRecord image)
+    {
+        long bytes = 0;
+        bool isComplete = TryReadManifest(image.Manifest, out string mediaType);
+        foreach (Digest blob in image.LayerBlobs.Append(image.Id).Append(image.Manifest).Distinct())
+        {
+            isComplete &= content.TryGetSize(blob, out long size);
+            bytes += size;
+        }
+
+        content.TryGetSize(image.Manifest, out long manifestSize);
+        return new ManifestContent(new Descriptor { MediaType = mediaType, Digest = image.Manifest, Size = manifestSize }, bytes, isComplete);
+    }
+
     /// <summary>Begins to take an image in, for whoever has its parts.</summary>
     public ImageAssembly BeginAssembly() => new(this, content, snapshotter, limits);
 
@@ -247,4 +262,19 @@ public sealed partial class ImageStore : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => writer.Dispose();
+
+    // False for one that is damaged, or was removed since the image was looked up: it is then told to be incomplete.
+    private bool TryReadManifest(Digest digest, out string mediaType)
+    {
+        mediaType = MediaTypes.OciManifest;
+        try
+        {
+            mediaType = ImagePlan.ReadManifest(content.ReadDocument(digest)).MediaType ?? mediaType;
+            return true;
+        }
+        catch (EngineException)
+        {
+            return false;
+        }
+    }
 }

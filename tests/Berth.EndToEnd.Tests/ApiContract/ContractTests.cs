@@ -87,7 +87,9 @@ public sealed class ContractTests(DaemonFixture fixture) : IClassFixture<DaemonF
     {
         await AskAsync("POST /commit", $"?container={id}&repo=contract&tag=one&author=a&comment=c", body: new JsonObject { ["Labels"] = new JsonObject { ["a"] = "b" } });
         await AskAsync("GET /images/json", "?all=1&digests=1&shared-size=1");
+        await AskAsync("GET /images/json", "?all=1&manifests=1");
         await AskAsync("GET /images/{name}/json", id: "contract:one");
+        await AskAsync("GET /images/{name}/json", "?manifests=1", id: "contract:one");
         await AskAsync("GET /images/{name}/history", id: "contract:one");
         await AskAsync("POST /images/{name}/tag", "?repo=contract&tag=two", id: "contract:one");
         await AskAsync("GET /images/get", "?names=contract:one&names=contract:two");

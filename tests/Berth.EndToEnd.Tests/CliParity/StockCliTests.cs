@@ -33,6 +33,27 @@ public sealed partial class StockCliTests(DaemonFixture fixture) : IClassFixture
     }
 
     [DockerFact]
+    public async Task Both_print_the_same_tree_of_images()
+    {
+        string name = fixture.NewName();
+        string layer = "a/" + new string('b', 60);
+        (await fixture.Berth.RunAsync(["import", "-", name], BusyboxImage.Tar)).Expect();
+        (await fixture.Berth.RunAsync(["import", "-", layer], BusyboxImage.Tar)).Expect();
+        foreach (string further in (string[])[$"{name}:second", $"localhost:5000/{name}/{new string('c', 90)}:x", "a:1"])
+            (await fixture.Berth.RunAsync("tag", name, further)).Expect();
+
+        (await fixture.Berth.RunAsync(["import", "-"], BusyboxImage.Tar)).Expect();
+        (await fixture.Berth.RunAsync("create", "--name", name, "--network", "none", name, "true")).Expect();
+        (await fixture.Berth.RunAsync("commit", name)).Expect();
+        await AssertSameAsync(
+            ["images", "--tree"], ["images", "-a", "--tree"], ["image", "ls", "--tree", "a:1"], ["images", "--tree", "nope"], ["images", "--tree", "--filter", "dangling=true"],
+            ["images", "-a", "--tree", "--filter", "dangling=true"], ["images", "--tree", "--filter", "reference=a*"], ["images", "--tree", "--filter", "x=y"], ["images", "--tree", "-q"],
+            ["images", "--tree", "--no-trunc"], ["images", "--tree", "--digests"], ["images", "--tree", "--format", "json"], ["images", "--tree=false", "nope"]);
+        foreach (int columns in (int[])[160, 80, 50, 12])
+            Assert.Equal(await ShowAsync(fixture.Client(Clients.Docker), columns, "images", "-a", "--tree"), await ShowAsync(fixture.Berth, columns, "images", "-a", "--tree"));
+    }
+
+    [DockerFact]
     public async Task Both_print_the_same_about_the_system()
     {
         await AssertSameAsync(
@@ -64,6 +85,13 @@ public sealed partial class StockCliTests(DaemonFixture fixture) : IClassFixture
             ["--security-opt", "x"], ["--env-file", "/nope"], ["--stop-timeout", "x"], ["--health-interval", "1x"], ["--health-retries", "-1"], ["--no-healthcheck", "--health-cmd", "x"], ["--bogus"],
         ];
         await AssertSameAsync([.. flags.Select(words => (string[])["create", .. words, "busybox", "true"])]);
+    }
+
+    private static async Task<string> ShowAsync(Cli cli, int columns, params string[] command)
+    {
+        await using var terminal = new PtySession(cli, command, columns: columns);
+        Assert.Equal(0, await terminal.WaitAsync());
+        return terminal.FinalScreen();
     }
 
     private async Task AssertSameAsync(params string[][] commands)

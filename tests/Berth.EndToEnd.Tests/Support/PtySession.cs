@@ -58,6 +58,13 @@ internal sealed partial class PtySession : IAsyncDisposable
         }
     }
 
+    /// <summary>All that the terminal showed, once its command has ended.</summary>
+    public string FinalScreen()
+    {
+        Assert.True(reader.Join(TimeSpan.FromSeconds(5)), "somebody still has the terminal open");
+        return Screen;
+    }
+
     /// <summary>Types; <c>\x10</c> is Ctrl-P.</summary>
     public void Send(string text)
     {
