@@ -177,6 +177,25 @@ public abstract class ContainerFileSuite(DaemonFixture fixture)
         return result;
     }
 
+    /// <summary>A process can make folders deeper than any path (by names relative to where it is, and by moving); no archive holds such a tree, but its size is told, and those of others.</summary>
+    [Fact]
+    public async Task OneContainersDeepTreeSpoilsNobodysSizes()
+    {
+        string levels = string.Join('/', Enumerable.Repeat(new string('x', 250), 12));
+        string deep = fixture.NewName(), other = fixture.NewName();
+        string script = $"mkdir -p a/{levels} b/{levels} && echo deep >b/{levels}/f && mv b a/{levels}/ && echo made; exec sleep 1000";
+        (await fixture.Berth.RunAsync("run", "-d", "--network", "none", "--name", deep, "-w", "/tmp", "busybox", "sh", "-c", script)).Expect();
+        (await fixture.Berth.RunAsync("run", "--network", "none", "--name", other, "busybox", "sh", "-c", "echo 123 >/f")).Expect();
+        await Poll.UntilAsync(async () => (await fixture.Berth.RunAsync("logs", deep)).Expect().Output == "made\n", "the tree is made");
+        CommandResult sizes = (await fixture.Berth.RunAsync("ps", "-as", "--filter", "name=" + deep, "--filter", "name=" + other, "--format", "{{.Names}} {{.Size}}")).Expect();
+        Assert.Contains($"{deep} 5B (virtual ", sizes.Output, StringComparison.Ordinal);
+        Assert.Contains($"{other} 4B (virtual ", sizes.Output, StringComparison.Ordinal);
+        Assert.Equal(5, (int)(await fixture.Api.GetAsync($"/containers/{deep}/json?size=1")).Expect(HttpStatusCode.OK).Json["SizeRw"]!); // as asked
+        (await fixture.Berth.RunAsync("system", "df", "-v")).Expect();
+        Assert.Contains("is longer than 4095 bytes", (await fixture.Berth.RunAsync("diff", deep)).Expect(1).Error, StringComparison.Ordinal);
+        (await fixture.Berth.RunAsync("rm", "-f", deep, other)).Expect();
+    }
+
     private async Task<string> MakeAsync(bool isRunning, string user = "", bool isReadOnly = false)
     {
         JsonObject request = EngineHttp.Request(["sleep", "1000"]);

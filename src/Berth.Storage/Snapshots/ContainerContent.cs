@@ -47,13 +47,18 @@ public sealed class ContainerContent
         return list.Changes;
     }
 
-    /// <summary>Bytes of the files that the container has added or changed, hard links once: docker's SizeRw. Synchronous.</summary>
+    /// <summary>Bytes of the files that the container has added or changed, hard links once: docker's SizeRw. Synchronous. However deep they lie, as that of one container
+    /// is asked for with those of all others.</summary>
     /// <exception cref="EngineException">As of <see cref="ListChanges"/>.</exception>
     public long GetSize(ContainerId key, IReadOnlyList<Digest> chainIds, CancellationToken cancellationToken)
     {
-        SizeSum sum = new();
-        Walk(key, chainIds, walk => walk.Changes(sum, all: true), cancellationToken);
-        return sum.Total;
+        long size = 0;
+        Read(key, chainIds, folders =>
+        {
+            using SizeWalk walk = new(folders, cancellationToken);
+            size = walk.Run();
+        });
+        return size;
     }
 
     /// <summary>Writes the container's changes as a layer (OCI image specification, layer.md). Synchronous.</summary>
@@ -88,13 +93,18 @@ public sealed class ContainerContent
         return writer.Entries;
     }
 
-    private void Walk(ContainerId key, IReadOnlyList<Digest> chainIds, Action<TreeWalk> use, CancellationToken cancellationToken)
+    private void Walk(ContainerId key, IReadOnlyList<Digest> chainIds, Action<TreeWalk> use, CancellationToken cancellationToken) => Read(key, chainIds, folders =>
+    {
+        using TreeWalk walk = new(folders, cancellationToken);
+        use(walk);
+    });
+
+    private void Read(ContainerId key, IReadOnlyList<Digest> chainIds, Action<SnapshotFolders> read)
     {
         SnapshotFolders folders = Content.FoldersOf(key, chainIds);
         try
         {
-            using TreeWalk walk = new(folders, cancellationToken);
-            use(walk);
+            read(folders);
         }
         catch (LinuxException e)
         {
@@ -113,31 +123,5 @@ public sealed class ContainerContent
         public void Opaque(byte[] path) => throw new InvalidOperationException("only asked for all");
 
         private void Add(byte[] path, ChangeKind kind) => Changes.Add(new PathChange("/" + Encoding.UTF8.GetString(path), kind));
-    }
-
-    private sealed class SizeSum : ITreeVisitor
-    {
-        private readonly HashSet<(ulong Device, ulong Inode)> linked = [];
-
-        public long Total { get; private set; }
-
-        public void Present(TreeEntry entry, bool isNew)
-        {
-            FileStatus status = entry.Details.Status;
-            if (status.Type is FileTypes.S_IFREG or FileTypes.S_IFLNK && (status.Links == 1 || linked.Add((entry.Details.Device, status.Inode))))
-            {
-                Total += status.Size;
-            }
-        }
-
-        public void Deleted(byte[] path)
-        {
-            // What is gone takes no space.
-        }
-
-        public void Opaque(byte[] path)
-        {
-            // Neither does this.
-        }
     }
 }

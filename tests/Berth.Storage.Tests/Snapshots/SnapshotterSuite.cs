@@ -298,7 +298,6 @@ public abstract class SnapshotterSuite : IAsyncLifetime
             () => content.ListChanges(id, [lower], default).Count + 1,
             () => content.WriteDiff(id, [lower], Stream.Null, default),
             () => content.WriteTree(id, [lower], Stream.Null, default),
-            () => content.GetSize(id, [lower], default) + levels,
         })
         {
             long found = 0;
@@ -318,6 +317,78 @@ public abstract class SnapshotterSuite : IAsyncLifetime
                 Assert.Contains("is longer than 4095 bytes", refusal.Message, StringComparison.Ordinal);
             }
         }
+    }
+
+    [Fact]
+    public async Task SizesAreToldHoweverDeepATreeIs()
+    {
+        Digest lower = Publish(Digest.Of("lower"u8), default, new TarBuilder().Folder("d").Folder("d/d").File("d/d/old", "old").File("d/d/changed", "one"));
+        ContainerId id = ContainerId.Create();
+        ContainerContent content = new(Snapshotter);
+        Mounted(Snapshotter.Prepare(id, [lower]), root =>
+        {
+            MakeDeep(root + "/d/d", 5000, "text at the end"u8);
+            File.WriteAllText(root + "/d/d/changed", "three");
+            Run("sh", "-c", $"cd {root} && mkdir m && ln -s target m/soft && ln d/d/changed m/hard");
+        });
+        Assert.Equal("text at the end".Length + "three".Length + "target".Length, await AloneAsync(() => content.GetSize(id, [lower], default)));
+
+        // What is moved while its size is asked for is counted or not.
+        using var done = new CancellationTokenSource();
+        string upper = ((ISnapshotContent)Snapshotter).FoldersOf(id, [lower]).Upper;
+        Task moves = Task.Run(() =>
+        {
+            while (!done.IsCancellationRequested)
+            {
+                Directory.Move(upper + "/d/d/x", upper + "/m/x");
+                Directory.Move(upper + "/m/x", upper + "/d/d/x");
+            }
+        });
+        for (int i = 0; i < 20; i++)
+        {
+            Assert.InRange(content.GetSize(id, [lower], default), 0, 100);
+        }
+
+        await done.CancelAsync();
+        await moves;
+    }
+
+    // With a third of the stack that a pool's thread has.
+    private static async Task<long> AloneAsync(Func<long> read)
+    {
+        var result = new TaskCompletionSource<long>();
+        var thread = new Thread(
+            () =>
+            {
+                try
+                {
+                    result.SetResult(read());
+                }
+                catch (Exception exception)
+                {
+                    result.SetException(exception); // thrown where it is awaited
+                }
+            },
+            512 << 10);
+        thread.Start();
+        return await result.Task;
+    }
+
+    private static void MakeDeep(string root, int levels, ReadOnlySpan<byte> text)
+    {
+        FileDescriptor folder = Paths.OpenFolder(root);
+        for (int i = 0; i < levels; i++)
+        {
+            Paths.MakeFolder(folder, "x"u8, 0x1ED);
+            FileDescriptor below = Paths.Open(folder, "x"u8, OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY);
+            folder.Dispose();
+            folder = below;
+        }
+
+        FileDescriptor end = Paths.Open(folder, "f"u8, OpenFlags.O_WRONLY | OpenFlags.O_CREAT, 0x180);
+        folder.Dispose();
+        using var file = new FileStream(end.ToFileHandle(), FileAccess.Write);
+        file.Write(text);
     }
 
     private static void MakeLevels(string root, int levels)

@@ -54,8 +54,8 @@ internal sealed class TreeWalk : IDisposable
     }
 
     /// <summary>
-    /// Reports what the upper folder adds, changes and deletes. A changed file is one that differs in type, mode, owner, device number or capabilities, or, unless it is a folder,
-    /// in size or time; the folders that hold a change are reported as changed before it.
+    /// Reports what the upper folder adds, changes and deletes. A changed file is one that differs as <see cref="TreeDifference"/> has it; the
+    /// folders that hold a change are reported as changed before it.
     /// </summary>
     /// <param name="visitor">Gets them.</param>
     /// <param name="all">Whether everything that the upper folder of overlay holds is reported, changed or not, and opaque folders as such.</param>
@@ -249,34 +249,8 @@ internal sealed class TreeWalk : IDisposable
             pending.Clear();
         }
 
-        private bool Differs(MergedLevel level, TreeEntry entry, int oldIndex, in FileDetails old)
-        {
-            FileStatus a = entry.Details.Status;
-            FileStatus b = old.Status;
-            if (a.Mode != b.Mode || a.Uid != b.Uid || a.Gid != b.Gid || a.DeviceMajor != b.DeviceMajor || a.DeviceMinor != b.DeviceMinor)
-            {
-                return true;
-            }
-
-            if (!a.IsFolder && (a.Size != b.Size || a.MtimeSeconds != b.MtimeSeconds || a.MtimeNanoseconds != b.MtimeNanoseconds))
-            {
-                return true;
-            }
-
-            return !Capability(entry.Attributes).SequenceEqual(level[oldIndex] is { } folder ? Capability(walk.attributes.Read(folder, entry.Name)) : []);
-        }
-
-        private static ReadOnlySpan<byte> Capability(IReadOnlyList<KeyValuePair<string, byte[]>> attributes)
-        {
-            foreach ((string name, byte[] value) in attributes)
-            {
-                if (name == "security.capability")
-                {
-                    return value;
-                }
-            }
-
-            return default;
-        }
+        private bool Differs(MergedLevel level, TreeEntry entry, int oldIndex, in FileDetails old) =>
+            TreeDifference.OfStatus(entry.Details.Status, old.Status)
+            || TreeDifference.OfCapabilities(entry.Attributes, level[oldIndex] is { } folder ? walk.attributes.Read(folder, entry.Name) : []);
     }
 }
