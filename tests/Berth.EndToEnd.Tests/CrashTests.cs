@@ -152,7 +152,35 @@ public sealed class CrashTests(ITestOutputHelper output) : IAsyncLifetime
     [Fact]
     public async Task AShimThatEndsWhileItIsAskedIsNotWaitedFor()
     {
-        string id = await Daemon.Api.CreateAsync("ending", ["sleep", "1000"]);
+        (string id, int pid, Socket listener) = await ReplaceShimAsync("ending");
+        Task<Socket> greeted = GreetOnceAsync(listener);
+        Task ended = greeted.ContinueWith(static task => task.Result.Dispose(), TaskScheduler.Default);
+        await Daemon.StartAsync();
+        await ended;
+        await AssertCanRunAgainAsync(id, pid);
+    }
+
+    /// <summary>One that greets and then says nothing keeps the daemon from nothing; its container is looked at when it answers or, as here, ends.</summary>
+    [Fact]
+    public async Task AShimThatOnlyGreetsIsNotWaitedFor()
+    {
+        (string id, int pid, Socket listener) = await ReplaceShimAsync("greeting");
+        Task<Socket> greeted = GreetOnceAsync(listener);
+        TimeSpan start = await Daemon.StartAsync();
+        Assert.InRange(start, TimeSpan.FromSeconds(9), TimeSpan.FromSeconds(15));
+        using Socket connection = await greeted;
+        string other = await Daemon.Api.CreateAsync("other", ["true"]);
+        (await Daemon.Api.PostAsync($"/containers/{other}/start")).Expect(HttpStatusCode.NoContent);
+        Assert.Equal("running", (await StateAsync(id)).Status);
+        connection.Dispose();
+        await Poll.UntilAsync(async () => (await StateAsync(id)).Status == "exited", "the container is known to have ended");
+        await AssertCanRunAgainAsync(id, pid);
+    }
+
+    // A running container is left without daemon and shim, and the listener in the shim's place.
+    private async Task<(string Id, int Pid, Socket Listener)> ReplaceShimAsync(string name)
+    {
+        string id = await Daemon.Api.CreateAsync(name, ["sleep", "1000"]);
         (await Daemon.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.NoContent);
         int pid = await PidAsync(id);
         int shim = ParentOf(pid);
@@ -161,33 +189,35 @@ public sealed class CrashTests(ITestOutputHelper output) : IAsyncLifetime
         RunningDaemon.Signal(shim, "KILL");
         await Poll.UntilAsync(() => !Directory.Exists($"/proc/{shim}"), "the shim is gone");
         File.Delete(path);
-        using var ending = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        ending.Bind(new UnixDomainSocketEndPoint(path));
-        ending.Listen();
-        Task greeted = GreetOnceAsync(ending);
-        await Daemon.StartAsync();
-        await greeted;
-        Reply again = await Daemon.Api.PostAsync($"/containers/{id}/restart?t=1");
-        again.Expect(HttpStatusCode.NoContent);
+        var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(path));
+        listener.Listen();
+        return (id, pid, listener);
+    }
+
+    private async Task AssertCanRunAgainAsync(string id, int pid)
+    {
+        (await Daemon.Api.PostAsync($"/containers/{id}/restart?t=1")).Expect(HttpStatusCode.NoContent);
         Assert.Equal("running", (await StateAsync(id)).Status);
         Assert.False(Directory.Exists($"/proc/{pid}"));
         await Daemon.RemoveEverythingAsync();
         await Leftovers.AssertNoneAsync(Daemon, imagesToo: true, isRunning: true);
     }
 
-    // One side of docs/flows/shim-protocol.md: Hello (12 bytes of header, 2 of version) is answered by Ok, and the request that follows by the end.
-    private static async Task GreetOnceAsync(Socket listener)
+    // One side of docs/flows/shim-protocol.md: Hello (12 bytes of header, 2 of version) is answered by Ok. Ends with the header of the request that follows.
+    private static async Task<Socket> GreetOnceAsync(Socket listener)
     {
         const byte Ok = 100;
         byte[] header = new byte[12], hello = new byte[14];
-        using Socket connection = await listener.AcceptAsync();
-        listener.Close();
+        Socket connection = await listener.AcceptAsync();
+        listener.Dispose();
         await using var stream = new NetworkStream(connection);
         await stream.ReadExactlyAsync(hello);
         hello.AsSpan(8, 4).CopyTo(header.AsSpan(8)); // the request's number
         header[4] = Ok;
         await stream.WriteAsync(header);
         await stream.ReadExactlyAsync(header);
+        return connection;
     }
 
     // A few containers live their lives while the daemon is killed two or three times; afterwards each is asked for.

@@ -147,14 +147,14 @@ internal sealed partial class Container
             shim = null;
             await running.DisposeAsync();
             status ??= ExitStatusFile.TryRead(ExitFile);
-            if (status is null && await services.Shims.ConnectAsync(services.Options.ShimSocket(record.Id), CancellationToken.None) is { } again)
+            if (status is null && await AskShimAsync(CancellationToken.None) is { } again)
             {
                 if (await TryAdoptAsync(again, CancellationToken.None))
                 {
                     return; // only the connection broke
                 }
 
-                await again.DisposeAsync();
+                await again.Shim.DisposeAsync();
                 status = ExitStatusFile.TryRead(ExitFile);
             }
 

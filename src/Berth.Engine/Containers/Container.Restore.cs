@@ -25,46 +25,46 @@ internal sealed partial class Container
             healthReport = HealthFile.TryRead(Folder);
         }
 
-        Task<Shim?> connecting = services.Shims.ConnectAsync(services.Options.ShimSocket(record.Id), closing.Token);
-        if (await IsDoneSoonAsync(connecting, cancellationToken))
+        Task<ShimAnswer?> asking = AskShimAsync(closing.Token);
+        if (await IsDoneSoonAsync(asking, cancellationToken))
         {
-            await RestoreAsync(await connecting, cancellationToken);
+            await RestoreAsync(await asking, cancellationToken);
         }
         else
         {
             EngineLog.ShimUnanswering(services.Logger, record.Id.Short);
-            watch = RestoreLateAsync(connecting);
+            watch = RestoreLateAsync(asking);
         }
     }
 
     // One that waits for a process which was frozen before it ran does not answer: it is let go on for a moment.
-    private async Task<bool> IsDoneSoonAsync(Task<Shim?> connecting, CancellationToken cancellationToken)
+    private async Task<bool> IsDoneSoonAsync(Task asking, CancellationToken cancellationToken)
     {
-        if (await Task.WhenAny(connecting, Task.Delay(ShimPatience, services.Clock, cancellationToken)) == connecting)
+        if (await Task.WhenAny(asking, Task.Delay(ShimPatience, services.Clock, cancellationToken)) == asking)
         {
             return true;
         }
 
         cancellationToken.ThrowIfCancellationRequested();
         await Task.Run(ThawUnanswered, cancellationToken);
-        return await Task.WhenAny(connecting, Task.Delay(ShimPatience, services.Clock, cancellationToken)) == connecting;
+        return await Task.WhenAny(asking, Task.Delay(ShimPatience, services.Clock, cancellationToken)) == asking;
     }
 
-    private async Task RestoreLateAsync(Task<Shim?> connecting)
+    private async Task RestoreLateAsync(Task<ShimAnswer?> asking)
     {
         try
         {
-            Shim? found = await connecting;
+            ShimAnswer? answer = await asking;
             await gate.WaitAsync();
             try
             {
                 if (isDisposed || removed.Task.IsCompleted || shim is not null)
                 {
-                    await (found?.DisposeAsync() ?? ValueTask.CompletedTask);
+                    await (answer?.Shim.DisposeAsync() ?? ValueTask.CompletedTask);
                 }
                 else
                 {
-                    await RestoreAsync(found, CancellationToken.None);
+                    await RestoreAsync(answer, CancellationToken.None);
                 }
             }
             finally
@@ -82,16 +82,16 @@ internal sealed partial class Container
         }
     }
 
-    private async Task RestoreAsync(Shim? found, CancellationToken cancellationToken)
+    private async Task RestoreAsync(ShimAnswer? answer, CancellationToken cancellationToken)
     {
-        if (found is not null)
+        if (answer is not null)
         {
-            if (await TryAdoptAsync(found, cancellationToken))
+            if (await TryAdoptAsync(answer, cancellationToken))
             {
                 return;
             }
 
-            await found.DisposeAsync(); // it is ending, or has ended
+            await answer.Shim.DisposeAsync(); // it is ending, or has ended
         }
 
         await CleanQuietlyAsync();
@@ -150,9 +150,14 @@ internal sealed partial class Container
         return cgroup.IsFrozen;
     }
 
-    // False when the shim has no process: it was prepared by the daemon that died and never started, or its process has ended in this moment and it with it.
-    private async Task<bool> TryAdoptAsync(Shim found, CancellationToken cancellationToken)
+    // Null when nobody listens. As long as the shim takes: the caller bounds it.
+    private async Task<ShimAnswer?> AskShimAsync(CancellationToken cancellationToken)
     {
+        if (await services.Shims.ConnectAsync(services.Options.ShimSocket(record.Id), cancellationToken) is not { } found)
+        {
+            return null;
+        }
+
         // An exec session that ends between the question and the answer is in the one or the other.
         var early = new ConcurrentDictionary<string, ExitStatus>(StringComparer.Ordinal);
         found.ExecExited = (execId, status) =>
@@ -160,7 +165,21 @@ internal sealed partial class Container
             early[execId] = status;
             OnExecExited(execId, status);
         };
-        ShimState? state = await TryGetStateAsync(found, cancellationToken);
+        try
+        {
+            return new ShimAnswer(found, await TryGetStateAsync(found, cancellationToken), early);
+        }
+        catch
+        {
+            await found.DisposeAsync();
+            throw;
+        }
+    }
+
+    // False when the shim has no process: it was prepared by the daemon that died and never started, or its process has ended in this moment and it with it.
+    private async Task<bool> TryAdoptAsync(ShimAnswer answer, CancellationToken cancellationToken)
+    {
+        (Shim found, ShimState? state, IReadOnlyDictionary<string, ExitStatus> early) = answer;
         if (state is null or { Pid: 0, Exit: null })
         {
             return false;
@@ -213,4 +232,9 @@ internal sealed partial class Container
             return null;
         }
     }
+
+    /// <param name="Shim">The shim, connected.</param>
+    /// <param name="State">What it knows; null when it ended before it could answer.</param>
+    /// <param name="EarlyExits">Exec sessions that have ended since it was asked.</param>
+    private sealed record ShimAnswer(Shim Shim, ShimState? State, IReadOnlyDictionary<string, ExitStatus> EarlyExits);
 }
