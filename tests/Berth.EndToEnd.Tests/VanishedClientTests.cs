@@ -79,6 +79,28 @@ public sealed class VanishedClientTests : IAsyncLifetime
         await Poll.UntilAsync(() => Connections() <= before, "the dead client's connection is dropped", seconds: 3);
     }
 
+    /// <summary>
+    /// docker-compose 1.29 attaches just after it has started a container. One that has ended, while the daemon does not know it yet, is one that has ended: the client waits
+    /// for the next run and is not refused.
+    /// </summary>
+    [Fact]
+    public async Task AClientThatComesAtTheEndWaitsForTheNextRun()
+    {
+        string id = await CreateAsync("echo line");
+        for (int i = 0; i < 60; i++)
+        {
+            (await Daemon.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.NoContent);
+            await Task.Delay(i % 6);
+            using Socket first = await AttachAsync(id, isTcp: false, "stdin=1");
+            using Socket second = await AttachAsync(id, isTcp: false, "stdout=1");
+            await Daemon.Api.PostAsync($"/containers/{id}/wait");
+        }
+
+        using Socket last = await AttachAsync(id, isTcp: false, "stdout=1");
+        (await Daemon.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.NoContent);
+        Assert.Equal("line\n", await ReadOutputAsync(last));
+    }
+
     private static IPEndPoint FreeAddress()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -15,6 +15,7 @@ internal sealed partial class Container : IAsyncDisposable
 {
     public const string Bucket = "containers";
     private const int ExitWithoutStatus = 255;
+    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(2);
 
     private readonly ContainerServices services;
     private readonly ContainerLinks links;
@@ -69,10 +70,31 @@ internal sealed partial class Container : IAsyncDisposable
     /// <summary>Makes the record durable for the first time.</summary>
     public ValueTask CommitNewAsync(CancellationToken cancellationToken) => CommitAsync(record, cancellationToken);
 
-    /// <summary>Registers an attachment; it is connected at once when the container runs.</summary>
+    /// <summary>Registers an attachment; it is connected at once when the container runs. One that has ended but is not known to have is first let come to its end.</summary>
     public async Task<AttachSession> AttachAsync(string reference, AttachStreams streams, CancellationToken cancellationToken)
     {
-        var session = new AttachSession(streams);
+        while (true)
+        {
+            var session = new AttachSession(streams);
+            if (await AttachAsync(session, reference, cancellationToken) is not { } ending)
+            {
+                return session;
+            }
+
+            try
+            {
+                await ending.WaitAsync(EndPatience, services.Clock, cancellationToken);
+            }
+            catch (TimeoutException)
+            {
+                throw Lifecycle.NotRunning(record);
+            }
+        }
+    }
+
+    // Null when it is done, else what waits for the end of the container.
+    private async Task<Task?> AttachAsync(AttachSession session, string reference, CancellationToken cancellationToken)
+    {
         await gate.WaitAsync(cancellationToken);
         try
         {
@@ -80,14 +102,7 @@ internal sealed partial class Container : IAsyncDisposable
             Lifecycle.CheckAttach(record, reference);
             if (HasProcess && shim is { } running)
             {
-                try
-                {
-                    await session.ConnectAsync(running, cancellationToken);
-                }
-                catch (ShimException exception) when (exception.Failure is ShimFailure.ConnectionLost or ShimFailure.WrongState)
-                {
-                    throw Lifecycle.NotRunning(record); // it ended between the check and the attachment
-                }
+                await session.ConnectAsync(running, cancellationToken);
             }
             else
             {
@@ -96,13 +111,17 @@ internal sealed partial class Container : IAsyncDisposable
                     pending.Add(session);
                 }
             }
+
+            return null;
+        }
+        catch (ShimException exception) when (exception.Failure is ShimFailure.ConnectionLost or ShimFailure.WrongState)
+        {
+            return watch; // it ended between the check and the attachment
         }
         finally
         {
             gate.Release();
         }
-
-        return session;
     }
 
     /// <summary>Forgets an attachment whose client went away before the container started.</summary>

@@ -131,16 +131,17 @@ public sealed class Shim : IAsyncDisposable
 
     private async Task<ShimStream> OpenStreamAsync(FrameType type, FrameBuilder payload, CancellationToken cancellationToken)
     {
-        FrameChannel channel = await FrameChannel.ConnectAsync(SocketPath, cancellationToken).ConfigureAwait(false)
-            ?? throw new ShimException(ShimFailure.ConnectionLost, "the container has ended");
+        FrameChannel? channel = null;
         try
         {
+            channel = await FrameChannel.ConnectAsync(SocketPath, cancellationToken).ConfigureAwait(false)
+                ?? throw new ShimException(ShimFailure.ConnectionLost, "the container has ended");
             (await channel.CallAsync(type, payload, cancellationToken).ConfigureAwait(false)).Expect(FrameType.Ok);
             return new ShimStream(channel);
         }
         catch (Exception e)
         {
-            channel.Dispose();
+            channel?.Dispose();
             if (e is SocketException or ProtocolException)
                 throw new ShimException(ShimFailure.ConnectionLost, "the connection to the container's shim was lost", e);
             throw;
