@@ -44,9 +44,7 @@ public sealed class ContainerLifeTests(DaemonFixture fixture) : IClassFixture<Da
     public async Task What_somebody_else_froze_is_ended_all_the_same(string below, string added, string operation)
     {
         string id = await StartAsync("sleep 1000 & sleep 1001 & wait");
-        string? folder = ((string[])["/sys/fs/cgroup/freezer/berth/", "/sys/fs/cgroup/berth/"]).Select(root => root + id).FirstOrDefault(Directory.Exists);
-        Assert.NotNull(folder);
-        bool isV1 = File.Exists(folder + "/freezer.state");
+        string folder = FreezerOf(id);
         await Poll.UntilAsync(() => File.ReadAllLines(folder + "/cgroup.procs").Length == 3, "the shell has made both of its processes", 20);
         if (below.Length > 0)
         {
@@ -55,7 +53,7 @@ public sealed class ContainerLifeTests(DaemonFixture fixture) : IClassFixture<Da
             await File.WriteAllTextAsync(folder + below + "/cgroup.procs", members[^1]);
         }
 
-        await File.WriteAllTextAsync(folder + below + (isV1 ? "/freezer.state" : "/cgroup.freeze"), isV1 ? "FROZEN" : "1");
+        await FreezeAsync(folder + below);
         Task<Reply>? exec = added.Length > 0 ? BeginExecAsync(id) : null;
         if (exec is not null)
         {
@@ -123,6 +121,19 @@ public sealed class ContainerLifeTests(DaemonFixture fixture) : IClassFixture<Da
         Assert.Equal("", await Api.RawAsync(System.Text.Encoding.ASCII.GetBytes(request), seconds: 1));
         await Poll.UntilAsync(async () => await StateAsync(id) == status && (status == "exited" || await TextAsync(id, "StartedAt") != before), status, 20);
         await RemoveAsync(id);
+    }
+
+    // What somebody else froze is let go on and killed after two seconds: by then the client has gone.
+    [Fact]
+    public async Task A_forced_removal_is_carried_through_though_its_client_goes_away()
+    {
+        string id = await StartAsync("sleep 1000");
+        string folder = FreezerOf(id);
+        await FreezeAsync(folder);
+        Assert.Equal("", await Api.RawAsync(System.Text.Encoding.ASCII.GetBytes($"DELETE /containers/{id}?force=1 HTTP/1.1\r\nHost: x\r\n\r\n"), seconds: 1));
+        Assert.True(Directory.Exists(folder));
+        await Poll.UntilAsync(async () => (await Api.GetAsync($"/containers/{id}/json")).Status == HttpStatusCode.NotFound, "the container is removed", 20);
+        Assert.False(Directory.Exists(folder));
     }
 
     [Fact]
@@ -302,6 +313,15 @@ public sealed class ContainerLifeTests(DaemonFixture fixture) : IClassFixture<Da
         }
 
         return StartAsync(request);
+    }
+
+    // The folder by which a container's processes can be made to stand still, with cgroup v1 or v2.
+    private static string FreezerOf(string id) => ((string[])["/sys/fs/cgroup/freezer/berth/", "/sys/fs/cgroup/berth/"]).Select(root => root + id).First(Directory.Exists);
+
+    private static Task FreezeAsync(string folder)
+    {
+        bool isV1 = File.Exists(folder + "/freezer.state");
+        return File.WriteAllTextAsync(folder + (isV1 ? "/freezer.state" : "/cgroup.freeze"), isV1 ? "FROZEN" : "1");
     }
 
     private async Task<string> StartAsync(JsonObject request)

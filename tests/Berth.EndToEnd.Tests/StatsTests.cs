@@ -67,6 +67,25 @@ public sealed partial class StatsTests(DaemonFixture fixture) : IClassFixture<Da
         (await session.WaitAsync()).Expect();
     }
 
+    /// <summary>The board asks for a container until it is removed: a restart, and a stop with a later start, only change what it shows.</summary>
+    [Theory, MemberData(nameof(Clients.All), MemberType = typeof(Clients))]
+    public async Task A_live_table_goes_on_over_restarts(string client)
+    {
+        string name = await StartAsync("if [ -e /again ]; then sleep 1000 & fi; touch /again; sleep 1001 & wait");
+        await using CliSession session = fixture.Client(client).Start("stats", "--format", "<{{.Name}} {{.PIDs}}>", name);
+        await session.ExpectAsync($"<{name} 2>");
+        (await fixture.Berth.RunAsync("restart", "-t", "0", name)).Expect();
+        await session.ExpectAsync($"<{name} 3>");
+        (await fixture.Berth.RunAsync("stop", "-t", "0", name)).Expect();
+        int shown = session.Output.Length;
+        await Poll.UntilAsync(() => session.Output[shown..].Contains($"<{name} 0>", StringComparison.Ordinal), "the container is shown without processes");
+        (await fixture.Berth.RunAsync("start", name)).Expect();
+        shown = session.Output.Length;
+        await Poll.UntilAsync(() => session.Output[shown..].Contains($"<{name} 3>", StringComparison.Ordinal), "the processes of the next run are shown");
+        session.Kill();
+        (await fixture.Berth.RunAsync("rm", "-f", name)).Expect();
+    }
+
     private async Task<string> StartAsync(string script)
     {
         string name = fixture.NewName();

@@ -44,6 +44,32 @@ public sealed class TlsTests(DaemonFixture fixture) : IClassFixture<DaemonFixtur
         Assert.True(refused.Error.Contains("not trusted", StringComparison.Ordinal) || client == Clients.Docker, refused.Error);
     }
 
+    /// <summary>Both sides trust the root alone; what leads there comes along with the certificate.</summary>
+    [Theory, MemberData(nameof(Clients.All), MemberType = typeof(Clients))]
+    public async Task A_chain_is_followed_to_the_root(string client)
+    {
+        await using var chained = new TlsProxy(fixture.Daemon.SocketPath, hasIntermediate: true);
+        string[] flags = ["-H", "tcp://127.0.0.1:" + chained.Port.ToString(CultureInfo.InvariantCulture), "--tlsverify", "--tlskey", Path.Combine(chained.Folder, "key.pem")];
+        string[] trusting = [.. flags, "--tlscacert", Path.Combine(chained.Folder, "ca.pem")];
+        (await RunAsync(client, [.. trusting, "--tlscert", Path.Combine(chained.Folder, "cert.pem"), "ps"])).Expect();
+
+        // A client that leaves the middle out, and one that trusts another root.
+        (await RunAsync(client, [.. trusting, "--tlscert", Path.Combine(chained.Folder, "leaf.pem"), "ps"])).Expect(1);
+        (await RunAsync(client, [.. flags, "--tlscacert", Path.Combine(chained.Folder, "other.pem"), "--tlscert", Path.Combine(chained.Folder, "cert.pem"), "ps"])).Expect(1);
+    }
+
+    /// <summary>A daemon that shows its own certificate alone is not trusted by those who know the root alone.</summary>
+    [Theory, MemberData(nameof(Clients.All), MemberType = typeof(Clients))]
+    public async Task A_chain_with_a_gap_is_not_trusted(string client)
+    {
+        await using var chained = new TlsProxy(fixture.Daemon.SocketPath, hasIntermediate: true, showsIntermediate: false);
+        string[] flags = ["-H", "tcp://127.0.0.1:" + chained.Port.ToString(CultureInfo.InvariantCulture), "--tlsverify"];
+        string[] own = ["--tlscert", Path.Combine(chained.Folder, "cert.pem"), "--tlskey", Path.Combine(chained.Folder, "key.pem")];
+        (await RunAsync(client, [.. flags, .. own, "--tlscacert", Path.Combine(chained.Folder, "ca.pem"), "ps"])).Expect(1);
+        string both = Path.Combine(chained.Folder, "both.pem");
+        (await RunAsync(client, [.. flags, .. own, "--tlscacert", both, "ps"])).Expect();
+    }
+
     [Fact]
     public async Task What_is_missing_or_wrong_is_named()
     {

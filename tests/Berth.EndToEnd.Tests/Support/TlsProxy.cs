@@ -9,28 +9,35 @@ namespace Berth.EndToEnd.Tests.Support;
 
 /// <summary>
 /// A daemon's socket behind TLS on a port of the loopback interface, with certificates of its own making in a folder: <c>ca.pem</c>, <c>cert.pem</c> and
-/// <c>key.pem</c>, as clients look for them, and <c>other.pem</c>, an authority that has signed nothing. Only clients with a certificate are served.
+/// <c>key.pem</c>, as clients look for them, and <c>other.pem</c>, an authority that has signed nothing. Only clients with a certificate are served. With an intermediate
+/// authority, that has signed both certificates; it is in <c>cert.pem</c> too, but not in <c>leaf.pem</c>, and both authorities are in <c>both.pem</c>.
 /// </summary>
 internal sealed class TlsProxy : IAsyncDisposable
 {
     private readonly string socketPath;
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
     private readonly X509Certificate2 authority;
+    private readonly X509Certificate2? intermediate;
     private readonly X509Certificate2 certificate;
+    private readonly SslStreamCertificateContext shown;
     private readonly CancellationTokenSource stop = new();
     private readonly Task accepting;
 
-    public TlsProxy(string socketPath)
+    public TlsProxy(string socketPath, bool hasIntermediate = false, bool showsIntermediate = true)
     {
         this.socketPath = socketPath;
         Folder = Directory.CreateTempSubdirectory("be-tls-").FullName;
         authority = MakeAuthority("authority");
+        intermediate = hasIntermediate ? SignAuthority("intermediate") : null;
         certificate = Sign("server", names => names.AddIpAddress(IPAddress.Loopback), "1.3.6.1.5.5.7.3.1");
         using X509Certificate2 client = Sign("client", names => names.AddDnsName("client"), "1.3.6.1.5.5.7.3.2");
         using X509Certificate2 stranger = MakeAuthority("stranger");
         File.WriteAllText(Path.Combine(Folder, "ca.pem"), authority.ExportCertificatePem());
         File.WriteAllText(Path.Combine(Folder, "other.pem"), stranger.ExportCertificatePem());
-        File.WriteAllText(Path.Combine(Folder, "cert.pem"), client.ExportCertificatePem());
+        File.WriteAllText(Path.Combine(Folder, "cert.pem"), client.ExportCertificatePem() + "\n" + intermediate?.ExportCertificatePem());
+        File.WriteAllText(Path.Combine(Folder, "leaf.pem"), client.ExportCertificatePem());
+        File.WriteAllText(Path.Combine(Folder, "both.pem"), authority.ExportCertificatePem() + "\n" + intermediate?.ExportCertificatePem());
+        shown = SslStreamCertificateContext.Create(certificate, intermediate is not null && showsIntermediate ? [intermediate] : [], offline: true);
         File.WriteAllText(Path.Combine(Folder, "key.pem"), client.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem()); // it was made with one
         listener.Start();
         accepting = AcceptAsync();
@@ -48,6 +55,7 @@ internal sealed class TlsProxy : IAsyncDisposable
         await accepting;
         stop.Dispose();
         certificate.Dispose();
+        intermediate?.Dispose();
         authority.Dispose();
         Directory.Delete(Folder, recursive: true);
     }
@@ -77,9 +85,9 @@ internal sealed class TlsProxy : IAsyncDisposable
             await tls.AuthenticateAsServerAsync(
                 new SslServerAuthenticationOptions
                 {
-                    ServerCertificate = certificate,
+                    ServerCertificateContext = shown,
                     ClientCertificateRequired = true,
-                    RemoteCertificateValidationCallback = (_, shown, _, _) => shown?.Issuer == authority.Subject,
+                    RemoteCertificateValidationCallback = (_, client, chain, _) => client is X509Certificate2 leaf && chain is not null && IsTrusted(leaf, chain),
                 },
                 stop.Token);
             await daemon.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), stop.Token);
@@ -94,6 +102,16 @@ internal sealed class TlsProxy : IAsyncDisposable
         {
             // One of the two went away, or was not trusted.
         }
+    }
+
+    // What the client sent besides is in the chain's store.
+    private bool IsTrusted(X509Certificate2 client, X509Chain chain)
+    {
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.CustomTrustStore.Clear();
+        chain.ChainPolicy.CustomTrustStore.Add(authority);
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        return chain.Build(client);
     }
 
     // The end of the client's input, which TLS tells with a message, is the daemon's end of input.
@@ -111,6 +129,15 @@ internal sealed class TlsProxy : IAsyncDisposable
         return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
     }
 
+    private X509Certificate2 SignAuthority(string name)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=" + name, key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
+        using X509Certificate2 signed = request.Create(authority, DateTimeOffset.UtcNow.AddHours(-2), DateTimeOffset.UtcNow.AddHours(2), RandomNumberGenerator.GetBytes(8));
+        return signed.CopyWithPrivateKey(key);
+    }
+
     private X509Certificate2 Sign(string name, Action<SubjectAlternativeNameBuilder> add, string purpose)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -119,7 +146,7 @@ internal sealed class TlsProxy : IAsyncDisposable
         add(names);
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(purpose)], critical: false));
-        using X509Certificate2 signed = request.Create(authority, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1), RandomNumberGenerator.GetBytes(8));
+        using X509Certificate2 signed = request.Create(intermediate ?? authority, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1), RandomNumberGenerator.GetBytes(8));
         return signed.CopyWithPrivateKey(key);
     }
 }
