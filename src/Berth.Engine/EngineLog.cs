@@ -44,6 +44,9 @@ internal static partial class EngineLog
     [LoggerMessage(14, LogLevel.Error, "container {Container}: its shim does not answer, and the daemon goes on without it; the container is looked at as soon as it does, or ends")]
     public static partial void ShimUnanswering(ILogger logger, string container);
 
+    [LoggerMessage(16, LogLevel.Warning, "container {Container}: its shim did not answer, and was killed after the container's processes")]
+    public static partial void ShimKilled(ILogger logger, string container);
+
     [LoggerMessage(15, LogLevel.Warning, "container {Container}: it was let go on for its shim's sake and could not be paused again: it runs")]
     public static partial void NotFrozenAgain(ILogger logger, Exception exception, string container);
 

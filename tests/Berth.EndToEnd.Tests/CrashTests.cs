@@ -131,6 +131,28 @@ public sealed class CrashTests(ITestOutputHelper output) : IAsyncLifetime
         await Leftovers.AssertNoneAsync(Daemon, imagesToo: true, isRunning: true);
     }
 
+    /// <summary>A stopped shim hears nothing, whoever stopped it: rm -f does not wait for it, and neither does the next daemon's.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AContainerWhoseShimIsStoppedCanBeRemoved(bool restarts)
+    {
+        string id = await Daemon.Api.CreateAsync("stopped", ["sleep", "1000"]);
+        (await Daemon.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.NoContent);
+        int pid = await PidAsync(id);
+        int shim = ParentOf(pid);
+        RunningDaemon.Signal(shim, "STOP");
+        if (restarts)
+        {
+            await Daemon.KillAsync();
+            await Daemon.StartAsync();
+        }
+
+        (await Daemon.Api.DeleteAsync($"/containers/{id}?force=1")).Expect(HttpStatusCode.NoContent);
+        await Poll.UntilAsync(() => !Directory.Exists($"/proc/{pid}") && !Directory.Exists($"/proc/{shim}"), "process and shim are gone, and reaped by whom they were left to");
+        await Leftovers.AssertNoneAsync(Daemon, imagesToo: false, isRunning: true);
+    }
+
     /// <summary>Shim and daemon killed together: the next daemon finds what they left and takes it away.</summary>
     [Fact]
     public async Task KillingShimAndDaemonLeavesNothingRunning()

@@ -195,20 +195,21 @@ internal sealed partial class Container
 
     /// <summary>
     /// SIGKILL to the first process, and after a while to all that the container's cgroup holds, again and again until the end is known: somebody else may
-    /// have made them stand still, or the shim waits for one of them and does not answer. That goes on when the caller has given up as well: the signal, once it is
-    /// on its way to a shim that does not answer, is not called back, and the container is nobody else's until it is through.
+    /// have made them stand still, or the shim waits for one of them and does not answer. A shim that is silent for longer, and has nothing left to wait for, is killed as well. That goes
+    /// on when the caller has given up: the signal, once it is on its way to a shim that does not answer, is not called back, and the container is nobody else's until it is through.
     /// </summary>
     private async Task EndByForceAsync(Task end, CancellationToken cancellationToken)
     {
+        const int RoundsOfSilence = 5;
         Task killed = KillAndWaitAsync();
         bool isTold = false;
-        while (await Task.WhenAny(killed, Task.Delay(ForcePatience, services.Clock, CancellationToken.None)) != killed)
+        for (int round = 1; await Task.WhenAny(killed, Task.Delay(ForcePatience, services.Clock, CancellationToken.None)) != killed; round++)
         {
             try
             {
-                await Task.Run(() => ContainerCgroup.Open(SpecBuilder.CgroupPath(record.Id)).KillAll(), CancellationToken.None);
+                await Task.Run(() => KillAll(shimToo: round >= RoundsOfSilence), CancellationToken.None);
             }
-            catch (IOException exception)
+            catch (Exception exception) when (exception is IOException or ShimException)
             {
                 if (!isTold)
                 {
@@ -225,6 +226,16 @@ internal sealed partial class Container
         {
             await IgnoreEndedAsync(() => KillAsync(Signals.SIGKILL, record.Id.ToString(), isEnd: true, cancellationToken));
             await end.WaitAsync(cancellationToken);
+        }
+    }
+
+    private void KillAll(bool shimToo)
+    {
+        ContainerCgroup cgroup = ContainerCgroup.Open(SpecBuilder.CgroupPath(record.Id));
+        cgroup.KillAll();
+        if (shimToo && cgroup.Members(recursive: true).Count == 0 && ShimLauncher.TryKill(services.Options.ShimSocket(record.Id)))
+        {
+            EngineLog.ShimKilled(services.Logger, record.Id.Short);
         }
     }
 

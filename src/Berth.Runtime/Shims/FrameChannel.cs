@@ -22,7 +22,7 @@ internal sealed class FrameChannel(Socket socket) : IDisposable
         try
         {
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), cancellationToken).ConfigureAwait(false);
-            channel.CheckPeer(socketPath);
+            _ = CheckPeer(socket, socketPath);
             Reply reply = await channel.CallAsync(FrameType.Hello, new FrameBuilder().UInt16(FrameHeader.Version), cancellationToken).ConfigureAwait(false);
             reply.Expect(FrameType.Ok);
             return channel;
@@ -87,13 +87,16 @@ internal sealed class FrameChannel(Socket socket) : IDisposable
         return true;
     }
 
-    private void CheckPeer(string socketPath)
+    /// <summary>The process at the other end.</summary>
+    /// <exception cref="ShimException">It is another user's.</exception>
+    internal static int CheckPeer(Socket socket, string socketPath)
     {
         Span<byte> credential = stackalloc byte[12];
-        _ = Socket.GetRawSocketOption(SOL_SOCKET, SO_PEERCRED, credential);
+        _ = socket.GetRawSocketOption(SOL_SOCKET, SO_PEERCRED, credential);
         uint uid = MemoryMarshal.Read<uint>(credential[4..]);
         if (uid != UnixSocket.OwnUid())
             throw new ShimException(ShimFailure.Host, $"{socketPath} belongs to user {uid}, not to {UnixSocket.OwnUid()}");
+        return MemoryMarshal.Read<int>(credential);
     }
 }
 

@@ -31,6 +31,8 @@ public sealed class ShimLauncher : IAsyncDisposable
     // A heap of a few hundred KiB is plenty: the loop allocates next to nothing. Values are hexadecimal.
     private static readonly string[] s_environment = ["DOTNET_GCHeapHardLimit=8000000", "DOTNET_GCgen0size=40000", "DOTNET_gcConcurrent=0"];
 
+    private const int SIGKILL = 9;
+
     private readonly ShimLauncherOptions _options;
     private readonly FileDescriptor _executable;
     private readonly SemaphoreSlim _warming = new(1, 1);
@@ -94,6 +96,26 @@ public sealed class ShimLauncher : IAsyncDisposable
         {
             return null; // it ended while we connected
         }
+    }
+
+    /// <summary>SIGKILL to the shim that listens there, whether it answers or not. Its container ends with it.</summary>
+    /// <returns>False when nobody listens.</returns>
+    /// <exception cref="ShimException">The listener is another user's.</exception>
+    /// <exception cref="LinuxException">It cannot be killed.</exception>
+    public static bool TryKill(string socketPath)
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(socketPath));
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+
+        // Who listens is alive, and keeps its number.
+        return ChildProcess.TrySignal(FrameChannel.CheckPeer(socket, socketPath), SIGKILL);
     }
 
     /// <summary>Ends the idle shim and reaps it. Running containers go on.</summary>
