@@ -1,0 +1,77 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Berth.Linux.Namespaces;
+using Berth.Linux.Netlink;
+
+namespace Berth.Linux.Tests.Netlink;
+
+/// <summary>A network namespace that was made for a test, with sockets in it; the host's own is never touched.</summary>
+internal sealed class TestNetwork : IDisposable
+{
+    public TestNetwork()
+    {
+        Namespace = NetworkNamespace.Create();
+        Route = NetlinkSocket.Open(NetlinkFamily.NETLINK_ROUTE, Namespace);
+        Filter = NetlinkSocket.Open(NetlinkFamily.NETLINK_NETFILTER, Namespace);
+        Links.SetUp(Route, 1);
+    }
+
+    public FileDescriptor Namespace { get; }
+
+    public NetlinkSocket Route { get; }
+
+    public NetlinkSocket Filter { get; }
+
+    /// <summary>A veth with its other end in <paramref name="other"/>, both on, with an address each.</summary>
+    public (int Here, int There) Connect(TestNetwork other, string name, string address, string peerName, string peerAddress, int? master = null)
+    {
+        int here = Links.Create(Route, new VethConfig
+        {
+            Name = name, IsUp = true, Master = master, Peer = new VethPeer { Name = peerName, Namespace = other.Namespace },
+        });
+        int there = Links.Find(other.Route, peerName)!.Index;
+        Links.SetUp(other.Route, there);
+        if (address.Length > 0)
+            Addresses.Add(Route, Parse(here, address));
+        Addresses.Add(other.Route, Parse(there, peerAddress));
+        return (here, there);
+    }
+
+    /// <summary>An address with its prefix, of a link.</summary>
+    public static LinkAddress Parse(int link, string text)
+    {
+        string[] parts = text.Split('/');
+        return new LinkAddress { Link = link, Address = IPAddress.Parse(parts[0]), PrefixLength = int.Parse(parts[1]) };
+    }
+
+    public Socket Open(SocketType type, IPEndPoint local)
+    {
+        FileDescriptor opened = NetworkNamespace.OpenSocket(Namespace, local.AddressFamily, type);
+        var socket = new Socket(new SafeSocketHandle(opened.Release(), ownsHandle: true)) { ReceiveTimeout = 3000, SendTimeout = 3000 };
+        socket.Bind(local);
+        return socket;
+    }
+
+    /// <summary>Writes to a file of /proc/sys/net, which is the namespace's own.</summary>
+    public void Sysctl(string name, string value) => NetworkNamespace.Run(Namespace, () => File.WriteAllText("/proc/sys/net/" + name, value));
+
+    /// <summary>What a program prints that runs in the namespace.</summary>
+    public string Output(string program, params string[] arguments)
+    {
+        using var process = NetworkNamespace.Run(Namespace, () => Process.Start(new ProcessStartInfo(program, arguments)
+        {
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
+        })!);
+        string output = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        return output;
+    }
+
+    public void Dispose()
+    {
+        Route.Dispose();
+        Filter.Dispose();
+        Namespace.Dispose();
+    }
+}
