@@ -31,7 +31,7 @@ public sealed class NetlinkSocket : IDisposable
         PortId = NetlinkCalls.PortOf(descriptor);
     }
 
-    /// <summary>The number by which events tell that a change was asked for by this socket (<c>NetlinkEvent.Origin</c>).</summary>
+    /// <summary>The number by which events tell that a change was asked for by this socket (<see cref="NetlinkEvent.Origin"/>).</summary>
     public uint PortId { get; }
 
     /// <summary>Opens one in the network namespace of the calling thread.</summary>

@@ -15,7 +15,7 @@ internal sealed class NetlinkWriter : IDisposable
 
     private const int AttributeHeaderBytes = 4, NLA_F_NESTED = 0x8000;
     private byte[] buffer = ArrayPool<byte>.Shared.Rent(4096);
-    private int message = -1;
+    private int message = -1, last;
 
     /// <summary>Bytes that are written so far.</summary>
     public int Length { get; private set; }
@@ -31,7 +31,7 @@ internal sealed class NetlinkWriter : IDisposable
     {
         if (message >= 0)
             throw new InvalidOperationException("the message before was not ended");
-        message = Length;
+        message = last = Length;
         Messages++;
         Span<byte> header = Append(HeaderBytes);
         MemoryMarshal.Write(header[4..], type);
@@ -47,6 +47,13 @@ internal sealed class NetlinkWriter : IDisposable
         message = -1;
     }
 
+    /// <summary>Wants the message that was begun last to be acknowledged.</summary>
+    public void Acknowledge()
+    {
+        Span<byte> flags = buffer.AsSpan(last + 6);
+        MemoryMarshal.Write(flags, (ushort)(MemoryMarshal.Read<ushort>(flags) | (ushort)NetlinkFlags.Ack));
+    }
+
     /// <summary>Numbers the messages one by one from <paramref name="first"/> on.</summary>
     public void Number(uint first)
     {
@@ -57,7 +64,7 @@ internal sealed class NetlinkWriter : IDisposable
     /// <summary>Forgets everything, so that the buffer serves once more.</summary>
     public void Clear()
     {
-        Length = Messages = 0;
+        Length = Messages = last = 0;
         message = -1;
     }
 
