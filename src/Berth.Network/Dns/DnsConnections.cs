@@ -1,0 +1,155 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Net.Sockets;
+
+namespace Berth.Network.Dns;
+
+/// <summary>One container's TCP clients (RFC 7766): messages with two bytes of length before them, any number on a connection, answered in their order.</summary>
+internal sealed class DnsConnections : IAsyncDisposable
+{
+    private readonly Socket listening;
+    private readonly DnsListener owner;
+    private readonly DnsForwards forwards;
+    private readonly DnsServerOptions options;
+    private readonly CancellationToken ending;
+    private readonly SemaphoreSlim places;
+    private readonly Task accepting;
+
+    public DnsConnections(Socket listening, DnsListener owner, DnsForwards forwards, DnsServerOptions options, CancellationToken ending)
+    {
+        this.listening = listening;
+        this.owner = owner;
+        this.forwards = forwards;
+        this.options = options;
+        this.ending = ending;
+        places = new SemaphoreSlim(options.MaxConnections);
+        accepting = Task.Run(AcceptAsync, CancellationToken.None);
+    }
+
+    /// <summary>To be called after the token has been cancelled; returns when every connection is closed.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        listening.Dispose();
+        await accepting;
+        for (int i = 0; i < options.MaxConnections; i++)
+        {
+            await places.WaitAsync();
+        }
+
+        places.Dispose();
+    }
+
+    private async Task AcceptAsync()
+    {
+        while (!ending.IsCancellationRequested)
+        {
+            try
+            {
+                Socket client = await listening.AcceptAsync(ending);
+                if (places.Wait(0))
+                {
+                    _ = ServeAsync(client);
+                }
+                else
+                {
+                    client.Dispose();
+                }
+            }
+            catch (Exception error) when (ending.IsCancellationRequested && error is OperationCanceledException or ObjectDisposedException or SocketException)
+            {
+                return;
+            }
+            catch (SocketException)
+            {
+                await Task.Delay(100); // no descriptors or memory left just now, or a client that went before it was accepted
+            }
+        }
+    }
+
+    private async Task ServeAsync(Socket client)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(2 + DnsLimits.MaxMessage);
+        try
+        {
+            using (client)
+            {
+                client.NoDelay = true;
+                while (await ServeOneAsync(client, buffer))
+                {
+                }
+            }
+        }
+        catch (Exception error) when (error is OperationCanceledException or SocketException)
+        {
+            // The client went, was too slow, or the container ends.
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+            places.Release();
+        }
+    }
+
+    private async Task<bool> ServeOneAsync(Socket client, byte[] buffer)
+    {
+        using var time = CancellationTokenSource.CreateLinkedTokenSource(ending);
+        time.CancelAfter(options.ConnectionTimeout);
+        if (!await ReceiveAllAsync(client, buffer.AsMemory(0, 2), time.Token))
+        {
+            return false;
+        }
+
+        byte[] query = new byte[BinaryPrimitives.ReadUInt16BigEndian(buffer)];
+        if (!await ReceiveAllAsync(client, query, time.Token))
+        {
+            return false;
+        }
+
+        time.CancelAfter(Timeout.InfiniteTimeSpan); // asking elsewhere has limits of its own
+        int length = await AnswerAsync(query, buffer);
+        if (length == 0)
+        {
+            return false; // no query at all: whoever speaks here speaks something else
+        }
+
+        BinaryPrimitives.WriteUInt16BigEndian(buffer, (ushort)length);
+        time.CancelAfter(options.ConnectionTimeout);
+        for (int sent = 0; sent < length + 2;)
+        {
+            sent += await client.SendAsync(buffer.AsMemory(sent, length + 2 - sent), time.Token);
+        }
+
+        return true;
+    }
+
+    // The answer goes behind the two bytes of its length.
+    private async Task<int> AnswerAsync(byte[] query, byte[] buffer)
+    {
+        NameScope scope = owner.Scope;
+        ResolverOutcome outcome = Resolver.Answer(query, scope, isStream: true, buffer.AsSpan(2, DnsLimits.MaxMessage), out int length);
+        if (outcome != ResolverOutcome.Elsewhere || scope.Upstreams is not { } upstreams)
+        {
+            return length;
+        }
+
+        byte[] answer = await forwards.AskAsync(query, upstreams, isStream: true);
+        answer.CopyTo(buffer, 2);
+        return answer.Length;
+    }
+
+    private static async Task<bool> ReceiveAllAsync(Socket client, Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        while (buffer.Length > 0)
+        {
+            int count = await client.ReceiveAsync(buffer, cancellationToken);
+            if (count == 0)
+            {
+                return false;
+            }
+
+            buffer = buffer[count..];
+        }
+
+        return true;
+    }
+}

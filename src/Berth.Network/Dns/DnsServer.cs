@@ -1,0 +1,65 @@
+using System.Net.Sockets;
+using Berth.Linux;
+
+namespace Berth.Network.Dns;
+
+/// <summary>Limits of one container's resolver.</summary>
+public sealed record DnsServerOptions
+{
+    /// <summary>Queries of one container that wait for servers elsewhere; more are answered with a failure.</summary>
+    public int MaxForwards { get; init; } = 256;
+
+    /// <summary>Open TCP connections of one container; more are closed at once.</summary>
+    public int MaxConnections { get; init; } = 32;
+
+    /// <summary>How long a TCP client has for its next query, and for taking an answer.</summary>
+    public TimeSpan ConnectionTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <exception cref="ArgumentException">A value is not positive.</exception>
+    public void Validate()
+    {
+        if (MaxForwards <= 0 || MaxConnections <= 0 || ConnectionTimeout <= TimeSpan.Zero)
+        {
+            throw new ArgumentException($"a resolver needs positive limits, got {this}");
+        }
+    }
+}
+
+/// <summary>
+/// Serves the resolvers of any number of containers: on sockets that were made in their namespaces, with the framework's one epoll loop and its thread pool, so
+/// that an idle container costs no thread.
+/// </summary>
+public sealed class DnsServer
+{
+    private readonly DnsServerOptions options;
+
+    public DnsServer(DnsServerOptions options)
+    {
+        options.Validate();
+        this.options = options;
+    }
+
+    /// <summary>Serves a container until what is returned is disposed. Takes both sockets over.</summary>
+    /// <param name="udp">Bound.</param>
+    /// <param name="tcp">Listening.</param>
+    /// <param name="scope">What it may ask for.</param>
+    public DnsListener Serve(Socket udp, Socket tcp, NameScope scope) => new(udp, tcp, scope, options);
+
+    /// <summary>As <see cref="Serve(Socket, Socket, NameScope)"/> with sockets made by system calls; takes both descriptors over.</summary>
+    /// <exception cref="SocketException">One of them is no socket.</exception>
+    public DnsListener Serve(FileDescriptor udp, FileDescriptor tcp, NameScope scope)
+    {
+        Socket first = Adopt(udp);
+        try
+        {
+            return Serve(first, Adopt(tcp), scope);
+        }
+        catch
+        {
+            first.Dispose();
+            throw;
+        }
+    }
+
+    private static Socket Adopt(FileDescriptor descriptor) => new(new SafeSocketHandle(descriptor.Release(), ownsHandle: true));
+}
