@@ -12,8 +12,8 @@ internal delegate IEnumerable<byte[]> Reply(byte[] query, bool isStream);
 internal sealed class TestUpstream : IAsyncDisposable
 {
     private readonly CancellationTokenSource end = new();
-    private readonly Socket udp = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-    private readonly Socket tcp = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+    private readonly Socket udp;
+    private readonly Socket tcp;
     private readonly Reply reply;
     private readonly TimeSpan delay;
     private readonly Task datagrams;
@@ -23,8 +23,7 @@ internal sealed class TestUpstream : IAsyncDisposable
     {
         this.reply = reply;
         this.delay = delay;
-        udp.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        tcp.Bind(udp.LocalEndPoint!); // the same number, which is nobody's: ports that are given out are apart
+        (udp, tcp) = BindBoth();
         tcp.Listen();
         datagrams = Task.Run(ServeDatagramsAsync);
         streams = Task.Run(ServeStreamsAsync);
@@ -50,6 +49,27 @@ internal sealed class TestUpstream : IAsyncDisposable
         tcp.Dispose();
         await datagrams;
         await streams;
+    }
+
+    // Of a port that is free for UDP, TCP may be in use by somebody.
+    private static (Socket Udp, Socket Tcp) BindBoth()
+    {
+        for (; ; )
+        {
+            var first = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+            var second = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            first.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            try
+            {
+                second.Bind(first.LocalEndPoint!);
+                return (first, second);
+            }
+            catch (SocketException)
+            {
+                first.Dispose();
+                second.Dispose();
+            }
+        }
     }
 
     private async Task ServeDatagramsAsync()
