@@ -132,7 +132,7 @@ internal sealed class DnsConnections : IAsyncDisposable
             return length;
         }
 
-        byte[] answer = await forwards.AskAsync(query, upstreams, isStream: true);
+        byte[] answer = await forwards.AskAsync(query, upstreams);
         answer.CopyTo(buffer, 2);
         return answer.Length;
     }

@@ -11,17 +11,30 @@ internal sealed class DnsForwards(int most, CancellationToken ending)
     private readonly TaskCompletionSource drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int count = 1; // one for the owner, until it drains
 
-    /// <summary>Asks elsewhere and sends what comes of it; returns at once.</summary>
-    public void Start(byte[] message, UpstreamGroup upstreams, SocketAddress client, DatagramSender send) => _ = RunAsync(message, upstreams, client, send);
+    /// <summary>Asks elsewhere and sends what comes of it; returns at once. False when too many wait already.</summary>
+    public bool TryStart(byte[] message, UpstreamGroup upstreams, SocketAddress client, DatagramSender send)
+    {
+        if (!TryEnter())
+        {
+            return false;
+        }
+
+        _ = Task.Run(() => RunAsync(message, upstreams, client, send), CancellationToken.None);
+        return true;
+    }
 
     /// <summary>Asks elsewhere for a client that waits.</summary>
     /// <exception cref="OperationCanceledException">The container ends.</exception>
-    public async Task<byte[]> AskAsync(byte[] message, UpstreamGroup upstreams, bool isStream)
+    public async Task<byte[]> AskAsync(byte[] message, UpstreamGroup upstreams)
     {
-        bool isAllowed = Interlocked.Increment(ref count) <= most + 1;
+        if (!TryEnter())
+        {
+            return Resolver.Fail(message);
+        }
+
         try
         {
-            return isAllowed ? await Resolver.ForwardAsync(message, upstreams, isStream, ending) : Resolver.Fail(message);
+            return await Resolver.ForwardAsync(message, upstreams, isStream: true, ending);
         }
         finally
         {
@@ -40,12 +53,27 @@ internal sealed class DnsForwards(int most, CancellationToken ending)
     {
         try
         {
-            send(await AskAsync(message, upstreams, isStream: false), client);
+            send(await Resolver.ForwardAsync(message, upstreams, isStream: false, ending), client);
         }
         catch (OperationCanceledException)
         {
             // The container ends: nobody waits for the answer.
         }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    private bool TryEnter()
+    {
+        if (Interlocked.Increment(ref count) <= most + 1)
+        {
+            return true;
+        }
+
+        Leave();
+        return false;
     }
 
     private void Leave()

@@ -7,21 +7,26 @@ namespace Berth.Network.Dns;
 public sealed class DnsListener : IAsyncDisposable
 {
     private readonly CancellationTokenSource ending = new();
+    private readonly Lock gate = new(); // no datagram is served after the end has begun
     private readonly Socket udp;
+    private readonly SocketAddress client;
+    private readonly DatagramLoop loop;
+    private readonly ulong token;
     private readonly DnsConnections connections;
     private readonly DnsForwards forwards;
-    private readonly Task datagrams;
     private volatile NameScope scope;
-    private int disposed;
+    private bool hasEnded;
 
-    internal DnsListener(Socket udp, Socket tcp, NameScope scope, DnsServerOptions options)
+    internal DnsListener(Socket udp, Socket tcp, NameScope scope, DnsServerOptions options, DatagramLoop loop)
     {
         this.udp = udp;
         this.scope = scope;
+        this.loop = loop;
         udp.Blocking = false; // an answer that the kernel has no room for is dropped, as any datagram may be
+        client = new SocketAddress(udp.AddressFamily);
         forwards = new DnsForwards(options.MaxForwards, ending.Token);
         connections = new DnsConnections(tcp, this, forwards, options, ending.Token);
-        datagrams = Task.Run(ServeDatagramsAsync);
+        token = loop.Add(udp, this);
     }
 
     /// <summary>What the container may ask for; a new value holds for the next query.</summary>
@@ -34,49 +39,47 @@ public sealed class DnsListener : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref disposed, 1) != 0)
+        lock (gate)
         {
-            return;
+            if (hasEnded)
+            {
+                return;
+            }
+
+            hasEnded = true;
+            loop.Remove(udp, token);
+            udp.Dispose();
         }
 
         await ending.CancelAsync();
-        udp.Dispose();
-        await datagrams;
         await connections.DisposeAsync();
         await forwards.DrainAsync();
         ending.Dispose();
     }
 
-    private async Task ServeDatagramsAsync()
+    /// <summary>Reads one datagram, which is there, and answers it or has it answered; only the loop's thread calls it, with buffers of its own.</summary>
+    internal void ServeDatagram(byte[] query, byte[] response)
     {
-        byte[] query = GC.AllocateUninitializedArray<byte>(4096, pinned: true);
-        byte[] response = GC.AllocateUninitializedArray<byte>(AnswerCache.MaxAnswer, pinned: true);
-        var client = new SocketAddress(udp.AddressFamily);
-        int failures = 0;
-        while (!ending.IsCancellationRequested)
+        lock (gate)
         {
-            try
-            {
-                int length = await udp.ReceiveFromAsync(query, SocketFlags.None, client, ending.Token);
-                failures = 0;
-                Serve(query.AsSpan(0, length), response, client);
-            }
-            catch (Exception error) when (ending.IsCancellationRequested && error is OperationCanceledException or ObjectDisposedException or SocketException)
+            if (hasEnded)
             {
                 return;
             }
+
+            try
+            {
+                int length = udp.ReceiveFrom(query, SocketFlags.None, client);
+                Serve(query.AsSpan(0, length), response);
+            }
             catch (SocketException)
             {
-                // An error of an earlier datagram, told late: the socket is as good as before. If it is not, do not spin.
-                if (++failures > 16)
-                {
-                    await Task.Delay(100);
-                }
+                // The datagram was dropped after all (its checksum is wrong), or this tells of an earlier one: the socket is as good as before.
             }
         }
     }
 
-    private void Serve(ReadOnlySpan<byte> query, byte[] response, SocketAddress client)
+    private void Serve(ReadOnlySpan<byte> query, byte[] response)
     {
         NameScope present = scope;
         switch (Resolver.Answer(query, present, isStream: false, response, out int length))
@@ -85,16 +88,24 @@ public sealed class DnsListener : IAsyncDisposable
                 Send(response.AsSpan(0, length), client);
                 break;
             case ResolverOutcome.Elsewhere when present.Upstreams is { } upstreams:
-                forwards.Start(query.ToArray(), upstreams, Copy(client), Send);
+                Forward(query.ToArray(), upstreams);
                 break;
         }
     }
 
-    private void Send(ReadOnlySpan<byte> answer, SocketAddress client)
+    private void Forward(byte[] query, UpstreamGroup upstreams)
+    {
+        if (!forwards.TryStart(query, upstreams, Copy(client), Send))
+        {
+            Send(Resolver.Fail(query), client);
+        }
+    }
+
+    private void Send(ReadOnlySpan<byte> answer, SocketAddress to)
     {
         try
         {
-            udp.SendTo(answer, SocketFlags.None, client);
+            udp.SendTo(answer, SocketFlags.None, to);
         }
         catch (Exception error) when (error is SocketException or ObjectDisposedException)
         {

@@ -26,24 +26,26 @@ public sealed record DnsServerOptions
 }
 
 /// <summary>
-/// Serves the resolvers of any number of containers: on sockets that were made in their namespaces, with the framework's one epoll loop and its thread pool, so
-/// that an idle container costs no thread.
+/// Serves the resolvers of any number of containers on sockets that were made in their namespaces: one thread answers all datagrams that can be answered at once, the
+/// framework's pool does what has to wait. Dispose it after its listeners.
 /// </summary>
-public sealed class DnsServer
+public sealed class DnsServer : IDisposable
 {
     private readonly DnsServerOptions options;
+    private readonly DatagramLoop loop;
 
     public DnsServer(DnsServerOptions options)
     {
         options.Validate();
         this.options = options;
+        loop = new DatagramLoop();
     }
 
     /// <summary>Serves a container until what is returned is disposed. Takes both sockets over.</summary>
     /// <param name="udp">Bound.</param>
     /// <param name="tcp">Listening.</param>
     /// <param name="scope">What it may ask for.</param>
-    public DnsListener Serve(Socket udp, Socket tcp, NameScope scope) => new(udp, tcp, scope, options);
+    public DnsListener Serve(Socket udp, Socket tcp, NameScope scope) => new(udp, tcp, scope, options, loop);
 
     /// <summary>As <see cref="Serve(Socket, Socket, NameScope)"/> with sockets made by system calls; takes both descriptors over.</summary>
     /// <exception cref="SocketException">One of them is no socket.</exception>
@@ -60,6 +62,9 @@ public sealed class DnsServer
             throw;
         }
     }
+
+    /// <summary>Ends the thread.</summary>
+    public void Dispose() => loop.Dispose();
 
     private static Socket Adopt(FileDescriptor descriptor) => new(new SafeSocketHandle(descriptor.Release(), ownsHandle: true));
 }

@@ -9,18 +9,21 @@ namespace Berth.Network.Tests.Dns;
 /// <summary>A container's resolver on a port of loopback, and a client of it.</summary>
 internal sealed class DnsFixture : IAsyncDisposable
 {
-    public DnsFixture(UpstreamGroup? upstreams, DnsServerOptions? options = null, NameTable? table = null, IPAddress? address = null)
+    private DnsServer? ownServer;
+
+    public DnsFixture(UpstreamGroup? upstreams, DnsServerOptions? options = null, NameTable? table = null, DnsServer? server = null)
     {
         Table = table ?? new NameTable("net");
         Table.Set(new EndpointNames { EndpointId = "web", ContainerName = "web", IPv4 = NetAddress.Parse("10.0.0.2") });
         var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         var tcp = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        udp.Bind(new IPEndPoint(address ?? IPAddress.Loopback, 0));
-        tcp.Bind(new IPEndPoint(address ?? IPAddress.Loopback, 0));
+        udp.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        tcp.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         tcp.Listen();
         EndPoint = (IPEndPoint)udp.LocalEndPoint!;
         StreamEndPoint = (IPEndPoint)tcp.LocalEndPoint!;
-        Listener = new DnsServer(options ?? new DnsServerOptions()).Serve(udp, tcp, ScopeOf(Table, upstreams));
+        ownServer = server is null ? new DnsServer(options ?? new DnsServerOptions()) : null;
+        Listener = (server ?? ownServer!).Serve(udp, tcp, ScopeOf(Table, upstreams));
     }
 
     public NameTable Table { get; }
@@ -80,5 +83,9 @@ internal sealed class DnsFixture : IAsyncDisposable
         return buffer;
     }
 
-    public ValueTask DisposeAsync() => Listener.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Listener.DisposeAsync();
+        Interlocked.Exchange(ref ownServer, null)?.Dispose();
+    }
 }

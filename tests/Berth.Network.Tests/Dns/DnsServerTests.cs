@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Berth.Linux;
+using Berth.Linux.Pipes;
 using Berth.Network.Dns;
 using Berth.Network.Ipam;
 
@@ -102,7 +103,8 @@ public sealed partial class DnsServerTests
     public async Task ManyContainersAreServedWithoutAThreadForEach()
     {
         int before = Directory.GetDirectories("/proc/self/task").Length;
-        List<DnsFixture> all = [.. Enumerable.Range(0, 200).Select(i => new DnsFixture(upstreams: null, table: new NameTable($"n{i}")))];
+        using var server = new DnsServer(new DnsServerOptions());
+        List<DnsFixture> all = [.. Enumerable.Range(0, 200).Select(i => new DnsFixture(upstreams: null, table: new NameTable($"n{i}"), server: server))];
         WireMessage[] answers = await Task.WhenAll(all.Select((resolver, i) => resolver.AskAsync($"web.n{i}")));
         Assert.All(answers, static answer => Assert.Equal("10.0.0.2", answer.Addresses));
         Assert.InRange(Directory.GetDirectories("/proc/self/task").Length, 1, before + 40); // the pool's, whatever their number
@@ -138,7 +140,8 @@ public sealed partial class DnsServerTests
         await using TestUpstream upstream = TestUpstream.WithAddress("192.0.2.9");
         var table = new NameTable("net");
         table.Set(new EndpointNames { EndpointId = "web", ContainerName = "web", IPv4 = NetAddress.Parse("10.0.0.2") });
-        await using DnsListener listener = new DnsServer(new DnsServerOptions()).Serve(udp!, tcp!,
+        using var server = new DnsServer(new DnsServerOptions());
+        await using DnsListener listener = server.Serve(udp!, tcp!,
             DnsFixture.ScopeOf(table, new UpstreamGroup([upstream.EndPoint], new UpstreamOptions())));
         using (client)
         {
@@ -161,7 +164,7 @@ public sealed partial class DnsServerTests
             socket.Listen();
         }
 
-        return new FileDescriptor(dup((int)socket.SafeHandle.DangerousGetHandle()));
+        return DescriptorIo.Duplicate((int)socket.SafeHandle.DangerousGetHandle());
     }
 
     private static async Task<int> ReceiveEndAsync(Socket socket)
@@ -179,7 +182,4 @@ public sealed partial class DnsServerTests
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int unshare(int flags);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int dup(int fd);
 }
