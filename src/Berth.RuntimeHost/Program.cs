@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Berth.Linux;
 using Berth.Linux.Processes;
+using Berth.Linux.Signals;
 using Berth.Model;
 using Berth.Runtime.Host;
 using Berth.Runtime.Shims.Server;
@@ -86,7 +87,11 @@ internal static class Program
             if (arguments.WantsHelp)
                 return Print(verb.Help());
             if (verb.StartsProcess)
+            {
+                SignalDisposition.KeepEndedChildren();
                 OwnFile.Protect();
+            }
+
             return verb.Run(new VerbCall(arguments, options));
         }
         catch (UsageException e)

@@ -153,6 +153,35 @@ public sealed class CrashTests(ITestOutputHelper output) : IAsyncLifetime
         await Leftovers.AssertNoneAsync(Daemon, imagesToo: false, isRunning: true);
     }
 
+    /// <summary>A daemon that has not heard of a container's shim yet can kill the container all the same, and knows the end as soon as the shim tells it.</summary>
+    [Fact]
+    public async Task AContainerWhoseShimIsSilentCanBeKilled()
+    {
+        string id = await Daemon.Api.CreateAsync("unheard", ["sleep", "1000"]);
+        (await Daemon.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.NoContent);
+        int pid = await PidAsync(id);
+        int shim = ParentOf(pid);
+        RunningDaemon.Signal(shim, "STOP");
+        try
+        {
+            await Daemon.KillAsync();
+            await Daemon.StartAsync();
+            Reply refused = await Daemon.Api.PostAsync($"/containers/{id}/kill?signal=TERM");
+            refused.Expect(HttpStatusCode.Conflict);
+            Assert.Contains("its shim, which would send the signal, has not answered", refused.Message, StringComparison.Ordinal);
+            (await Daemon.Api.PostAsync($"/containers/{id}/kill")).Expect(HttpStatusCode.NoContent);
+            await Poll.UntilAsync(() => File.ReadLines($"/proc/{pid}/status").Any(static line => line.StartsWith("State:\tZ", StringComparison.Ordinal)), "the process has ended, and waits for its shim");
+        }
+        finally
+        {
+            RunningDaemon.Signal(shim, "CONT");
+        }
+
+        await Poll.UntilAsync(async () => await StateAsync(id) == ("exited", 137), "the end is known");
+        await Daemon.RemoveEverythingAsync();
+        await Leftovers.AssertNoneAsync(Daemon, imagesToo: true, isRunning: true);
+    }
+
     /// <summary>Shim and daemon killed together: the next daemon finds what they left and takes it away.</summary>
     [Fact]
     public async Task KillingShimAndDaemonLeavesNothingRunning()

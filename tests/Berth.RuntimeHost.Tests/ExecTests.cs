@@ -36,6 +36,17 @@ public sealed class ExecTests : RuntimeTest
         Assert.Equal(5, process.ExitCode);
     }
 
+    /// <summary>execve hands on that SIGCHLD is ignored, and then ended children are nobody's to be asked for.</summary>
+    [Fact]
+    public void ACallerThatIgnoresItsChildrensEndsChangesNothing()
+    {
+        const string Ignoring = "trap '' CHLD; exec \"$@\"";
+        string id = Running();
+        Assert.Equal(7, Programs.Run("/bin/sh", ["-c", Ignoring, "sh", Programs.Runtime, "--root", State, "exec", id, "sh", "-c", "exit 7"]).Code);
+        SetProgram("sh", "-c", "exit 8");
+        Assert.Equal(8, Programs.Run("/bin/sh", ["-c", Ignoring, "sh", Programs.Runtime, "--root", State, "run", "--bundle", Bundle, NewId()]).Code);
+    }
+
     /// <summary>Whenever a signal comes, the runtime and the program end with it, or neither.</summary>
     [Fact]
     public void ASignalWhileTheProgramIsBeingStartedLeavesNothing()

@@ -72,9 +72,16 @@ internal sealed class ImageEndpoints(ImageService images, DiskUsage usage)
         if (ImageQuery.TryTake(context, "/json", out string name))
         {
             ApiVersion version = context.GetApiVersion();
-            ImageRecord image = images.Inspect(name, ImageQuery.GetPlatform(context));
+            bool wantsManifests = version.IsAtLeast(1, 48) && context.GetBoolean("manifests");
+            Platform? platform = ImageQuery.GetPlatform(context);
+            if (wantsManifests && platform is not null)
+            {
+                throw new EngineException(ErrorKind.InvalidArgument, "conflicting options: manifests and platform options cannot both be set");
+            }
+
+            ImageRecord image = images.Inspect(name, platform);
             ImageInspect answer = ImageMapping.ToInspect(image, version, images.StorageDriver, images.DescribeStorage(image));
-            answer.Manifests = version.IsAtLeast(1, 48) && context.GetBoolean("manifests") ? [DescribeManifest(image)] : null;
+            answer.Manifests = wantsManifests ? [DescribeManifest(image)] : null;
             return answer is LegacyImageInspect legacy
                 ? JsonBody.WriteAsync(context, legacy, ApiJson.Context.LegacyImageInspect)
                 : JsonBody.WriteAsync(context, answer, ApiJson.Context.ImageInspect);

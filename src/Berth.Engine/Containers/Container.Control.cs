@@ -207,9 +207,13 @@ internal sealed partial class Container
         {
             try
             {
-                await Task.Run(() => KillAll(shimToo: round >= RoundsOfSilence), CancellationToken.None);
+                bool isEmpty = await Task.Run(KillAll, CancellationToken.None);
+                if (isEmpty && round >= RoundsOfSilence && !end.IsCompleted)
+                {
+                    await EndSilentAsync();
+                }
             }
-            catch (Exception exception) when (exception is IOException or ShimException)
+            catch (Exception exception) when (exception is IOException or ShimException or EngineException)
             {
                 if (!isTold)
                 {
@@ -229,13 +233,61 @@ internal sealed partial class Container
         }
     }
 
-    private void KillAll(bool shimToo)
+    // Whether nothing is left.
+    private bool KillAll()
     {
         ContainerCgroup cgroup = ContainerCgroup.Open(SpecBuilder.CgroupPath(record.Id));
         cgroup.KillAll();
-        if (shimToo && cgroup.Members(recursive: true).Count == 0 && ShimLauncher.TryKill(services.Options.ShimSocket(record.Id)))
+        return cgroup.Members(recursive: true).Count == 0;
+    }
+
+    // For a container of which nothing is left but, perhaps, a shim. One that answers is on its way: it may have a log to write to its end.
+    private async Task EndSilentAsync()
+    {
+        string socket = services.Options.ShimSocket(record.Id);
+        using var patience = new CancellationTokenSource(ForcePatience, services.Clock);
+        try
+        {
+            if (await services.Shims.ConnectAsync(socket, patience.Token) is { } answering)
+            {
+                await answering.DisposeAsync();
+            }
+            else
+            {
+                await EndUnwatchedAsync();
+            }
+
+            return;
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or ShimException)
+        {
+            // Silent, or of another version.
+        }
+
+        if (await Task.Run(() => ShimLauncher.TryKill(socket)))
         {
             EngineLog.ShimKilled(services.Logger, record.Id.Short);
+        }
+    }
+
+    // For a container whose end nobody waits for, as its shim could not be asked when this daemon began.
+    private async Task EndUnwatchedAsync()
+    {
+        if (!await gate.WaitAsync(ForcePatience))
+        {
+            return; // somebody is at it
+        }
+
+        try
+        {
+            if (shim is null && HasProcess && watch.IsCompleted && !isDisposed)
+            {
+                await RestoreAsync(answer: null, WithoutStatus, CancellationToken.None);
+            }
+        }
+        finally
+        {
+            gate.Release();
         }
     }
 
@@ -261,6 +313,11 @@ internal sealed partial class Container
         {
             ThrowIfGone();
             Lifecycle.CheckKill(record, reference);
+            if (HasProcess && shim is null && signal != Signals.SIGKILL)
+            {
+                throw new EngineException(ErrorKind.Conflict, $"Cannot kill container: {reference}: its shim, which would send the signal, has not answered this daemon yet; SIGKILL needs no shim");
+            }
+
             if (isEnd)
             {
                 isStopWanted = true;
@@ -307,7 +364,14 @@ internal sealed partial class Container
     {
         try
         {
-            await (shim?.KillAsync(null, signal, CancellationToken.None) ?? Task.CompletedTask);
+            if (shim is { } running)
+            {
+                await running.KillAsync(null, signal, CancellationToken.None);
+            }
+            else
+            {
+                await Task.Run(KillAll); // the one signal that comes here without a shim
+            }
         }
         catch (ShimException exception) when (exception.Failure is ShimFailure.ConnectionLost or ShimFailure.WrongState)
         {

@@ -147,30 +147,26 @@ internal sealed partial class Container
             shim = null;
             await running.DisposeAsync();
             status ??= ExitStatusFile.TryRead(ExitFile);
-            if (status is null && await AskShimAsync(CancellationToken.None) is { } again)
+            if (status is not null)
             {
-                if (await TryAdoptAsync(again, CancellationToken.None))
-                {
-                    return; // only the connection broke
-                }
-
-                await again.Shim.DisposeAsync();
-                status = ExitStatusFile.TryRead(ExitFile);
+                await CleanQuietlyAsync();
+                FailPoint.Reach(FailPoints.EndCleaned);
+                await EndAsync(status, "");
+                return;
             }
-
-            bool isLost = status is null;
-            await CleanQuietlyAsync();
-            FailPoint.Reach(FailPoints.EndCleaned);
-            await EndAsync(status ?? new ExitStatus(128 + Signals.SIGKILL, OomKilled: false, DateTimeOffset.UtcNow), isLost ? "the container's shim was killed" : "");
         }
         catch (Exception exception)
         {
             EngineLog.ContainerWatchFailed(services.Logger, exception, record.Id.Short);
+            return;
         }
         finally
         {
             gate.Release();
         }
+
+        // Perhaps only the connection broke. Others go on meanwhile: a shim may take long to answer.
+        await RestoreLateAsync(AskShimAsync(closing.Token), KilledShim);
     }
 
     // The process is gone: what follows is told, recorded and, where a policy or --rm says so, done.

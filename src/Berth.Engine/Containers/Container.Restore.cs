@@ -10,6 +10,8 @@ namespace Berth.Engine.Containers;
 internal sealed partial class Container
 {
     private static readonly TimeSpan ShimPatience = TimeSpan.FromSeconds(5);
+    private static readonly (int Code, string Error) WithoutStatus = (ExitWithoutStatus, "the container ended without an exit status: its shim or the machine was stopped");
+    private static readonly (int Code, string Error) KilledShim = (128 + Signals.SIGKILL, "the container's shim was killed");
 
     private readonly CancellationTokenSource closing = new();
     private bool isThawed; // by this daemon, to be undone
@@ -28,12 +30,12 @@ internal sealed partial class Container
         Task<ShimAnswer?> asking = AskShimAsync(closing.Token);
         if (await IsDoneSoonAsync(asking, cancellationToken))
         {
-            await RestoreAsync(await asking, cancellationToken);
+            await RestoreAsync(await asking, WithoutStatus, cancellationToken);
         }
         else
         {
             EngineLog.ShimUnanswering(services.Logger, record.Id.Short);
-            watch = RestoreLateAsync(asking);
+            watch = RestoreLateAsync(asking, WithoutStatus);
         }
     }
 
@@ -50,7 +52,7 @@ internal sealed partial class Container
         return await Task.WhenAny(asking, Task.Delay(ShimPatience, services.Clock, cancellationToken)) == asking;
     }
 
-    private async Task RestoreLateAsync(Task<ShimAnswer?> asking)
+    private async Task RestoreLateAsync(Task<ShimAnswer?> asking, (int Code, string Error) lost)
     {
         try
         {
@@ -64,7 +66,7 @@ internal sealed partial class Container
                 }
                 else
                 {
-                    await RestoreAsync(answer, CancellationToken.None);
+                    await RestoreAsync(answer, lost, CancellationToken.None);
                 }
             }
             finally
@@ -82,16 +84,12 @@ internal sealed partial class Container
         }
     }
 
-    private async Task RestoreAsync(ShimAnswer? answer, CancellationToken cancellationToken)
+    // What a container that has ended without a word is said to have ended with is the caller's.
+    private async Task RestoreAsync(ShimAnswer? answer, (int Code, string Error) lost, CancellationToken cancellationToken)
     {
-        if (answer is not null)
+        if (answer is not null && await AdoptOrCloseAsync(answer, cancellationToken))
         {
-            if (await TryAdoptAsync(answer, cancellationToken))
-            {
-                return;
-            }
-
-            await answer.Shim.DisposeAsync(); // it is ending, or has ended
+            return;
         }
 
         await CleanQuietlyAsync();
@@ -100,11 +98,11 @@ internal sealed partial class Container
         if (HasProcess && !isNews && (exit is not null || !File.Exists(ExitFile)))
         {
             await CommitAsync(record with { State = Lifecycle.NeverStarted(record.State, exit) }, cancellationToken);
+            CompleteEnded();
         }
         else if (HasProcess || isNews)
         {
-            await EndAsync(exit ?? new ExitStatus(ExitWithoutStatus, OomKilled: false, DateTimeOffset.UtcNow),
-                exit is null ? "the container ended without an exit status: its shim or the machine was stopped" : "");
+            await EndAsync(exit ?? new ExitStatus(lost.Code, OomKilled: false, DateTimeOffset.UtcNow), exit is null ? lost.Error : "");
             return;
         }
 
@@ -121,12 +119,19 @@ internal sealed partial class Container
 
     private void ThawUnanswered()
     {
-        ContainerCgroup cgroup = ContainerCgroup.Open(SpecBuilder.CgroupPath(record.Id));
-        if (cgroup.IsFrozen)
+        try
         {
-            EngineLog.ShimSilent(services.Logger, record.Id.Short);
-            isThawed = true;
-            cgroup.Thaw();
+            ContainerCgroup cgroup = ContainerCgroup.Open(SpecBuilder.CgroupPath(record.Id));
+            if (cgroup.IsFrozen)
+            {
+                EngineLog.ShimSilent(services.Logger, record.Id.Short);
+                isThawed = true;
+                cgroup.Thaw();
+            }
+        }
+        catch (IOException exception)
+        {
+            EngineLog.RestoreFailed(services.Logger, exception, record.Id.Short); // it is looked at late, then
         }
     }
 
@@ -134,7 +139,7 @@ internal sealed partial class Container
     private bool FreezeAgain()
     {
         ContainerCgroup cgroup = ContainerCgroup.Open(SpecBuilder.CgroupPath(record.Id));
-        if (isThawed)
+        if (isThawed && !isStopWanted && !isKilled)
         {
             isThawed = false;
             try
@@ -173,6 +178,24 @@ internal sealed partial class Container
         {
             await found.DisposeAsync();
             throw;
+        }
+    }
+
+    // False when the shim is ending, or has ended: its connection is closed then, as it is after a failure.
+    private async Task<bool> AdoptOrCloseAsync(ShimAnswer answer, CancellationToken cancellationToken)
+    {
+        bool isAdopted = false;
+        try
+        {
+            isAdopted = await TryAdoptAsync(answer, cancellationToken);
+            return isAdopted;
+        }
+        finally
+        {
+            if (!isAdopted)
+            {
+                await answer.Shim.DisposeAsync();
+            }
         }
     }
 
@@ -217,6 +240,11 @@ internal sealed partial class Container
 
         watch = WatchAsync(found);
         StartHealth();
+        foreach (AttachSession session in TakePending())
+        {
+            await ConnectAsync(session, found); // those that came while the shim did not answer
+        }
+
         return true;
     }
 

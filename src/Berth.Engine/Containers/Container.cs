@@ -73,13 +73,22 @@ internal sealed partial class Container : IAsyncDisposable
     /// <summary>Registers an attachment; it is connected at once when the container runs. One that has ended but is not known to have is first let come to its end.</summary>
     public async Task<AttachSession> AttachAsync(string reference, AttachStreams streams, CancellationToken cancellationToken)
     {
+        Task? before = null;
         while (true)
         {
             var session = new AttachSession(streams);
-            if (await AttachAsync(session, reference, cancellationToken) is not { } ending)
+            Task? ending = await AttachAsync(session, reference, cancellationToken);
+            if (ending is null)
             {
                 return session;
             }
+
+            if (isDisposed || ending == before)
+            {
+                throw Lifecycle.NotRunning(record);
+            }
+
+            before = ending;
 
             try
             {

@@ -58,7 +58,7 @@ public static unsafe partial class OwnExecutable
         nuint address = getauxval(AT_PHDR);
         var headers = new ReadOnlySpan<ProgramHeader>((void*)address, (int)getauxval(AT_PHNUM));
         nuint page = (nuint)Environment.SystemPageSize;
-        if (address == 0 || !TryFindBias(headers, address, out nuint bias))
+        if (address == 0 || !TryFindBias(headers, address, file, out nuint bias))
             return false;
         foreach (ref readonly ProgramHeader header in headers)
         {
@@ -81,19 +81,27 @@ public static unsafe partial class OwnExecutable
         return true;
     }
 
-    // How far from where it was linked to the program lies; its first page has the file's header and the table.
-    private static bool TryFindBias(ReadOnlySpan<ProgramHeader> headers, nuint table, out nuint bias)
+    // How far from where it was linked to the program lies. False where the file is not what is mapped: a program can be started by way of the dynamic linker.
+    private static bool TryFindBias(ReadOnlySpan<ProgramHeader> headers, nuint table, FileDescriptor file, out nuint bias)
     {
+        const int HeaderLength = 64, TableOffset = 32; // Elf64_Ehdr, e_phoff
+        bias = 0;
+        Span<byte> start = stackalloc byte[HeaderLength];
+        Span<byte> written = stackalloc byte[headers.Length * sizeof(ProgramHeader)];
+        if (Pipes.PlainFile.ReadAt(file, start, 0) != start.Length)
+            return false;
+        ulong offset = MemoryMarshal.Read<ulong>(start[TableOffset..]);
+        if (offset > long.MaxValue || Pipes.PlainFile.ReadAt(file, written, (long)offset) != written.Length || !written.SequenceEqual(MemoryMarshal.AsBytes(headers)))
+            return false;
         foreach (ref readonly ProgramHeader header in headers)
         {
-            if (header is { Type: ProgramHeader.PT_LOAD, Offset: 0 })
+            if (header.Type == ProgramHeader.PT_LOAD && offset >= header.Offset && offset - header.Offset < header.FileLength)
             {
-                bias = (table & ~((nuint)Environment.SystemPageSize - 1)) - header.Address;
+                bias = table - (header.Address + (nuint)(offset - header.Offset));
                 return true;
             }
         }
 
-        bias = 0;
         return false;
     }
 

@@ -7,7 +7,8 @@ namespace Berth.Linux.Signals;
 /// <summary>
 /// Hands the signals that come to this process on to another one, from within their handler: without the thread that PosixSignalRegistration starts, which costs a
 /// short-lived program half a millisecond. For one process, once, in programs compiled ahead of time: the calling thread has the signals blocked from then on, so that they come
-/// to the runtime's own thread, which sleeps in the kernel unless memory was just collected, or to one that was started before.
+/// to the runtime's own thread, which sleeps in the kernel, or to one that was started before. Managed code must not be interrupted by a handler: the program collects no memory meanwhile, as
+/// finalizers would run on that thread; a signal in the microseconds before it sleeps for the first time ends the program.
 /// </summary>
 public static unsafe partial class SignalForwarding
 {

@@ -17,7 +17,6 @@ namespace Berth.Runtime.Host;
 public static class ContainerExec
 {
     private const ulong CLONE_PARENT = 0x8000, SIGCHLD = 17;
-    private const int SIGKILL = 9;
     private const int LeastKept = 100;
 
     /// <summary>Starts a process. The calling process becomes non-dumpable, as the new one shares its memory for a moment.</summary>
@@ -130,9 +129,8 @@ public static class ContainerExec
         end = end with { KeptDescriptors = [handshake.ChildDescriptor] };
         if (twoProcesses)
         {
-            // Whoever sees the second process sees what it was born with: the container's root, and no descriptor of the host's files.
-            plan.Call("dying with the supervisor", SyscallNumbers.Current.Prctl, ProcessControl.PR_SET_PDEATHSIG, SIGKILL);
-            ProcessPlan.AddInherited(plan, end.Process);
+            // Whoever sees the second process sees what it was born with: the container's root, and no descriptor of the host's files and no terminal of its.
+            ProcessPlan.AddBeginning(plan, end.Process);
             AddJoin(plan, target, differing);
             ProcessPlan.AddStreams(plan, end);
             plan.Fork("entering the pid namespace", CLONE_PARENT | SIGCHLD).SaveTo(forked).OnSuccess(first);

@@ -69,18 +69,12 @@ internal static class ProcessPlan
     public static void AddBeginning(SyscallPlan plan, ProcessSpec process, bool dieWithParent = true)
     {
         AddSession(plan, dieWithParent);
-        AddInherited(plan, process);
-    }
-
-    /// <summary>The part of <see cref="AddBeginning"/> that a fork hands on.</summary>
-    public static void AddInherited(SyscallPlan plan, ProcessSpec process)
-    {
         if (process.OomScoreAdj is { } score)
             AddOomScore(plan, score);
         SecurityLabels.Add(plan, process);
     }
 
-    /// <summary>The part of <see cref="AddBeginning"/> that a fork does not hand on.</summary>
+    /// <summary>The part of <see cref="AddBeginning"/> that each process needs for itself: a fork does not hand on the signal, and one that leads no session can have no terminal of its own.</summary>
     public static void AddSession(SyscallPlan plan, bool dieWithParent)
     {
         SyscallNumbers calls = SyscallNumbers.Current;

@@ -21,7 +21,7 @@ internal sealed class FrameChannel(Socket socket) : IDisposable
         var channel = new FrameChannel(socket);
         try
         {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), cancellationToken).ConfigureAwait(false);
+            await ConnectAsync(socket, socketPath, cancellationToken).ConfigureAwait(false);
             _ = CheckPeer(socket, socketPath);
             Reply reply = await channel.CallAsync(FrameType.Hello, new FrameBuilder().UInt16(FrameHeader.Version), cancellationToken).ConfigureAwait(false);
             reply.Expect(FrameType.Ok);
@@ -36,6 +36,23 @@ internal sealed class FrameChannel(Socket socket) : IDisposable
         {
             channel.Dispose();
             throw;
+        }
+    }
+
+    // Where as many wait as may, the shim takes none: it is busy, or stands still.
+    private static async Task ConnectAsync(Socket socket, string socketPath, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.WouldBlock)
+            {
+                await Task.Delay(50, cancellationToken).ConfigureAwait(false);
+            }
         }
     }
 

@@ -66,12 +66,19 @@ public sealed class Shim : IAsyncDisposable
     }
 
     /// <summary>What the shim knows.</summary>
-    /// <exception cref="ShimException">The connection was lost.</exception>
+    /// <exception cref="ShimException">The connection was lost, or the answer makes no sense.</exception>
     public async Task<ShimState> GetStateAsync(CancellationToken cancellationToken)
     {
         Reply reply = await CallAsync(FrameType.State, new FrameBuilder(), FrameType.StateReply, cancellationToken).ConfigureAwait(false);
-        return JsonSerializer.Deserialize(reply.Payload, ShimJsonContext.Default.ShimState)
-            ?? throw new ShimException(ShimFailure.Host, "the shim answered with an empty state");
+        try
+        {
+            return JsonSerializer.Deserialize(reply.Payload, ShimJsonContext.Default.ShimState)
+                ?? throw new ShimException(ShimFailure.Host, "the shim answered with an empty state");
+        }
+        catch (JsonException e)
+        {
+            throw new ShimException(ShimFailure.Host, $"the shim answered with a state that cannot be read: {e.Message}", e);
+        }
     }
 
     /// <summary>Sends a signal to the first process, or to an exec session's.</summary>

@@ -5,6 +5,7 @@ using Berth.Linux;
 using Berth.Linux.Processes;
 using Berth.Linux.Signals;
 using Berth.Linux.Sockets;
+using Berth.Runtime.Cgroups;
 using Berth.Runtime.Shims.Protocol;
 
 namespace Berth.Runtime.Shims;
@@ -83,8 +84,8 @@ public sealed class ShimLauncher : IAsyncDisposable
         }
     }
 
-    /// <summary>A new control connection to a shim that was started before; null when nobody listens there.</summary>
-    /// <exception cref="ShimException">The listener is another user's, or speaks another version.</exception>
+    /// <summary>A new control connection to a shim that was started before; null when nobody listens there. Takes as long as the shim takes to answer.</summary>
+    /// <exception cref="ShimException">The listener is another user's, or does not speak this version; or this process is short of something.</exception>
     public async Task<Shim?> ConnectAsync(string socketPath, CancellationToken cancellationToken)
     {
         try
@@ -92,15 +93,19 @@ public sealed class ShimLauncher : IAsyncDisposable
             FrameChannel? channel = await FrameChannel.ConnectAsync(socketPath, cancellationToken).ConfigureAwait(false);
             return channel is null ? null : new Shim(channel, socketPath, ended: null, started: null);
         }
-        catch (Exception e) when (e is SocketException or ShimException { Failure: ShimFailure.ConnectionLost })
+        catch (Exception e) when (e is SocketException { SocketErrorCode: SocketError.ConnectionReset or SocketError.Shutdown } or ShimException { Failure: ShimFailure.ConnectionLost })
         {
             return null; // it ended while we connected
+        }
+        catch (Exception e) when (e is SocketException or ProtocolException)
+        {
+            throw new ShimException(ShimFailure.Host, $"the shim at {socketPath} cannot be asked: {e.Message}", e);
         }
     }
 
     /// <summary>SIGKILL to the shim that listens there, whether it answers or not. Its container ends with it.</summary>
-    /// <returns>False when nobody listens.</returns>
-    /// <exception cref="ShimException">The listener is another user's.</exception>
+    /// <returns>False when nobody listens, or takes no more connections.</returns>
+    /// <exception cref="ShimException">The listener is another user's, or not to be seen from this pid namespace.</exception>
     /// <exception cref="LinuxException">It cannot be killed.</exception>
     public static bool TryKill(string socketPath)
     {
@@ -114,8 +119,25 @@ public sealed class ShimLauncher : IAsyncDisposable
             return false;
         }
 
-        // Who listens is alive, and keeps its number.
-        return ChildProcess.TrySignal(FrameChannel.CheckPeer(socket, socketPath), SIGKILL);
+        int pid = FrameChannel.CheckPeer(socket, socketPath);
+        if (pid <= 1)
+            throw new ShimException(ShimFailure.Host, $"the shim at {socketPath} is in another pid namespace");
+
+        // The number is that of the process that began to listen. It may have ended, and left the socket to one that it was starting: pinned first, known then.
+        using FileDescriptor? process = ProcessControl.OpenProcess(pid);
+        return process is not null && IsShim(pid) && ChildProcess.Signal(process, 0) && ChildProcess.Signal(process, SIGKILL);
+    }
+
+    private static bool IsShim(int pid)
+    {
+        try
+        {
+            return CgroupFile.Read(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/comm")) == "berth-shim\n"; // ShimServer names itself so
+        }
+        catch (LinuxException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Ends the idle shim and reaps it. Running containers go on.</summary>

@@ -17,7 +17,9 @@ public sealed class NftTrafficTests : IDisposable
 
     private static readonly NftSetConfig Ports6 = Ports with
     {
-        Key = [NftDataType.Ipv6Address, NftDataType.InetProtocol, NftDataType.InetService], Data = [NftDataType.Ipv6Address, NftDataType.InetService], Name = "ports6",
+        Key = [NftDataType.Ipv6Address, NftDataType.InetProtocol, NftDataType.InetService],
+        Data = [NftDataType.Ipv6Address, NftDataType.InetService],
+        Name = "ports6",
     };
 
     private readonly TestNetwork client = new(), host = new(), server = new();

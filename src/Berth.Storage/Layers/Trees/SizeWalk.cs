@@ -15,7 +15,7 @@ internal sealed class SizeWalk : IDisposable
     private const int MaxOpen = 32;
     private const ResolveFlags Confined = ResolveFlags.RESOLVE_BENEATH | ResolveFlags.RESOLVE_NO_SYMLINKS | ResolveFlags.RESOLVE_NO_XDEV;
     private readonly List<Level> levels = [];
-    private readonly HashSet<ulong> linked = [];
+    private readonly HashSet<(ulong Device, ulong Inode)> linked = [];
     private readonly AttributeReader attributes = new();
     private readonly FileDescriptor? original;
     private readonly CancellationToken cancellationToken;
@@ -85,8 +85,7 @@ internal sealed class SizeWalk : IDisposable
 
     private void Enter(FileDescriptor folder, byte[] name, byte[]? originalPath)
     {
-        FileDetails details = FileDetailsCalls.Get(folder);
-        Level level = new(name, (details.Device, details.Status.Inode), originalPath) { Folder = folder };
+        Level level = new(name, IdentityOf(folder), originalPath) { Folder = folder };
         levels.Add(level);
         if (levels.Count > MaxOpen + 1)
         {
@@ -97,12 +96,40 @@ internal sealed class SizeWalk : IDisposable
 
         // Deeper than a path can be, no image has anything.
         using FileDescriptor? before = originalPath is { Length: < NativePath.Max } ? TryOpen(original!, originalPath.Length == 0 ? "."u8 : originalPath.AsSpan(0, originalPath.Length - 1)) : null; // a path is one in it
-        for (IReadOnlyList<FolderEntry> some = FolderReader.ReadSome(folder); some.Count > 0; some = FolderReader.ReadSome(folder))
+        for (IReadOnlyList<FolderEntry> some = ReadSome(folder); some.Count > 0; some = ReadSome(folder))
         {
+            cancellationToken.ThrowIfCancellationRequested();
             foreach (FolderEntry entry in some)
             {
                 Add(level, before, entry.Name);
             }
+        }
+    }
+
+    // Takes the folder over: it is closed when it cannot be looked at.
+    private static (ulong Device, ulong Inode) IdentityOf(FileDescriptor folder)
+    {
+        try
+        {
+            FileDetails details = FileDetailsCalls.Get(folder);
+            return (details.Device, details.Status.Inode);
+        }
+        catch
+        {
+            folder.Dispose();
+            throw;
+        }
+    }
+
+    private static IReadOnlyList<FolderEntry> ReadSome(FileDescriptor folder)
+    {
+        try
+        {
+            return FolderReader.ReadSome(folder);
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        {
+            return []; // it was removed meanwhile
         }
     }
 
@@ -120,7 +147,7 @@ internal sealed class SizeWalk : IDisposable
         {
             level.Rest.Push(new Child(name, existed && old.Status.IsFolder));
         }
-        else if (status.Type is FileTypes.S_IFREG or FileTypes.S_IFLNK && (!existed || Differs(level.Folder!, before!, name, status, old.Status)) && (status.Links == 1 || linked.Add(status.Inode)))
+        else if (status.Type is FileTypes.S_IFREG or FileTypes.S_IFLNK && (!existed || Differs(level.Folder!, before!, name, status, old.Status)) && (status.Links == 1 || linked.Add((details.Device, status.Inode))))
         {
             total += status.Size;
         }
@@ -162,8 +189,7 @@ internal sealed class SizeWalk : IDisposable
             return false;
         }
 
-        FileDetails details = FileDetailsCalls.Get(folder);
-        if ((details.Device, details.Status.Inode) == level.Identity)
+        if (IdentityOf(folder) == level.Identity)
         {
             level.Folder = folder;
             return true;
