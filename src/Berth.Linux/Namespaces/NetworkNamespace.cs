@@ -15,11 +15,24 @@ public static partial class NetworkNamespace
 
     /// <summary>Makes a new, empty one, with a loopback device that is down. It lives as long as a descriptor, a socket or a process holds it.</summary>
     /// <exception cref="LinuxException">EPERM: no CAP_SYS_ADMIN; ENOSPC: more than /proc/sys/user/max_net_namespaces.</exception>
-    public static FileDescriptor Create() => OnThread(static () =>
+    public static FileDescriptor Create() => Create(static () => 0).Namespace;
+
+    /// <summary>Makes one as <see cref="Create()"/> does, and runs <paramref name="action"/> inside on the same thread: cheaper than <see cref="Run{T}"/> afterwards.</summary>
+    /// <exception cref="LinuxException">As there, or of the action; then there is no namespace.</exception>
+    public static (FileDescriptor Namespace, T Result) Create<T>(Func<T> action) => OnThread(() =>
     {
         if (unshare((int)NamespaceFlags.CLONE_NEWNET) != 0)
             throw LinuxException.Last("unshare", nameof(NamespaceFlags.CLONE_NEWNET));
-        return OpenOwn();
+        FileDescriptor made = OpenOwn();
+        try
+        {
+            return (made, action());
+        }
+        catch
+        {
+            made.Dispose();
+            throw;
+        }
     });
 
     /// <summary>The calling thread's.</summary>

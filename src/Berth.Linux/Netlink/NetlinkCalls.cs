@@ -7,7 +7,7 @@ namespace Berth.Linux.Netlink;
 internal static unsafe partial class NetlinkCalls
 {
     private const int AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000, SOL_SOCKET = 1, SOL_NETLINK = 270;
-    private const int SO_SNDBUFFORCE = 32, SO_RCVBUFFORCE = 33;
+    private const int SO_SNDBUF = 7, SO_RCVBUF = 8, SO_SNDBUFFORCE = 32, SO_RCVBUFFORCE = 33;
     private const int MSG_PEEK = 0x2, MSG_TRUNC = 0x20, MSG_DONTWAIT = 0x40;
     private const int NETLINK_ADD_MEMBERSHIP = 1, NETLINK_CAP_ACK = 10, NETLINK_EXT_ACK = 11, NETLINK_GET_STRICT_CHK = 12;
 
@@ -47,11 +47,11 @@ internal static unsafe partial class NetlinkCalls
 
     public static void Join(FileDescriptor opened, int group) => Set(opened, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group);
 
-    /// <summary>Makes room for sending so many bytes at once; the kernel doubles what it is told.</summary>
-    public static void ReserveToSend(FileDescriptor opened, int bytes) => Set(opened, SOL_SOCKET, SO_SNDBUFFORCE, bytes);
+    /// <summary>Makes room for sending so many bytes at once; without CAP_NET_ADMIN not more than net.core.wmem_max.</summary>
+    public static void ReserveToSend(FileDescriptor opened, int bytes) => Reserve(opened, SO_SNDBUFFORCE, SO_SNDBUF, bytes);
 
-    /// <summary>Makes room for so many bytes to be received.</summary>
-    public static void ReserveToReceive(FileDescriptor opened, int bytes) => Set(opened, SOL_SOCKET, SO_RCVBUFFORCE, bytes);
+    /// <summary>Makes room for so many bytes to be received; without CAP_NET_ADMIN not more than net.core.rmem_max.</summary>
+    public static void ReserveToReceive(FileDescriptor opened, int bytes) => Reserve(opened, SO_RCVBUFFORCE, SO_RCVBUF, bytes);
 
     /// <summary>Sends it to the kernel, which does what is asked within the call.</summary>
     public static Errno Send(FileDescriptor opened, ReadOnlySpan<byte> data)
@@ -110,6 +110,12 @@ internal static unsafe partial class NetlinkCalls
         sender = from.Port;
         bytes = received < 0 ? 0 : checked((int)received);
         return received < 0 ? (Errno)Marshal.GetLastPInvokeError() : Errno.None;
+    }
+
+    private static void Reserve(FileDescriptor opened, int privileged, int ordinary, int bytes)
+    {
+        if (setsockopt(opened, SOL_SOCKET, privileged, &bytes, sizeof(int)) < 0)
+            Set(opened, SOL_SOCKET, ordinary, bytes);
     }
 
     private static void Set(FileDescriptor opened, int level, int option, int value)

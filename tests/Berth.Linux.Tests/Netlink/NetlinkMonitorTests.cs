@@ -31,7 +31,8 @@ public sealed class NetlinkMonitorTests
         monitor.Read();
         Links.Change(network.Route, port, new LinkChange { Master = 0 });
         Assert.DoesNotContain(monitor.Read(), told => told.IsRemoval && told is LinkEvent);
-        network.Output("ip", "link", "del", "br0");
+        using (NetlinkSocket somebody = NetlinkSocket.Open(NetlinkFamily.NETLINK_ROUTE, network.Namespace))
+            Links.Delete(somebody, link);
         events = monitor.Read();
         Assert.Contains(events.OfType<LinkEvent>(), told => told.IsRemoval && told.Link.Index == link && told.Origin != network.Route.PortId);
         Assert.Contains(events.OfType<AddressEvent>(), told => told.IsRemoval);

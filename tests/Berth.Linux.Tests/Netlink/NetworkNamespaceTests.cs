@@ -20,6 +20,21 @@ public sealed class NetworkNamespaceTests
     }
 
     [Fact]
+    public void ANewOneIsMadeWithAnActionInside()
+    {
+        (FileDescriptor made, NetlinkSocket inside) = NetworkNamespace.Create(() => NetlinkSocket.Open(NetlinkFamily.NETLINK_ROUTE));
+        using (made)
+        using (inside)
+        using (NetlinkSocket same = NetlinkSocket.Open(NetlinkFamily.NETLINK_ROUTE, made))
+        {
+            Links.Create(inside, new BridgeConfig { Name = "br0" });
+            Assert.NotNull(Links.Find(same, "br0"));
+        }
+
+        Assert.Throws<FormatException>(() => NetworkNamespace.Create<int>(() => throw new FormatException()));
+    }
+
+    [Fact]
     public void AnActionRunsInsideAndItsResultsAndErrorsComeBack()
     {
         using FileDescriptor made = NetworkNamespace.Create();

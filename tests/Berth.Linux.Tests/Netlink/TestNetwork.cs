@@ -68,6 +68,16 @@ internal sealed class TestNetwork : IDisposable
         return output;
     }
 
+    /// <summary>All rules as nft(8) has them, made comparable.</summary>
+    public string ShowRules() => Normalize(Output("nft", "list", "ruleset"));
+
+    /// <summary>One space between words, no empty lines, elements in one line.</summary>
+    public static string Normalize(string text)
+    {
+        string joined = text.Replace(",\n", ", ", StringComparison.Ordinal);
+        return string.Join('\n', joined.Split('\n').Select(line => string.Join(' ', line.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries))).Where(line => line.Length > 0));
+    }
+
     public void Dispose()
     {
         Route.Dispose();
