@@ -55,6 +55,8 @@ public static class Links
             throw new LinuxException(Errno.EOPNOTSUPP, "RTM_NEWLINK", $"{e.Subject}: this kernel has no links of the kind {config.Kind}, or its module is not there");
         }
 
+        // Its namespaces went as numbers of descriptors.
+        GC.KeepAlive(config);
         if (config.Namespace is not null)
             return 0;
 
@@ -84,6 +86,7 @@ public static class Links
         WriteCommon(request, change.Mtu, change.Mac, change.Master, change.Namespace);
         request.End();
         socket.Request(request, "RTM_SETLINK", $"link {index}");
+        GC.KeepAlive(change); // Its namespace went as a number.
     }
 
     /// <summary>Switches a link on or off.</summary>

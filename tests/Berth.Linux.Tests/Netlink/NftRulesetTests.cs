@@ -117,6 +117,36 @@ public sealed class NftRulesetTests
     }
 
     [Fact]
+    public void NetworksSideBySideAreTwoElements()
+    {
+        using var network = new TestNetwork();
+        NftElement[] elements = [.. ((string[])["10.1.0.0/24", "10.1.1.0/24", "10.1.2.0/24"]).Select(text => NftElement.Network(IPNetwork.Parse(text)))];
+        using (var transaction = new NftTransaction())
+        {
+            transaction.AddTable(Table);
+            transaction.AddSet(Table, Internal);
+            transaction.AddElements(Table, Internal, elements);
+            transaction.Commit(network.Filter);
+        }
+
+        Assert.Equal(elements, NftRuleset.Elements(network.Filter, Table, "internal"));
+        foreach (int removed in (int[])[1, 0])
+        {
+            using var transaction = new NftTransaction();
+            transaction.DeleteElements(Table, Internal, mayBeAbsent: false, elements[removed]);
+            transaction.Commit(network.Filter);
+        }
+
+        Assert.Equal([elements[2]], NftRuleset.Elements(network.Filter, Table, "internal"));
+        Assert.Contains("elements = { 10.1.2.0/24 }", network.ShowRules());
+
+        // A part of what is there overlaps it.
+        using var overlapping = new NftTransaction();
+        overlapping.AddElements(Table, Internal, NftElement.Network(IPNetwork.Parse("10.1.2.128/25")));
+        Assert.Equal(Errno.EEXIST, Assert.Throws<LinuxException>(() => overlapping.Commit(network.Filter)).Errno);
+    }
+
+    [Fact]
     public void EverythingCanBeDeletedAndFlushed()
     {
         using var network = new TestNetwork();
