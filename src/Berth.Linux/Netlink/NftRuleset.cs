@@ -113,16 +113,34 @@ public static class NftRuleset
         return netfilter.Query<NftSetInfo>(request, ReadSet, "NFT_MSG_GETSET", table.ToString()).FindAll(set => set.Table == table);
     }
 
-    /// <summary>Elements of a set or a map, sorted by key; ranges have their last key, and a single one is no range.</summary>
-    /// <exception cref="LinuxException">ENOENT: there is no such set.</exception>
+    /// <summary>
+    /// Elements of a set or a map, sorted by key; ranges have their last key, and a single one is no range. The kernel leaves some out, or tells them
+    /// twice, while it makes a table larger: so they are read until it says the same two times.
+    /// </summary>
+    /// <exception cref="LinuxException">ENOENT: there is no such set; EAGAIN: it does not stop to change.</exception>
     public static IReadOnlyList<NftElement> Elements(NetlinkSocket netfilter, NftTable table, string set)
+    {
+        const int MostReads = 20;
+        List<NftElement>? before = null;
+        for (int read = 0; read < MostReads; read++)
+        {
+            List<NftElement> elements = ReadElements(netfilter, table, set);
+            if (before is not null && before.SequenceEqual(elements))
+                return elements;
+            before = elements;
+        }
+
+        throw new LinuxException(Errno.EAGAIN, "NFT_MSG_GETSETELEM", $"{table} {set}: changed each of the {MostReads} times that it was read");
+    }
+
+    private static List<NftElement> ReadElements(NetlinkSocket netfilter, NftTable table, string set)
     {
         using var request = new NetlinkWriter();
         NftMessages.Begin(request, NFT_MSG_GETSETELEM, table.Family, NetlinkFlags.Dump);
         request.Text(NFTA_SET_ELEM_LIST_TABLE, table.Name);
         request.Text(NFTA_SET_ELEM_LIST_SET, set);
         request.End();
-        return NftElements.Join(netfilter.Query<(NftElement, bool)>(request, ReadElements, "NFT_MSG_GETSETELEM", $"{table} {set}"));
+        return NftElements.Join([.. netfilter.Query<(NftElement, bool)>(request, ReadElements, "NFT_MSG_GETSETELEM", $"{table} {set}").Distinct()]);
     }
 
     private static NftFamily FamilyOf(in NetlinkMessage message) => (NftFamily)message.Fixed<NftHeader>().Family;

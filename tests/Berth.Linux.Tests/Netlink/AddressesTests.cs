@@ -62,6 +62,7 @@ public sealed class AddressesTests
             Addresses.Add(host.Route, TestNetwork.Parse(bridge, "10.98.0.1/24"));
             for (int i = 0; i < 3; i++)
                 host.Connect(guests[i], $"p{i}", "", "eth0", $"10.98.0.{i + 2}/24", bridge);
+            host.WaitForCarrier(bridge);
             using Socket server = guests[2].Open(SocketType.Dgram, new IPEndPoint(IPAddress.Any, 7));
             var buffer = new byte[10];
             foreach (TestNetwork from in (TestNetwork[])[host, guests[0], guests[1]])

@@ -18,6 +18,7 @@ public sealed class LinksTests
             Peer = new VethPeer { Name = "eth0", Mtu = 1300, Mac = PeerMac, Namespace = guest.Namespace },
         });
         Links.SetUp(guest.Route, Links.Find(guest.Route, "eth0")!.Index);
+        host.WaitForCarrier(index);
         LinkInfo here = Links.Find(host.Route, index)!, there = Links.Find(guest.Route, "eth0")!;
         Assert.Equal(("bv0", "veth", 1400, Mac, "berth one", true), (here.Name, here.Kind, here.Mtu, here.Mac, here.Alias, here.IsUp));
         Assert.Equal(("veth", 1300, PeerMac, (string?)null, true), (there.Kind, there.Mtu, there.Mac, there.Alias, there.IsUp));
@@ -155,8 +156,9 @@ public sealed class LinksTests
         using var end = new CancellationTokenSource();
         Task changing = Task.Run(() =>
         {
+            using NetlinkSocket other = NetlinkSocket.Open(NetlinkFamily.NETLINK_ROUTE, network.Namespace);
             while (!end.IsCancellationRequested)
-                Links.Delete(network.Route, Links.Create(network.Route, new BridgeConfig { Name = "flicker" }));
+                Links.Delete(other, Links.Create(other, new BridgeConfig { Name = "flicker" }));
         });
         for (int i = 0; i < 100; i++)
             Assert.Equal(201, Links.List(network.Route).Count(link => link.Name != "flicker"));

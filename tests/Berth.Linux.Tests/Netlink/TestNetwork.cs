@@ -15,6 +15,9 @@ internal sealed class TestNetwork : IDisposable
         Route = NetlinkSocket.Open(NetlinkFamily.NETLINK_ROUTE, Namespace);
         Filter = NetlinkSocket.Open(NetlinkFamily.NETLINK_NETFILTER, Namespace);
         Links.SetUp(Route, 1);
+
+        // A link does not ask for its neighbours' addresses, on behalf of others, before it is sure of its own: a second or two.
+        Sysctl("ipv6/conf/default/accept_dad", "0");
     }
 
     public FileDescriptor Namespace { get; }
@@ -32,10 +35,24 @@ internal sealed class TestNetwork : IDisposable
         });
         int there = Links.Find(other.Route, peerName)!.Index;
         Links.SetUp(other.Route, there);
+        WaitForCarrier(here);
+        other.WaitForCarrier(there);
         if (address.Length > 0)
             Addresses.Add(Route, Parse(here, address));
         Addresses.Add(other.Route, Parse(there, peerAddress));
         return (here, there);
+    }
+
+    /// <summary>Waits until packets pass: the kernel notices a cable, and opens queues and bridge ports, on a thread of its own a moment later.</summary>
+    public void WaitForCarrier(int link)
+    {
+        const byte IF_OPER_UP = 6;
+        var time = Stopwatch.StartNew();
+        while (Links.Find(Route, link)!.OperationalState != IF_OPER_UP)
+        {
+            Assert.True(time.Elapsed < TimeSpan.FromSeconds(30), $"link {link} has no carrier");
+            Thread.Sleep(1);
+        }
     }
 
     /// <summary>An address with its prefix, of a link.</summary>
