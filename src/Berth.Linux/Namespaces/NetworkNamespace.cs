@@ -18,6 +18,7 @@ public static partial class NetworkNamespace
     public static FileDescriptor Create() => Create(static () => 0).Namespace;
 
     /// <summary>Makes one as <see cref="Create()"/> does, and runs <paramref name="action"/> inside on the same thread: cheaper than <see cref="Run{T}"/> afterwards.</summary>
+    /// <remarks>As there, the action makes system calls, and no more.</remarks>
     /// <exception cref="LinuxException">As there, or of the action; then there is no namespace.</exception>
     public static (FileDescriptor Namespace, T Result) Create<T>(Func<T> action) => OnThread(() =>
     {
@@ -54,6 +55,10 @@ public static partial class NetworkNamespace
     }
 
     /// <summary>Runs <paramref name="action"/> in a namespace, on a thread of its own that ends with it, and waits. Sockets that it opens stay there for good.</summary>
+    /// <remarks>
+    /// The action makes system calls, and no more: threads and processes that are started inside, also by the runtime in its own time (a first process, a
+    /// first asynchronous socket, the thread pool), inherit the namespace and stay in it.
+    /// </remarks>
     /// <exception cref="LinuxException">EPERM: no CAP_SYS_ADMIN over it; EINVAL: that descriptor is no network namespace.</exception>
     public static T Run<T>(FileDescriptor networkNamespace, Func<T> action) => OnThread(() =>
     {

@@ -34,7 +34,7 @@ public sealed record NftEvent(NftTable Table, NftObject Kind, string Name) : Net
 /// <param name="ProcessName">That thread's name.</param>
 public sealed record NftGenerationEvent(uint Generation, int ThreadId, string ProcessName) : NetlinkEvent;
 
-/// <summary>More happened than was read in time: everything has to be looked at anew.</summary>
+/// <summary>More happened than was read in time, or could be understood: everything has to be looked at anew.</summary>
 public sealed record EventsLost : NetlinkEvent;
 
 /// <summary>What nf_tables has.</summary>

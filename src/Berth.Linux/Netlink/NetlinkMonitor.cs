@@ -25,9 +25,11 @@ public enum NetlinkGroups
 public sealed class NetlinkMonitor : IDisposable
 {
     private const int RTNLGRP_LINK = 1, RTNLGRP_NEIGH = 3, RTNLGRP_IPV4_IFADDR = 5, RTNLGRP_IPV4_ROUTE = 7, RTNLGRP_IPV6_IFADDR = 9, RTNLGRP_IPV6_ROUTE = 11;
-    private const int NFNLGRP_NFTABLES = 7, LeastBytes = 32 * 1024, MostBytes = 16 << 20, QueuedBytes = 1 << 20;
+    private const int NFNLGRP_NFTABLES = 7, LeastBytes = 32 * 1024, MostBytes = 16 << 20, QueuedBytes = 1 << 20, MostEvents = 4096;
+    private bool wasLossy;
 
-    private NetlinkMonitor(FileDescriptor descriptor) => Descriptor = descriptor;
+    /// <summary>Takes over a socket that behaves as one of the kernel's.</summary>
+    internal NetlinkMonitor(FileDescriptor descriptor) => Descriptor = descriptor;
 
     /// <summary>Readable (for poll) while there is something to read.</summary>
     public FileDescriptor Descriptor { get; }
@@ -73,16 +75,19 @@ public sealed class NetlinkMonitor : IDisposable
     /// <exception cref="LinuxException">poll failed.</exception>
     public bool Wait(int milliseconds) => DescriptorPoll.WaitReadable(Descriptor.Number, -1, milliseconds).First;
 
-    /// <summary>Everything that was told until now, without waiting.</summary>
+    /// <summary>
+    /// What was told until now, without waiting. Of very much, the first few thousand events: then <see cref="Descriptor"/> stays readable. A message that
+    /// is not in the form it should have is told as <see cref="EventsLost"/>.
+    /// </summary>
     /// <exception cref="LinuxException">Receiving failed.</exception>
-    /// <exception cref="InvalidDataException">A message is not in the form it should have.</exception>
     public IReadOnlyList<NetlinkEvent> Read()
     {
         List<NetlinkEvent> events = [];
         byte[] buffer = [];
+        bool isLossy = false;
         try
         {
-            while (true)
+            for (int datagrams = 0; datagrams < MostEvents && events.Count < MostEvents; datagrams++)
             {
                 Errno errno = NetlinkCalls.Peek(Descriptor, 0, out int bytes);
                 if (errno == Errno.None && bytes > MostBytes)
@@ -94,14 +99,29 @@ public sealed class NetlinkMonitor : IDisposable
                 }
 
                 if (errno == Errno.EAGAIN)
-                    return events;
+                {
+                    // Until all is read the kernel loses more without a word, also what happened after the loss was told in an earlier call.
+                    if (wasLossy)
+                        events.Add(new EventsLost());
+                    wasLossy = isLossy = false;
+                    break;
+                }
+
                 if (errno == NetlinkErrno.ENOBUFS)
+                {
                     events.Add(new EventsLost());
+                    isLossy = true;
+                }
                 else if (errno != Errno.None)
+                {
                     throw new LinuxException(errno, "recvfrom", "netlink events");
-                foreach (NetlinkMessage message in new NetlinkMessages(buffer.AsSpan(0, bytes)))
-                    Add(message, events);
+                }
+
+                AddAll(buffer.AsSpan(0, bytes), events);
             }
+
+            wasLossy |= isLossy;
+            return events;
         }
         finally
         {
@@ -111,6 +131,20 @@ public sealed class NetlinkMonitor : IDisposable
 
     /// <summary>Closes it.</summary>
     public void Dispose() => Descriptor.Dispose();
+
+    // What cannot be understood takes nothing from what was, but the reader has to look for himself.
+    private static void AddAll(ReadOnlySpan<byte> datagram, List<NetlinkEvent> events)
+    {
+        try
+        {
+            foreach (NetlinkMessage message in new NetlinkMessages(datagram))
+                Add(message, events);
+        }
+        catch (InvalidDataException)
+        {
+            events.Add(new EventsLost());
+        }
+    }
 
     /// <summary>Puts a message into words; those about what nobody asked for are left out.</summary>
     internal static void Add(in NetlinkMessage message, List<NetlinkEvent> events)

@@ -14,7 +14,7 @@ internal delegate void NetlinkParser<T>(in NetlinkMessage message, List<T> resul
 public sealed class NetlinkSocket : IDisposable
 {
     // The kernel makes parts of a dump as large as it was read with before, up to this.
-    private const int ReceiveBytes = 32 * 1024, MostReceiveBytes = 16 << 20, SendBytesByDefault = 64 * 1024, MostAttempts = 20;
+    private const int ReceiveBytes = 32 * 1024, MostReceiveBytes = 16 << 20, SendBytesByDefault = 64 * 1024;
 
     // The kernel answers within sendto(2); longer than this is no answer.
     private const int LongestWaitMilliseconds = 10_000;
@@ -43,8 +43,12 @@ public sealed class NetlinkSocket : IDisposable
     public static NetlinkSocket Open(NetlinkFamily family, FileDescriptor networkNamespace) =>
         Take(NetworkNamespace.Run(networkNamespace, () => NetlinkCalls.Open(family)));
 
-    /// <summary>Closes it.</summary>
-    public void Dispose() => descriptor.Dispose();
+    /// <summary>Closes it, when the request of another thread that has its turn is done.</summary>
+    public void Dispose()
+    {
+        lock (turn)
+            descriptor.Dispose();
+    }
 
     /// <summary>Takes over a socket that behaves as one of the kernel's.</summary>
     internal static NetlinkSocket Take(FileDescriptor opened)
@@ -65,34 +69,15 @@ public sealed class NetlinkSocket : IDisposable
     internal void Request(NetlinkWriter request, string call, string subject) =>
         Query<byte>(request, static (in _, _) => { }, call, subject);
 
-    /// <summary>Sends one message, a dump or another, and collects what its answers say. A dump during which something changed is asked for once more.</summary>
-    /// <exception cref="LinuxException">It was refused; ETIMEDOUT, ENOBUFS: the answer was lost.</exception>
+    /// <summary>Sends one message, a dump or another, and collects what its answers say. A dump during which something changed is asked for anew.</summary>
+    /// <exception cref="LinuxException">It was refused; ETIMEDOUT, ENOBUFS: the answer was lost; EAGAIN: it changed each time that it was read, for ten seconds.</exception>
     /// <exception cref="InvalidDataException">An answer is not in the form it should have.</exception>
     internal List<T> Query<T>(NetlinkWriter request, NetlinkParser<T> parse, string call, string subject)
     {
         List<T> results = [];
-        lock (turn)
-        {
-            for (int attempt = 0; attempt < MostAttempts; attempt++)
-            {
-                results.Clear();
-                Send(request, call, subject);
-                bool isFinished = false;
-                try
-                {
-                    bool isWhole = TryCollect(parse, results, call, subject);
-                    isFinished = true;
-                    if (isWhole)
-                        return results;
-                }
-                finally
-                {
-                    Release(isFinished);
-                }
-            }
-        }
-
-        throw new LinuxException(Errno.EAGAIN, call, $"{(subject.Length == 0 ? "" : subject + ": ")}changed each of the {MostAttempts} times that it was read");
+        for (var retry = new NetlinkRetry(); !TryQuery(request, parse, results, call, subject); retry.Pause(call, subject))
+            results.Clear();
+        return results;
     }
 
     /// <summary>Sends several messages as one transaction of nfnetlink, whose message <paramref name="acknowledged"/> asks for an acknowledgement.</summary>
@@ -109,6 +94,25 @@ public sealed class NetlinkSocket : IDisposable
                 (int, NetlinkAcknowledgement)? failure = CollectBatch(first, acknowledged);
                 isFinished = true;
                 return failure;
+            }
+            finally
+            {
+                Release(isFinished);
+            }
+        }
+    }
+
+    private bool TryQuery<T>(NetlinkWriter request, NetlinkParser<T> parse, List<T> results, string call, string subject)
+    {
+        lock (turn)
+        {
+            Send(request, call, subject);
+            bool isFinished = false;
+            try
+            {
+                bool isWhole = TryCollect(parse, results, call, subject);
+                isFinished = true;
+                return isWhole;
             }
             finally
             {

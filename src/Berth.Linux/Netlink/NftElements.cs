@@ -62,14 +62,15 @@ internal static class NftElements
     }
 
     /// <summary>Puts beginnings and ends of ranges together again, and sorts them by key.</summary>
-    public static List<NftElement> Join(List<(NftElement Element, bool IsEnd)> parts)
+    /// <param name="parts">What was read.</param>
+    /// <param name="isRanges">Whether the set is one of ranges whose beginnings and ends are elements of their own.</param>
+    public static List<NftElement> Join(List<(NftElement Element, bool IsEnd)> parts, bool isRanges)
     {
         parts.Sort(static (one, other) =>
         {
             int order = one.Element.Key.Bytes.SequenceCompareTo(other.Element.Key.Bytes);
             return order != 0 ? order : other.IsEnd.CompareTo(one.IsEnd);
         });
-        bool isInterval = parts.Exists(static part => part.IsEnd);
         List<NftElement> joined = [];
         NftElement? open = null;
         foreach ((NftElement element, bool isEnd) in parts)
@@ -82,7 +83,7 @@ internal static class NftElements
         }
 
         // What has no end goes up to the last key there is.
-        if (isInterval && open is not null)
+        if (isRanges && open is not null)
             joined[^1] = CloseAt(open, NftValue.FromBytes([.. Enumerable.Repeat(byte.MaxValue, open.Key.Bytes.Length)]));
         return joined;
     }

@@ -117,30 +117,41 @@ public static class NftRuleset
     /// Elements of a set or a map, sorted by key; ranges have their last key, and a single one is no range. The kernel leaves some out, or tells them
     /// twice, while it makes a table larger: so they are read until it says the same two times.
     /// </summary>
-    /// <exception cref="LinuxException">ENOENT: there is no such set; EAGAIN: it does not stop to change.</exception>
+    /// <exception cref="LinuxException">ENOENT: there is no such set; EAGAIN: it changed each time that it was read, for ten seconds.</exception>
     public static IReadOnlyList<NftElement> Elements(NetlinkSocket netfilter, NftTable table, string set)
     {
-        const int MostReads = 20;
-        List<NftElement>? before = null;
-        for (int read = 0; read < MostReads; read++)
+        bool isRanges = (FlagsOf(netfilter, table, set) & (NFT_SET_INTERVAL | NFT_SET_CONCAT)) == NFT_SET_INTERVAL;
+        List<NftElement> before = ReadElements(netfilter, table, set, isRanges);
+        for (var retry = new NetlinkRetry(); ; retry.Pause("NFT_MSG_GETSETELEM", $"{table} {set}"))
         {
-            List<NftElement> elements = ReadElements(netfilter, table, set);
-            if (before is not null && before.SequenceEqual(elements))
+            List<NftElement> elements = ReadElements(netfilter, table, set, isRanges);
+            if (before.SequenceEqual(elements))
                 return elements;
             before = elements;
         }
-
-        throw new LinuxException(Errno.EAGAIN, "NFT_MSG_GETSETELEM", $"{table} {set}: changed each of the {MostReads} times that it was read");
     }
 
-    private static List<NftElement> ReadElements(NetlinkSocket netfilter, NftTable table, string set)
+    private static uint FlagsOf(NetlinkSocket netfilter, NftTable table, string set)
+    {
+        using var request = new NetlinkWriter();
+        NftMessages.Begin(request, NFT_MSG_GETSET, table.Family, NetlinkFlags.Ack);
+        request.Text(NFTA_SET_TABLE, table.Name);
+        request.Text(NFTA_SET_NAME, set);
+        request.End();
+        return netfilter.Query<NftSetInfo>(request, ReadSet, "NFT_MSG_GETSET", $"{table} {set}") is [NftSetInfo found, ..]
+            ? found.Flags
+            : throw new InvalidDataException($"nf_tables did not tell of the set {table} {set}");
+    }
+
+    // Of ranges with keys of one field the kernel has beginnings and ends.
+    private static List<NftElement> ReadElements(NetlinkSocket netfilter, NftTable table, string set, bool isRanges)
     {
         using var request = new NetlinkWriter();
         NftMessages.Begin(request, NFT_MSG_GETSETELEM, table.Family, NetlinkFlags.Dump);
         request.Text(NFTA_SET_ELEM_LIST_TABLE, table.Name);
         request.Text(NFTA_SET_ELEM_LIST_SET, set);
         request.End();
-        return NftElements.Join([.. netfilter.Query<(NftElement, bool)>(request, ReadElements, "NFT_MSG_GETSETELEM", $"{table} {set}").Distinct()]);
+        return NftElements.Join([.. netfilter.Query<(NftElement, bool)>(request, ReadElements, "NFT_MSG_GETSETELEM", $"{table} {set}").Distinct()], isRanges);
     }
 
     private static NftFamily FamilyOf(in NetlinkMessage message) => (NftFamily)message.Fixed<NftHeader>().Family;

@@ -136,11 +136,26 @@ public sealed class NftTransaction : IDisposable
     /// <summary>Deletes elements by their keys.</summary>
     /// <param name="table">Where the set is.</param>
     /// <param name="set">The set or the map.</param>
-    /// <param name="mayBeAbsent">Whether it is no error that there is none (kernels from 6.3 on).</param>
+    /// <param name="mayBeAbsent">
+    /// Whether it is no error that there is none. For sets whose elements are no ranges every kernel can do it: they are added before, which the same
+    /// transaction undoes. For maps, which may have something else for a key, and for ranges, which may overlap others, it takes a kernel of 6.3;
+    /// older ones refuse the transaction (EINVAL).
+    /// </param>
     /// <param name="elements">What to delete; values do not matter.</param>
     /// <exception cref="ArgumentException">A key is not as long as the set's.</exception>
-    public void DeleteElements(NftTable table, NftSetConfig set, bool mayBeAbsent, params IReadOnlyList<NftElement> elements) =>
-        WriteElements(mayBeAbsent ? NFT_MSG_DESTROYSETELEM : NFT_MSG_DELSETELEM, NetlinkFlags.None, "delete element", table, set, elements);
+    public void DeleteElements(NftTable table, NftSetConfig set, bool mayBeAbsent, params IReadOnlyList<NftElement> elements)
+    {
+        const string What = "delete element";
+        bool isPlain = set is { Data: null, IsInterval: false };
+        if (mayBeAbsent && isPlain)
+        {
+            // Each once, as the second deletion would find none.
+            elements = [.. elements.Select(static element => element with { Data = null, Verdict = null }).Distinct()];
+            WriteElements(NFT_MSG_NEWSETELEM, NetlinkFlags.Create, What, table, set, elements);
+        }
+
+        WriteElements(mayBeAbsent && !isPlain ? NFT_MSG_DESTROYSETELEM : NFT_MSG_DELSETELEM, NetlinkFlags.None, What, table, set, elements);
+    }
 
     /// <summary>Makes all changes at once. A transaction is committed at most once; one without changes does nothing.</summary>
     /// <param name="netfilter">A socket of NETLINK_NETFILTER; what is done is done in its namespace.</param>

@@ -178,7 +178,8 @@ public sealed class NetlinkReaderTests
                 NftRuleset.ReadElements(message, elements);
             }
 
-            NftElements.Join(elements);
+            NftElements.Join([.. elements], isRanges: false);
+            NftElements.Join(elements, isRanges: true);
             return false;
         }
         catch (InvalidDataException)

@@ -146,6 +146,35 @@ public sealed class NftRulesetTests
         Assert.Equal(Errno.EEXIST, Assert.Throws<LinuxException>(() => overlapping.Commit(network.Filter)).Errno);
     }
 
+    // No end is told of what goes up to the last address; in a set with nothing else, no end at all.
+    [Theory]
+    [InlineData("255.255.255.0/24")]
+    [InlineData("255.255.255.255/32")]
+    [InlineData("128.0.0.0/1")]
+    [InlineData("0.0.0.0/0")]
+    public void ARangeUpToTheLastAddressHasItsEnd(string network)
+    {
+        using var host = new TestNetwork();
+        var parsed = IPNetwork.Parse(network);
+        NftElement element = parsed.PrefixLength == 32 ? new(NftValue.Of(parsed.BaseAddress)) : NftElement.Network(parsed);
+        using (var transaction = new NftTransaction())
+        {
+            transaction.AddTable(Table);
+            transaction.AddSet(Table, Internal);
+            transaction.AddElements(Table, Internal, element);
+            transaction.Commit(host.Filter);
+        }
+
+        Assert.Equal([element], NftRuleset.Elements(host.Filter, Table, "internal"));
+        using (var transaction = new NftTransaction())
+        {
+            transaction.DeleteElements(Table, Internal, mayBeAbsent: false, element);
+            transaction.Commit(host.Filter);
+        }
+
+        Assert.Empty(NftRuleset.Elements(host.Filter, Table, "internal"));
+    }
+
     [Fact]
     public void EverythingCanBeDeletedAndFlushed()
     {

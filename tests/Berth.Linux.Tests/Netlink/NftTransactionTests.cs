@@ -85,6 +85,63 @@ public sealed class NftTransactionTests
     }
 
     [Fact]
+    public void WhatMayBeAbsentIsDeletedFromASet()
+    {
+        using var network = new TestNetwork();
+        NftElement[] elements = [.. ((string[])["br0", "br1", "br2"]).Select(name => new NftElement(NftValue.Interface(name)))];
+        using (var transaction = new NftTransaction())
+        {
+            transaction.AddTable(Table);
+            transaction.AddSet(Table, Names);
+            transaction.AddElements(Table, Names, elements[0], elements[1]);
+            transaction.Commit(network.Filter);
+        }
+
+        for (int i = 0; i < 2; i++)
+        {
+            using var transaction = new NftTransaction();
+            transaction.DeleteElements(Table, Names, mayBeAbsent: true, elements[1], elements[2], elements[2]);
+            transaction.Commit(network.Filter);
+            Assert.Equal([elements[0]], NftRuleset.Elements(network.Filter, Table, "names"));
+        }
+
+        using var failing = new NftTransaction();
+        failing.DeleteElements(Table, Names, mayBeAbsent: true, elements[0], elements[2]);
+        failing.DeleteElements(Table, Names, mayBeAbsent: false, elements[2]);
+        Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => failing.Commit(network.Filter)).Errno);
+        Assert.Equal([elements[0]], NftRuleset.Elements(network.Filter, Table, "names"));
+    }
+
+    [KernelFact("6.3", "deleting what may be absent from a map or a set of ranges")]
+    public void WhatMayBeAbsentIsDeletedFromAMapAndFromRanges()
+    {
+        using var network = new TestNetwork();
+        var map = new NftSetConfig { Name = "map", Key = [NftDataType.Mark], Data = [NftDataType.Ipv4Address] };
+        var ranges = new NftSetConfig { Name = "ranges", Key = [NftDataType.Ipv4Address], IsInterval = true };
+        NftElement kept = NftElement.Network(IPNetwork.Parse("10.1.0.0/16")), absent = NftElement.Network(IPNetwork.Parse("10.2.0.0/16"));
+        var element = new NftElement(NftValue.Number(1), NftValue.Of(IPAddress.Parse("10.0.0.1")));
+        using (var transaction = new NftTransaction())
+        {
+            transaction.AddTable(Table);
+            transaction.AddSet(Table, map);
+            transaction.AddSet(Table, ranges);
+            transaction.AddElements(Table, map, element);
+            transaction.AddElements(Table, ranges, kept);
+            transaction.Commit(network.Filter);
+        }
+
+        for (int i = 0; i < 2; i++)
+        {
+            using var transaction = new NftTransaction();
+            transaction.DeleteElements(Table, map, mayBeAbsent: true, element with { Data = NftValue.Of(IPAddress.Parse("10.0.0.2")) });
+            transaction.DeleteElements(Table, ranges, mayBeAbsent: true, absent);
+            transaction.Commit(network.Filter);
+            Assert.Empty(NftRuleset.Elements(network.Filter, Table, "map"));
+            Assert.Equal([kept], NftRuleset.Elements(network.Filter, Table, "ranges"));
+        }
+    }
+
+    [Fact]
     public void NothingIsDoneByAnEmptyOneAndNothingTwice()
     {
         using var network = new TestNetwork();

@@ -15,9 +15,11 @@ internal sealed class TestNetwork : IDisposable
         Route = NetlinkSocket.Open(NetlinkFamily.NETLINK_ROUTE, Namespace);
         Filter = NetlinkSocket.Open(NetlinkFamily.NETLINK_NETFILTER, Namespace);
         Links.SetUp(Route, 1);
+        Initial = [.. Links.List(Route).Select(link => link.Name)];
 
         // A link does not ask for its neighbours' addresses, on behalf of others, before it is sure of its own: a second or two.
-        Sysctl("ipv6/conf/default/accept_dad", "0");
+        if (NetworkNamespace.Run(Namespace, () => Directory.Exists("/proc/sys/net/ipv6")))
+            Sysctl("ipv6/conf/default/accept_dad", "0");
     }
 
     public FileDescriptor Namespace { get; }
@@ -25,6 +27,12 @@ internal sealed class TestNetwork : IDisposable
     public NetlinkSocket Route { get; }
 
     public NetlinkSocket Filter { get; }
+
+    /// <summary>The links that were there from the beginning: <c>lo</c>, and with some modules of the kernel tunnels such as <c>sit0</c>.</summary>
+    public IReadOnlyList<string> Initial { get; }
+
+    /// <summary>The links that the test made.</summary>
+    public IReadOnlyList<LinkInfo> Made() => [.. Links.List(Route).Where(link => !Initial.Contains(link.Name))];
 
     /// <summary>A veth with its other end in <paramref name="other"/>, both on, with an address each.</summary>
     public (int Here, int There) Connect(TestNetwork other, string name, string address, string peerName, string peerAddress, int? master = null)
@@ -65,7 +73,7 @@ internal sealed class TestNetwork : IDisposable
     public Socket Open(SocketType type, IPEndPoint local)
     {
         FileDescriptor opened = NetworkNamespace.OpenSocket(Namespace, local.AddressFamily, type);
-        var socket = new Socket(new SafeSocketHandle(opened.Release(), ownsHandle: true)) { ReceiveTimeout = 3000, SendTimeout = 3000 };
+        var socket = new Socket(new SafeSocketHandle(opened.Release(), ownsHandle: true)) { ReceiveTimeout = 30_000, SendTimeout = 30_000 };
         socket.Bind(local);
         return socket;
     }
@@ -73,14 +81,22 @@ internal sealed class TestNetwork : IDisposable
     /// <summary>Writes to a file of /proc/sys/net, which is the namespace's own.</summary>
     public void Sysctl(string name, string value) => NetworkNamespace.Run(Namespace, () => File.WriteAllText("/proc/sys/net/" + name, value));
 
+    /// <summary>
+    /// Starts a program in a namespace; it is there after a moment. Not from a thread inside, as what the runtime starts with a first process, such as the
+    /// thread for signals, would stay in the namespace for good.
+    /// </summary>
+    public static Process Start(FileDescriptor networkNamespace, string program, params string[] arguments) =>
+        Process.Start(new ProcessStartInfo("nsenter", [$"--net=/proc/{Environment.ProcessId}/fd/{networkNamespace.Number}", "--", program, .. arguments])
+        {
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
+        })!;
+
     /// <summary>What a program prints that runs in the namespace.</summary>
     public string Output(string program, params string[] arguments)
     {
-        using var process = NetworkNamespace.Run(Namespace, () => Process.Start(new ProcessStartInfo(program, arguments)
-        {
-            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
-        })!);
-        string output = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
+        using Process process = Start(Namespace, program, arguments);
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd() + errors.GetAwaiter().GetResult();
         process.WaitForExit();
         return output;
     }
