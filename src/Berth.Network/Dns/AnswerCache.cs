@@ -6,7 +6,10 @@ namespace Berth.Network.Dns;
 /// Answers of servers elsewhere, for as long as they allow, least recently used out first. What they say of how long is bounded: an hour, and for "no such name"
 /// (RFC 2308: the SOA record's time and its minimum) five minutes. Safe for concurrent use.
 /// </summary>
-internal sealed class AnswerCache(int maxEntries, int maxBytes)
+/// <param name="maxEntries">Answers kept.</param>
+/// <param name="maxBytes">Bytes of answers kept.</param>
+/// <param name="clock">By which they grow old.</param>
+internal sealed class AnswerCache(int maxEntries, int maxBytes, TimeProvider clock)
 {
     private const uint MaxSeconds = 3600, MaxNegativeSeconds = 300;
 
@@ -15,9 +18,13 @@ internal sealed class AnswerCache(int maxEntries, int maxBytes)
 
     private const int KeySuffix = 5;
     private readonly Lock gate = new();
+    private readonly long origin = clock.GetTimestamp();
     private readonly Dictionary<byte[], LinkedListNode<Entry>> entries = new(DnsNameComparer.Instance);
     private readonly LinkedList<Entry> byUse = new();
     private int bytes;
+
+    // In milliseconds.
+    private long Now => (long)clock.GetElapsedTime(origin).TotalMilliseconds;
 
     private sealed record Entry(byte[] Key, byte[] Message, int[] TimesToLive, long Stored, long Expires);
 
@@ -40,7 +47,7 @@ internal sealed class AnswerCache(int maxEntries, int maxBytes)
     {
         Span<byte> key = stackalloc byte[DnsLimits.MaxName + KeySuffix];
         key = key[..WriteKey(query, key)];
-        long now = Environment.TickCount64;
+        long now = Now;
         Entry entry;
         lock (gate)
         {
@@ -85,9 +92,8 @@ internal sealed class AnswerCache(int maxEntries, int maxBytes)
             return true;
         }
 
-        Span<byte> buffer = stackalloc byte[DnsLimits.MaxName + KeySuffix];
-        byte[] key = buffer[..WriteKey(query, buffer)].ToArray();
-        long now = Environment.TickCount64;
+        byte[] key = KeyOf(query);
+        long now = Now;
         var entry = new Entry(key, message, times, now, now + (seconds * 1000L));
         lock (gate)
         {
@@ -106,6 +112,13 @@ internal sealed class AnswerCache(int maxEntries, int maxBytes)
         }
 
         return true;
+    }
+
+    /// <summary>Equal, by <see cref="DnsNameComparer"/>, for queries that have the same answer.</summary>
+    public static byte[] KeyOf(DnsQuery query)
+    {
+        Span<byte> buffer = stackalloc byte[DnsLimits.MaxName + KeySuffix];
+        return buffer[..WriteKey(query, buffer)].ToArray();
     }
 
     private void Remove(LinkedListNode<Entry> node)

@@ -30,11 +30,21 @@ internal sealed class DatagramLoop : IDisposable
 
     /// <summary>Reads <paramref name="socket"/> for <paramref name="listener"/> from now on.</summary>
     /// <returns>What <see cref="Remove"/> takes.</returns>
+    /// <exception cref="LinuxException">ENOSPC: more watches than the user may have (epoll(7)); then nothing is left of it.</exception>
     public ulong Add(Socket socket, DnsListener listener)
     {
         ulong token = Interlocked.Increment(ref lastToken);
         listeners[token] = listener;
-        poll.Add((int)socket.SafeHandle.DangerousGetHandle(), PollEvents.In, token); // epoll_ctl(2) may come while another thread waits
+        try
+        {
+            poll.Add((int)socket.SafeHandle.DangerousGetHandle(), PollEvents.In, token); // epoll_ctl(2) may come while another thread waits
+        }
+        catch
+        {
+            listeners.TryRemove(token, out _);
+            throw;
+        }
+
         return token;
     }
 

@@ -13,7 +13,9 @@ internal sealed class DnsConnections : IAsyncDisposable
     private readonly DnsServerOptions options;
     private readonly CancellationToken ending;
     private readonly SemaphoreSlim places;
+    private readonly TaskCompletionSource closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task accepting;
+    private int open = 1; // connections, and one for the owner, until it ends
 
     public DnsConnections(Socket listening, DnsListener owner, DnsForwards forwards, DnsServerOptions options, CancellationToken ending)
     {
@@ -31,11 +33,8 @@ internal sealed class DnsConnections : IAsyncDisposable
     {
         listening.Dispose();
         await accepting;
-        for (int i = 0; i < options.MaxConnections; i++)
-        {
-            await places.WaitAsync();
-        }
-
+        Leave();
+        await closed.Task;
         places.Dispose();
     }
 
@@ -48,6 +47,7 @@ internal sealed class DnsConnections : IAsyncDisposable
                 Socket client = await listening.AcceptAsync(ending);
                 if (places.Wait(0))
                 {
+                    Interlocked.Increment(ref open);
                     _ = ServeAsync(client);
                 }
                 else
@@ -68,15 +68,11 @@ internal sealed class DnsConnections : IAsyncDisposable
 
     private async Task ServeAsync(Socket client)
     {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(2 + DnsLimits.MaxMessage);
         try
         {
-            using (client)
+            client.NoDelay = true;
+            while (await ServeOneAsync(client))
             {
-                client.NoDelay = true;
-                while (await ServeOneAsync(client, buffer))
-                {
-                }
             }
         }
         catch (Exception error) when (error is OperationCanceledException or SocketException)
@@ -85,41 +81,72 @@ internal sealed class DnsConnections : IAsyncDisposable
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(buffer);
-            places.Release();
+            places.Release(); // before the client hears of the end, so that it finds room when it comes again
+            client.Dispose();
+            Leave();
         }
     }
 
-    private async Task<bool> ServeOneAsync(Socket client, byte[] buffer)
+    private void Leave()
+    {
+        if (Interlocked.Decrement(ref open) == 0)
+        {
+            closed.SetResult();
+        }
+    }
+
+    private async Task<bool> ServeOneAsync(Socket client)
     {
         using var time = CancellationTokenSource.CreateLinkedTokenSource(ending);
         time.CancelAfter(options.ConnectionTimeout);
-        if (!await ReceiveAllAsync(client, buffer.AsMemory(0, 2), time.Token))
-        {
-            return false;
-        }
-
-        byte[] query = new byte[BinaryPrimitives.ReadUInt16BigEndian(buffer)];
-        if (!await ReceiveAllAsync(client, query, time.Token))
+        byte[] head = new byte[2];
+        if (!await ReceiveAllAsync(client, head, time.Token) || await ReceiveQueryAsync(client, BinaryPrimitives.ReadUInt16BigEndian(head), time.Token) is not { } query)
         {
             return false;
         }
 
         time.CancelAfter(Timeout.InfiniteTimeSpan); // asking elsewhere has limits of its own
-        int length = await AnswerAsync(query, buffer);
-        if (length == 0)
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(2 + DnsLimits.MaxMessage);
+        try
         {
-            return false; // no query at all: whoever speaks here speaks something else
+            int length = await AnswerAsync(query, buffer);
+            if (length == 0)
+            {
+                return false; // no query at all: whoever speaks here speaks something else
+            }
+
+            BinaryPrimitives.WriteUInt16BigEndian(buffer, (ushort)length);
+            time.CancelAfter(options.ConnectionTimeout);
+            for (int sent = 0; sent < length + 2;)
+            {
+                sent += await client.SendAsync(buffer.AsMemory(sent, length + 2 - sent), time.Token);
+            }
+
+            return true;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    // Memory grows with what comes, not with what is announced; null when the client hangs up before all came.
+    private static async Task<byte[]?> ReceiveQueryAsync(Socket client, int length, CancellationToken cancellationToken)
+    {
+        byte[] query = new byte[Math.Min(length, DnsLimits.PlainDatagram)];
+        int got = 0;
+        while (await ReceiveAllAsync(client, query.AsMemory(got), cancellationToken))
+        {
+            if (query.Length == length)
+            {
+                return query;
+            }
+
+            got = query.Length;
+            Array.Resize(ref query, Math.Min(length, got * 2));
         }
 
-        BinaryPrimitives.WriteUInt16BigEndian(buffer, (ushort)length);
-        time.CancelAfter(options.ConnectionTimeout);
-        for (int sent = 0; sent < length + 2;)
-        {
-            sent += await client.SendAsync(buffer.AsMemory(sent, length + 2 - sent), time.Token);
-        }
-
-        return true;
+        return null;
     }
 
     // The answer goes behind the two bytes of its length.

@@ -25,8 +25,8 @@ public sealed class DnsListener : IAsyncDisposable
         udp.Blocking = false; // an answer that the kernel has no room for is dropped, as any datagram may be
         client = new SocketAddress(udp.AddressFamily);
         forwards = new DnsForwards(options.MaxForwards, ending.Token);
+        token = loop.Add(udp, this); // before anything is started, as it can fail; datagrams may be served from here on
         connections = new DnsConnections(tcp, this, forwards, options, ending.Token);
-        token = loop.Add(udp, this);
     }
 
     /// <summary>What the container may ask for; a new value holds for the next query.</summary>

@@ -4,11 +4,12 @@ namespace Berth.Network.Dns;
 
 /// <summary>
 /// Walks a message that anybody may have written. Every read is checked against the message's end; names lead backwards only, so that none is endless, and
-/// are never longer than the protocol allows. After a false nothing more can be read.
+/// are never longer than the protocol allows, in length and in pointers. After a false nothing more can be read.
 /// </summary>
 internal ref struct DnsReader(ReadOnlySpan<byte> message, int position = DnsLimits.HeaderSize)
 {
     private const byte PointerMark = 0xc0;
+    private const int MaxPointers = 127; // as many as the longest name has labels: a writer needs no more than one for each
     private readonly ReadOnlySpan<byte> message = message;
 
     /// <summary>Where the next read begins.</summary>
@@ -23,6 +24,7 @@ internal ref struct DnsReader(ReadOnlySpan<byte> message, int position = DnsLimi
         int at = Position;
         int lowest = at; // a pointer has to lead before everything that was read of this name
         int end = -1;    // where the name ends here, known with the first pointer
+        int pointers = 0;
         while (at < message.Length)
         {
             int size = message[at];
@@ -34,7 +36,7 @@ internal ref struct DnsReader(ReadOnlySpan<byte> message, int position = DnsLimi
                 }
 
                 int target = BinaryPrimitives.ReadUInt16BigEndian(message[at..]) & 0x3fff;
-                if (target >= lowest || target < DnsLimits.HeaderSize)
+                if (target >= lowest || target < DnsLimits.HeaderSize || ++pointers > MaxPointers)
                 {
                     return false;
                 }
@@ -62,13 +64,12 @@ internal ref struct DnsReader(ReadOnlySpan<byte> message, int position = DnsLimi
         return false;
     }
 
-    /// <summary>Reads a record's head; its data is passed over.</summary>
+    /// <summary>Reads a record's head; its name and its data are passed over.</summary>
     public bool TryReadRecord(out DnsRecord record)
     {
         record = default;
-        Span<byte> name = stackalloc byte[DnsLimits.MaxName];
         int start = Position;
-        if (!TryReadName(name, out _) || message.Length - Position < 10)
+        if (!TrySkipName() || message.Length - Position < 10)
         {
             return false;
         }
@@ -100,6 +101,41 @@ internal ref struct DnsReader(ReadOnlySpan<byte> message, int position = DnsLimi
         @class = BinaryPrimitives.ReadUInt16BigEndian(message[(Position + 2)..]);
         Position += 4;
         return true;
+    }
+
+    // As far as it stands here: a pointer at its end has to lead backwards, but is not followed.
+    private bool TrySkipName()
+    {
+        int start = Position;
+        for (int at = start; at < message.Length;)
+        {
+            int size = message[at];
+            if (size >= PointerMark)
+            {
+                if (at + 1 >= message.Length)
+                {
+                    return false;
+                }
+
+                int target = BinaryPrimitives.ReadUInt16BigEndian(message[at..]) & 0x3fff;
+                Position = at + 2;
+                return target >= DnsLimits.HeaderSize && target < start;
+            }
+
+            at += size + 1;
+            if (size > DnsLimits.MaxLabel || at > message.Length || at - start > DnsLimits.MaxName)
+            {
+                return false;
+            }
+
+            if (size == 0)
+            {
+                Position = at;
+                return true;
+            }
+        }
+
+        return false;
     }
 
     // Lengths are below 'A', so that a label is lowered together with its length.

@@ -41,24 +41,41 @@ public sealed class DnsServer : IDisposable
         loop = new DatagramLoop();
     }
 
-    /// <summary>Serves a container until what is returned is disposed. Takes both sockets over.</summary>
+    /// <summary>Serves a container until what is returned is disposed. Takes both sockets over, and closes them when it fails.</summary>
     /// <param name="udp">Bound.</param>
     /// <param name="tcp">Listening.</param>
     /// <param name="scope">What it may ask for.</param>
-    public DnsListener Serve(Socket udp, Socket tcp, NameScope scope) => new(udp, tcp, scope, options, loop);
-
-    /// <summary>As <see cref="Serve(Socket, Socket, NameScope)"/> with sockets made by system calls; takes both descriptors over.</summary>
-    /// <exception cref="SocketException">One of them is no socket.</exception>
-    public DnsListener Serve(FileDescriptor udp, FileDescriptor tcp, NameScope scope)
+    /// <exception cref="LinuxException">The kernel watches no more sockets for this user.</exception>
+    public DnsListener Serve(Socket udp, Socket tcp, NameScope scope)
     {
-        Socket first = Adopt(udp);
         try
         {
+            return new DnsListener(udp, tcp, scope, options, loop);
+        }
+        catch
+        {
+            udp.Dispose();
+            tcp.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>As <see cref="Serve(Socket, Socket, NameScope)"/> with sockets made by system calls; takes both descriptors over.</summary>
+    /// <exception cref="SocketException">One of them is no socket of a kind that is known.</exception>
+    /// <exception cref="LinuxException">As there.</exception>
+    public DnsListener Serve(FileDescriptor udp, FileDescriptor tcp, NameScope scope)
+    {
+        Socket? first = null;
+        try
+        {
+            first = Adopt(udp);
             return Serve(first, Adopt(tcp), scope);
         }
         catch
         {
-            first.Dispose();
+            first?.Dispose();
+            udp.Dispose();
+            tcp.Dispose();
             throw;
         }
     }
@@ -66,5 +83,17 @@ public sealed class DnsServer : IDisposable
     /// <summary>Ends the thread.</summary>
     public void Dispose() => loop.Dispose();
 
-    private static Socket Adopt(FileDescriptor descriptor) => new(new SafeSocketHandle(descriptor.Release(), ownsHandle: true));
+    private static Socket Adopt(FileDescriptor descriptor)
+    {
+        var handle = new SafeSocketHandle(descriptor.Release(), ownsHandle: true);
+        try
+        {
+            return new Socket(handle);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
 }

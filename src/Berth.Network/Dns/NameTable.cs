@@ -36,36 +36,39 @@ public sealed class NameTable(string networkName)
     /// <summary>The network's name, which may follow every name.</summary>
     public string NetworkName { get; } = networkName;
 
-    /// <summary>Adds an endpoint, or replaces what is known of it.</summary>
+    /// <summary>Adds an endpoint, or replaces what is known of it: names that it keeps are found all the time.</summary>
     public void Set(EndpointNames endpoint)
     {
         lock (gate)
         {
-            if (endpoints.Remove(endpoint.EndpointId, out EndpointNames? before))
-            {
-                Drop(before);
-            }
-
-            endpoints.Add(endpoint.EndpointId, endpoint);
-            foreach (byte[] name in NamesOf(endpoint))
+            endpoints.TryGetValue(endpoint.EndpointId, out EndpointNames? before);
+            endpoints[endpoint.EndpointId] = endpoint;
+            HashSet<byte[]> names = NamesOf(endpoint);
+            foreach (byte[] name in names)
             {
                 if (!owners.TryGetValue(name, out List<EndpointNames>? list))
                 {
                     owners.Add(name, list = []);
                 }
 
-                list.Add(endpoint);
+                int place = before is null ? -1 : list.IndexOf(before);
+                if (place < 0)
+                {
+                    list.Add(endpoint);
+                }
+                else
+                {
+                    list[place] = endpoint;
+                }
+
                 entries[name] = NameEntry.Of(list);
             }
 
-            if (DnsName.TryEncode($"{endpoint.ContainerName}.{NetworkName}", out byte[]? target, keepCase: true)
-                || DnsName.TryEncode(endpoint.ContainerName, out target, keepCase: true))
+            SetAddresses(endpoint);
+            if (before is not null && !ReferenceEquals(before, endpoint))
             {
-                foreach (NetAddress address in AddressesOf(endpoint))
-                {
-                    entries[DnsName.ReverseOf(address)] = new NameEntry([], [], target);
-                    addressOwners[address] = endpoint;
-                }
+                DropNames(before, NamesOf(before).Except(names, DnsNameComparer.Instance));
+                DropAddresses(before);
             }
         }
     }
@@ -77,7 +80,8 @@ public sealed class NameTable(string networkName)
         {
             if (endpoints.Remove(endpointId, out EndpointNames? endpoint))
             {
-                Drop(endpoint);
+                DropNames(endpoint, NamesOf(endpoint));
+                DropAddresses(endpoint);
             }
         }
     }
@@ -86,9 +90,22 @@ public sealed class NameTable(string networkName)
     internal NameEntry? Find(ReadOnlySpan<byte> name) =>
         entries.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(name, out NameEntry? entry) ? entry : null;
 
-    private void Drop(EndpointNames endpoint)
+    private void SetAddresses(EndpointNames endpoint)
     {
-        foreach (byte[] name in NamesOf(endpoint))
+        if (DnsName.TryEncode($"{endpoint.ContainerName}.{NetworkName}", out byte[]? target, keepCase: true)
+            || DnsName.TryEncode(endpoint.ContainerName, out target, keepCase: true))
+        {
+            foreach (NetAddress address in AddressesOf(endpoint))
+            {
+                entries[DnsName.ReverseOf(address)] = new NameEntry([], [], target);
+                addressOwners[address] = endpoint;
+            }
+        }
+    }
+
+    private void DropNames(EndpointNames endpoint, IEnumerable<byte[]> names)
+    {
+        foreach (byte[] name in names)
         {
             List<EndpointNames> list = owners[name];
             list.Remove(endpoint);
@@ -102,7 +119,10 @@ public sealed class NameTable(string networkName)
                 entries[name] = NameEntry.Of(list);
             }
         }
+    }
 
+    private void DropAddresses(EndpointNames endpoint)
+    {
         foreach (NetAddress address in AddressesOf(endpoint))
         {
             if (addressOwners.TryGetValue(address, out EndpointNames? owner) && ReferenceEquals(owner, endpoint)) // not when another has got it since

@@ -11,10 +11,13 @@ public sealed record UpstreamOptions
     /// <summary>How long a query takes in all before it is answered with a failure.</summary>
     public TimeSpan TotalTimeout { get; init; } = TimeSpan.FromMilliseconds(4500);
 
-    /// <summary>How long a server that did not answer is asked last.</summary>
+    /// <summary>How many queries in a row a server leaves without an answer before it is asked last: one alone may be about a name whose own servers are slow.</summary>
+    public int MaxSilences { get; init; } = 3;
+
+    /// <summary>How long a server that is silent, or whose port is closed, is asked last.</summary>
     public TimeSpan Avoidance { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Queries under way at once; more are answered with a failure.</summary>
+    /// <summary>Different questions under way at once; more are answered with a failure.</summary>
     public int MaxOutstanding { get; init; } = 1024;
 
     /// <summary>Answers kept.</summary>
@@ -26,7 +29,7 @@ public sealed record UpstreamOptions
     /// <exception cref="ArgumentException">A value is not positive.</exception>
     public void Validate()
     {
-        if (ServerTimeout <= TimeSpan.Zero || TotalTimeout <= TimeSpan.Zero || Avoidance < TimeSpan.Zero || MaxOutstanding <= 0 || CacheEntries < 0 || CacheBytes < 0)
+        if (ServerTimeout <= TimeSpan.Zero || TotalTimeout <= TimeSpan.Zero || MaxSilences <= 0 || Avoidance < TimeSpan.Zero || MaxOutstanding <= 0 || CacheEntries < 0 || CacheBytes < 0)
         {
             throw new ArgumentException($"upstream servers need positive limits, got {this}");
         }
@@ -38,6 +41,22 @@ public sealed record UpstreamOptions
 /// <param name="Code">Its response code.</param>
 internal sealed record UpstreamAnswer(byte[] Message, int Code);
 
+/// <summary>How well a message answers a query.</summary>
+internal enum UpstreamMatch
+{
+    /// <summary>It is no answer, or one to another question.</summary>
+    None,
+
+    /// <summary>An answer with another id: perhaps of somebody who is guessing.</summary>
+    WrongId,
+
+    /// <summary>The answer but for the case of the name's letters: of a server that does not repeat them, or of somebody who is guessing.</summary>
+    OtherCase,
+
+    /// <summary>The answer.</summary>
+    Exact,
+}
+
 /// <summary>Why a server gave no answer that can be used.</summary>
 internal enum UpstreamFault
 {
@@ -46,21 +65,46 @@ internal enum UpstreamFault
     /// <summary>It did not answer, or not in time.</summary>
     Silent,
 
+    /// <summary>Nobody is there, as far as the kernel or a router knows.</summary>
+    Absent,
+
     /// <summary>It said that it cannot or will not answer (SERVFAIL, REFUSED, NOTIMP), or nonsense.</summary>
     Unable,
 }
 
-/// <summary>One server and since when it has been silent.</summary>
-internal sealed class UpstreamServer(IPEndPoint endPoint)
+/// <summary>One server and how it has behaved.</summary>
+internal sealed class UpstreamServer(IPEndPoint endPoint, TimeProvider clock)
 {
+    private readonly long origin = clock.GetTimestamp();
     private long avoidUntil;
+    private int silences;
 
     public IPEndPoint EndPoint { get; } = endPoint;
 
     /// <summary>Whether it is asked last for now.</summary>
-    public bool IsAvoided => Environment.TickCount64 < Volatile.Read(ref avoidUntil);
+    public bool IsAvoided => Now < Volatile.Read(ref avoidUntil);
 
-    public void Avoid(TimeSpan time) => Volatile.Write(ref avoidUntil, Environment.TickCount64 + (long)time.TotalMilliseconds);
+    public void Avoid(TimeSpan time) => Volatile.Write(ref avoidUntil, Now + (long)time.TotalMilliseconds);
 
-    public void Trust() => Volatile.Write(ref avoidUntil, 0);
+    /// <summary>A query had no answer.</summary>
+    public void NoteSilence(UpstreamOptions options)
+    {
+        if (Interlocked.Increment(ref silences) >= options.MaxSilences)
+        {
+            Avoid(options.Avoidance);
+        }
+    }
+
+    /// <summary>It answered, usefully or not.</summary>
+    public void NoteAnswer() => Volatile.Write(ref silences, 0);
+
+    /// <summary>It answered usefully.</summary>
+    public void Trust()
+    {
+        NoteAnswer();
+        Volatile.Write(ref avoidUntil, 0);
+    }
+
+    // In milliseconds.
+    private long Now => (long)clock.GetElapsedTime(origin).TotalMilliseconds;
 }

@@ -58,15 +58,22 @@ public static class ContainerResolvConf
 
     /// <summary>
     /// The servers that the resolver of a container on user-defined networks asks, from the host's namespace: those given, else the host's first three, its loopback ones
-    /// too; public ones when it has none. What is no address is left out.
+    /// too, and another platform's resolver when the daemon runs in a container; public ones when there is none. Left out is what is no address, and of those given the address
+    /// at which the container's own resolver listens, which would ask itself.
     /// </summary>
     public static IReadOnlyList<IPEndPoint> Upstreams(string hostText, ResolverSettings settings)
     {
-        IReadOnlyList<string> servers = settings.Servers.Count > 0 ? settings.Servers : ResolvConf.Parse(hostText).Nameservers;
+        IEnumerable<string> servers = settings.Servers.Count > 0 ? settings.Servers.Where(static server => server != ResolverAddress) : ResolvConf.Parse(hostText).Nameservers;
+        List<IPEndPoint> found = EndPointsOf(servers);
+        return found.Count > 0 ? found : EndPointsOf(PublicIPv4);
+    }
+
+    private static List<IPEndPoint> EndPointsOf(IEnumerable<string> servers)
+    {
         var found = new List<IPEndPoint>();
-        foreach (string server in servers.Count > 0 ? servers : PublicIPv4)
+        foreach (string server in servers)
         {
-            if (found.Count < ResolvConf.MaxServers && IPAddress.TryParse(server, out IPAddress? address) && server != ResolverAddress)
+            if (found.Count < ResolvConf.MaxServers && IPAddress.TryParse(server, out IPAddress? address))
             {
                 found.Add(new IPEndPoint(address, 53));
             }

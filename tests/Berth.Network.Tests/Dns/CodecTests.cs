@@ -71,7 +71,7 @@ public sealed class CodecTests
     }
 
     [Fact]
-    public void LongChainsOfPointersEnd()
+    public void ChainsOfPointersAreFollowedAsFarAsTheLongestNameNeeds()
     {
         var message = new List<byte>(new byte[12]) { 0 };
         for (int at = 12; message.Count < 16_000; at = message.Count - 2)
@@ -79,8 +79,64 @@ public sealed class CodecTests
             message.AddRange(Wire.Number(0xc000 | at));
         }
 
-        Assert.True(TryRead([.. message], message.Count - 2, out string name, out _));
-        Assert.Equal("", name);
+        Assert.True(TryRead([.. message], 13 + (126 * 2), out string name, out int position));
+        Assert.Equal(("", 13 + (127 * 2)), (name, position));
+        Assert.False(TryRead([.. message], 13 + (127 * 2), out _, out _));
+        Assert.False(TryRead([.. message], message.Count - 2, out _, out _));
+    }
+
+    [Fact]
+    public void NamesOfRecordsArePassedOverNotFollowed()
+    {
+        // Each of thousands of records has a name that leads through all those before it.
+        var message = new List<byte>(new byte[12]) { 0 };
+        for (int at = 12; message.Count < 16_000;)
+        {
+            int here = message.Count;
+            message.AddRange([.. Wire.Number(0xc000 | at), 0, 1, 0, 1, 0, 0, 0, 60, 0, 0]);
+            at = here;
+        }
+
+        byte[] bytes = [.. message];
+        var reader = new DnsReader(bytes, 13);
+        for (int at = 13; at < bytes.Length; at += 12)
+        {
+            Assert.True(reader.TryReadRecord(out DnsRecord record));
+            Assert.Equal((at, 60u, at + 12), (record.NameStart, record.TimeToLive, reader.Position));
+        }
+
+        Assert.False(reader.TryReadRecord(out _));
+    }
+
+    [Theory]
+    [InlineData("00", true)]
+    [InlineData("016100", true)]
+    [InlineData("0161c00c", true)]
+    [InlineData("c00c", true)]
+    [InlineData("c00d", false)]
+    [InlineData("0161c00d", false)]
+    [InlineData("c000", false)]
+    [InlineData("4061", false)]
+    [InlineData("8061", false)]
+    [InlineData("01", false)]
+    public void NamesOfRecordsAreLookedAtAsFarAsTheyStandThere(string hex, bool isRead)
+    {
+        byte[] message = [.. new byte[13], .. Convert.FromHexString(hex), 0, 1, 0, 1, 0, 0, 0, 60, 0, 0];
+        var reader = new DnsReader(message, 13);
+        Assert.Equal(isRead, reader.TryReadRecord(out _));
+        Assert.True(!isRead || reader.Position == message.Length);
+    }
+
+    [Fact]
+    public void ANameOfARecordThatIsTooLongIsRefused()
+    {
+        foreach ((int length, bool isRead) in ((int, bool)[])[(61, true), (62, false)])
+        {
+            byte[] label = [63, .. new byte[63]];
+            byte[] message = [.. new byte[12], .. label, .. label, .. label, (byte)length, .. new byte[length], 0, 0, 1, 0, 1, 0, 0, 0, 60, 0, 0];
+            var reader = new DnsReader(message);
+            Assert.Equal(isRead, reader.TryReadRecord(out _));
+        }
     }
 
     [Theory]

@@ -21,6 +21,7 @@ internal sealed class DnsFixture : IAsyncDisposable
         tcp.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         tcp.Listen();
         EndPoint = (IPEndPoint)udp.LocalEndPoint!;
+        Handle = udp.SafeHandle;
         StreamEndPoint = (IPEndPoint)tcp.LocalEndPoint!;
         ownServer = server is null ? new DnsServer(options ?? new DnsServerOptions()) : null;
         Listener = (server ?? ownServer!).Serve(udp, tcp, ScopeOf(Table, upstreams));
@@ -29,6 +30,9 @@ internal sealed class DnsFixture : IAsyncDisposable
     public NameTable Table { get; }
 
     public IPEndPoint EndPoint { get; }
+
+    /// <summary>Of the datagram socket.</summary>
+    public SafeSocketHandle Handle { get; }
 
     public IPEndPoint StreamEndPoint { get; }
 
@@ -41,7 +45,7 @@ internal sealed class DnsFixture : IAsyncDisposable
     public async Task<byte[]> AskAsync(byte[] query)
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-        using var time = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var time = new CancellationTokenSource(Eventually.Most);
         await socket.ConnectAsync(EndPoint, time.Token);
         await socket.SendAsync(query, time.Token);
         byte[] buffer = new byte[65536];
@@ -71,7 +75,7 @@ internal sealed class DnsFixture : IAsyncDisposable
 
     public static async Task<byte[]> ReceiveAsync(Socket socket, int length)
     {
-        using var time = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var time = new CancellationTokenSource(Eventually.Most);
         byte[] buffer = new byte[length];
         for (int got = 0; got < length;)
         {

@@ -59,7 +59,7 @@ public sealed class FuzzTests
         byte[] answer = Wire.Answer(asked, 0,
             [[0xc0, 12, .. Wire.Number(5), 0, 1, 0, 0, 0, 60, 0, 4, 1, (byte)'x', 0xc0, 16], Wire.Record("x.example.org", 1, 60, [1, 2, 3, 4])], [Wire.Soa("example.org", 60, 60)]);
         byte[] name = new byte[DnsLimits.MaxName];
-        var cache = new AnswerCache(64, 16_384);
+        var cache = new AnswerCache(64, 16_384, TimeProvider.System);
         int kept = 0;
         for (int round = 0; round < 100_000; round++)
         {
@@ -71,7 +71,7 @@ public sealed class FuzzTests
                 cache.Find(query, response);
             }
 
-            new UpstreamQuery(query).IsAnswered(message);
+            new UpstreamQuery(query).Match(message);
         }
 
         Assert.InRange(kept, 1000, 99_999);

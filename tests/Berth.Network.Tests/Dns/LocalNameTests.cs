@@ -169,15 +169,79 @@ public sealed class LocalNameTests
                 table.Remove("busy");
             }
         }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        NameScope scope = Scope();
-        for (int i = 0; i < 50_000; i++)
+        try
         {
-            Assert.Equal("10.99.20.6", Ask("n3w1", 1, scope).Addresses);
-            Assert.InRange(Ask("web", 1, scope).Answers.Length, 2, 3);
+            NameScope scope = Scope();
+            for (int i = 0; i < 50_000; i++)
+            {
+                Assert.Equal("10.99.20.6", Ask("n3w1", 1, scope).Addresses);
+                Assert.InRange(Ask("web", 1, scope).Answers.Length, 2, 3);
+            }
         }
+        finally
+        {
+            await end.CancelAsync();
+            await changes;
+        }
+    }
 
-        await end.CancelAsync();
-        await changes;
+    [Fact]
+    public async Task ANameIsThereWhileItsEndpointIsReplaced()
+    {
+        using var end = new CancellationTokenSource();
+        table.Set(Endpoint("4", "n3w4", "10.99.23.1", null));
+        Task changes = Task.Factory.StartNew(() =>
+        {
+            for (int i = 0; !end.IsCancellationRequested; i++)
+            {
+                table.Set(Endpoint("4", "n3w4", "10.99.23.1", null, $"alias{i % 3}"));
+            }
+        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
+        {
+            NameScope scope = Scope();
+            for (int i = 0; i < 50_000; i++)
+            {
+                Assert.Equal("10.99.23.1", Ask("n3w4", 1, scope).Addresses);
+                Assert.Single(Ask("1.23.99.10.in-addr.arpa", 12, scope).Answers);
+            }
+        }
+        finally
+        {
+            await end.CancelAsync();
+            await changes;
+        }
+    }
+
+    [Fact]
+    public void WhatAReplacedEndpointNoLongerHasIsGone()
+    {
+        table.Set(Endpoint("1", "n3w1", "10.99.20.9", null, "www"));
+        Assert.Equal("10.99.20.9", Ask("n3w1").Addresses);
+        Assert.Equal("10.99.20.9", Ask("www.n3c").Addresses);
+        Assert.Equal("10.99.20.7", Ask("web").Addresses);
+        Assert.Empty(Ask("n3w1", 28).Answers);
+        Assert.Equal(2, Ask("8a949c6eb06b").Code);
+        Assert.Equal(2, Ask("6.20.99.10.in-addr.arpa", 12).Code);
+        Assert.Single(Ask("9.20.99.10.in-addr.arpa", 12).Answers);
+        EndpointNames same = Endpoint("1", "n3w1", "10.99.20.9", null, "www");
+        table.Set(same);
+        table.Set(same);
+        Assert.Equal(("10.99.20.9", "n3w1.n3c"), (Ask("www").Addresses, NameBehind("9.20.99.10.in-addr.arpa")));
+        table.Set(Endpoint("1", new string('x', 64), "10.99.20.9", null));
+        table.Set(Endpoint("2", "n3w2", "10.99.20.9", null)); // the address of one that has no name is another's now
+        Assert.Equal("n3w2.n3c", NameBehind("9.20.99.10.in-addr.arpa"));
+        table.Set(Endpoint("1", "n3w1", "10.99.20.8", null));
+        Assert.Equal("n3w2.n3c", NameBehind("9.20.99.10.in-addr.arpa"));
+        table.Remove("1");
+        table.Remove("2");
+        Assert.All((string[])["n3w1", "n3w2", "web", "www", "9.20.99.10.in-addr.arpa", "8.20.99.10.in-addr.arpa"], name => Assert.Equal(2, Ask(name, 12).Code));
+    }
+
+    private string NameBehind(string address)
+    {
+        int at = 0;
+        return Wire.ReadName(Assert.Single(Ask(address, 12).Answers).Data, ref at);
     }
 
     private NameScope Scope() => new([new ScopeNetwork(table, new Dictionary<string, string> { ["lnk"] = "n3w1" })], upstreams: null);

@@ -15,23 +15,30 @@ internal sealed class TestUpstream : IAsyncDisposable
     private readonly Socket udp;
     private readonly Socket tcp;
     private readonly Reply reply;
-    private readonly TimeSpan delay;
+    private readonly Task hold;
     private readonly Task datagrams;
     private readonly Task streams;
 
-    public TestUpstream(Reply reply, TimeSpan delay = default)
+    /// <param name="reply">What it says.</param>
+    /// <param name="hold">Before this has ended nothing is said over UDP.</param>
+    /// <param name="speaksTcp">Otherwise that port is closed.</param>
+    public TestUpstream(Reply reply, Task? hold = null, bool speaksTcp = true)
     {
         this.reply = reply;
-        this.delay = delay;
+        this.hold = hold ?? Task.CompletedTask;
         (udp, tcp) = BindBoth();
-        tcp.Listen();
         datagrams = Task.Run(ServeDatagramsAsync);
-        streams = Task.Run(ServeStreamsAsync);
+        streams = Task.CompletedTask;
+        if (speaksTcp)
+        {
+            tcp.Listen();
+            streams = Task.Run(ServeStreamsAsync);
+        }
     }
 
     /// <summary>An answer with one A record.</summary>
-    public static TestUpstream WithAddress(string address, uint time = 60, TimeSpan delay = default) =>
-        new((query, _) => [Wire.Answer(query, 0, [[0xc0, 12, 0, 1, 0, 1, .. Wire.Number((int)(time >> 16)), .. Wire.Number((int)(time & 0xffff)), 0, 4, .. IPAddress.Parse(address).GetAddressBytes()]])], delay);
+    public static TestUpstream WithAddress(string address, uint time = 60, Task? hold = null) =>
+        new((query, _) => [Wire.Answer(query, 0, [[0xc0, 12, 0, 1, 0, 1, .. Wire.Number((int)(time >> 16)), .. Wire.Number((int)(time & 0xffff)), 0, 4, .. IPAddress.Parse(address).GetAddressBytes()]])], hold);
 
     public static TestUpstream WithCode(int code) => new((query, _) => [Wire.Answer(query, code)]);
 
@@ -91,7 +98,7 @@ internal sealed class TestUpstream : IAsyncDisposable
     private async Task AnswerAsync(byte[] query, EndPoint client)
     {
         Queries.Enqueue(query);
-        await Task.Delay(delay);
+        await hold;
         try
         {
             foreach (byte[] answer in reply(query, false))

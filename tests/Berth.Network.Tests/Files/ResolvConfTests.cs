@@ -72,6 +72,9 @@ public sealed class ResolvConfTests
         Assert.Equal(["192.0.2.1:53", "[2001:db8::1]:53", "127.0.0.53:53"], Upstreams(Host.Replace("nameserver fe80::1%lo\n", "")));
         Assert.Equal(["9.9.9.9:53"], Upstreams(Host, "9.9.9.9", "bar", "127.0.0.11"));
         Assert.Equal(["8.8.8.8:53", "8.8.4.4:53"], Upstreams(""));
+        Assert.Equal(["8.8.8.8:53", "8.8.4.4:53"], Upstreams(Host, "127.0.0.11"));
+        Assert.Equal(["8.8.8.8:53", "8.8.4.4:53"], Upstreams("nameserver 192.0.2.1\n", "bar"));
+        Assert.Equal(["127.0.0.11:53"], Upstreams("nameserver 127.0.0.11\n")); // the daemon's host is itself a container
         Assert.Equal(3, Upstreams(string.Concat(Enumerable.Range(1, 9).Select(static i => $"nameserver 192.0.2.{i}\n"))).Length);
     }
 
