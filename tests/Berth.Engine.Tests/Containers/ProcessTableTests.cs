@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Berth.Engine.Containers.Top;
 using Berth.Model;
 
@@ -38,5 +39,24 @@ public sealed class ProcessTableTests
         Assert.Equal(Environment.ProcessId.ToString(System.Globalization.CultureInfo.InvariantCulture), row[0]);
         Assert.Equal(File.ReadAllText("/proc/self/comm").TrimEnd(), row[3]);
         Assert.All(row, static value => Assert.NotEqual("", value));
+    }
+
+    [Fact]
+    public void AProcessThatHasJustBegunIsShownWithItsArguments()
+    {
+        for (int i = 0; i < 300; i++)
+        {
+            // vfork(2): this goes on when the child has new memory, before it has its arguments there.
+            using Process started = Process.Start("/bin/sleep", "1234");
+            try
+            {
+                Assert.Equal("/bin/sleep 1234", Assert.Single(ProcessTable.Make([started.Id], "-o pid,args").Rows)[1]);
+            }
+            finally
+            {
+                started.Kill();
+                started.WaitForExit();
+            }
+        }
     }
 }

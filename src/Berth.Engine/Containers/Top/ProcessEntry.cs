@@ -7,6 +7,7 @@ namespace Berth.Engine.Containers.Top;
 internal sealed class ProcessEntry
 {
     private const int TicksPerSecond = 100; // what the kernel shows to programs on every architecture here
+    private const int ExecLooks = 100; // a millisecond between two of them
     private readonly string[] fields;
 
     private ProcessEntry(int pid, string name, string[] fields, uint user, uint group, uint realUser, string commandLine, DateTimeOffset boot)
@@ -45,7 +46,23 @@ internal sealed class ProcessEntry
         return [.. pids.Select(pid => TryRead(pid, bootTime)).OfType<ProcessEntry>()];
     }
 
+    // A process that has just been started may still be within execve(2): it has its new memory and, since the pipe that told of the start is closed
+    // there, is known as running, but its arguments come a moment later.
+    private bool IsInExec => CommandLine[0] == '[' && Number(23) > 0 && Number(48) >= Number(49); // vsize, arg_start, arg_end
+
     private static ProcessEntry? TryRead(int pid, DateTimeOffset boot)
+    {
+        ProcessEntry? entry = TryReadOnce(pid, boot);
+        for (int looks = 1; looks < ExecLooks && entry is { IsInExec: true }; looks++)
+        {
+            Thread.Sleep(1);
+            entry = TryReadOnce(pid, boot);
+        }
+
+        return entry;
+    }
+
+    private static ProcessEntry? TryReadOnce(int pid, DateTimeOffset boot)
     {
         try
         {
