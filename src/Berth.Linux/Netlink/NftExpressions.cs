@@ -9,6 +9,7 @@ internal static class NftExpressions
     public const uint NFT_CMP_EQ = 0, NFT_CMP_NEQ = 1;
 
     public const uint NFT_META_MARK = 3, NFT_META_IIF = 4, NFT_META_OIF = 5, NFT_META_IIFNAME = 6, NFT_META_OIFNAME = 7, NFT_META_NFPROTO = 15, NFT_META_L4PROTO = 16;
+    public const uint NFT_META_PROTOCOL = 1, NFT_META_BRI_IIFNAME = 17;
     public const uint NFT_CT_STATE = 0, NFT_CT_STATUS = 2, NFT_CT_MARK = 3;
     public const uint NFT_PAYLOAD_NETWORK_HEADER = 1, NFT_PAYLOAD_TRANSPORT_HEADER = 2;
     public const uint NFT_NAT_SNAT = 0, NFT_NAT_DNAT = 1;
@@ -66,12 +67,18 @@ internal static class NftExpressions
     {
         Span<byte> zero = stackalloc byte[16];
         zero.Clear();
+        writer.Mask(register, mask, zero[..mask.Length]);
+    }
+
+    /// <summary>Keeps the bits of a mask in a register, and turns over those of another one afterwards.</summary>
+    public static void Mask(this NetlinkWriter writer, uint register, ReadOnlySpan<byte> mask, ReadOnlySpan<byte> turned)
+    {
         using var expression = new Expression(writer, "bitwise");
         writer.UInt32BigEndian(1, register);
         writer.UInt32BigEndian(2, register);
         writer.UInt32BigEndian(3, (uint)mask.Length);
         writer.Value(4, mask);
-        writer.Value(5, zero[..mask.Length]);
+        writer.Value(5, turned);
     }
 
     /// <summary>Loads which kind of address the destination is, RTN_*.</summary>

@@ -125,6 +125,14 @@ public sealed partial class NftRule
         byte number = needed == NftFamily.Ip6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
         steps.Add(writer =>
         {
+            // To a table of bridges all frames are of one family: what they carry is said by their Ethernet header.
+            if (table == NftFamily.Bridge)
+            {
+                writer.Meta(Register(0), NFT_META_PROTOCOL);
+                writer.Compare(Register(0), NFT_CMP_EQ, needed == NftFamily.Ip6 ? [0x86, 0xDD] : [0x08, 0x00]);
+                return;
+            }
+
             writer.Meta(Register(0), NFT_META_NFPROTO);
             writer.Compare(Register(0), NFT_CMP_EQ, [number]);
         });

@@ -1,0 +1,24 @@
+using Berth.Linux;
+
+namespace Berth.Network.Drivers;
+
+/// <summary>Whose things in the kernel these are, and where.</summary>
+public sealed record HostNetworkOptions
+{
+    /// <summary>Eight hexadecimal digits of the data root's hash: by them a daemon knows its own links from those of others on the machine.</summary>
+    public required string Owner { get; init; }
+
+    /// <summary>The name of the table with the rules, of the family inet, and of a second one of the family bridge where a network has no traffic between its containers.</summary>
+    public string Table { get; init; } = "berth";
+
+    /// <summary>The network namespace that bridges and rules are in, which must stay open; null: the process's own.</summary>
+    public FileDescriptor? Namespace { get; init; }
+
+    /// <summary>Told, on a thread of the network's, when rules that somebody removed were put back, or could not be.</summary>
+    public Action<string>? Report { get; init; }
+}
+
+/// <summary>A network that could not be brought into the state that was asked for.</summary>
+/// <param name="NetworkId">Which.</param>
+/// <param name="Error">Why.</param>
+public sealed record NetworkFailure(string NetworkId, Exception Error);

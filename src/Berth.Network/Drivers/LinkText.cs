@@ -1,0 +1,38 @@
+using Berth.Linux.Netlink;
+using Berth.Network.Ipam;
+using HardwareAddress = Berth.Linux.Netlink.MacAddress;
+
+namespace Berth.Network.Drivers;
+
+/// <summary>By which names and texts links are known again, and plans' values as Berth.Linux has them.</summary>
+internal static class LinkText
+{
+    private const int Digits = 12;
+
+    /// <summary>The name of an endpoint's link on the host's side.</summary>
+    public static string HostLinkOf(string endpointId) => "bv" + endpointId[..Digits];
+
+    /// <summary>The alias of what belongs to an id, ip-link(8).</summary>
+    public static string AliasOf(string owner, string id) => $"berth {owner} {id}";
+
+    /// <summary>The id in an alias of this owner's; null: somebody else's link.</summary>
+    public static string? IdOf(string owner, LinkInfo link) =>
+        link.Alias is { } alias && alias.StartsWith(AliasOf(owner, ""), StringComparison.Ordinal) ? alias[AliasOf(owner, "").Length..] : null;
+
+    /// <summary>An address of a link.</summary>
+    public static LinkAddress AddressOf(int link, NetAddress address, Subnet subnet) => new()
+    {
+        Link = link,
+        Address = address.ToIPAddress(),
+        PrefixLength = subnet.PrefixLength,
+        Broadcast = subnet.ReservesLast ? subnet.Last.ToIPAddress() : null,
+    };
+
+    /// <summary>A hardware address.</summary>
+    public static HardwareAddress MacOf(Ipam.MacAddress mac)
+    {
+        Span<byte> bytes = stackalloc byte[HardwareAddress.Size];
+        mac.WriteBytes(bytes);
+        return new HardwareAddress(bytes);
+    }
+}

@@ -1,0 +1,27 @@
+using Berth.Network.Drivers;
+
+namespace Berth.Network.Firewall;
+
+/// <summary>What the rules are made of: all networks, and all endpoints with theirs.</summary>
+internal sealed record FirewallState(IReadOnlyCollection<NetworkPlan> Networks, IReadOnlyCollection<(NetworkPlan Network, EndpointPlan Endpoint)> Endpoints)
+{
+    /// <summary>Whether a network has no traffic between its containers.</summary>
+    public bool HasClosedNetworks => Networks.Any(static network => !network.HasInterContainerTraffic);
+
+    /// <summary>All elements.</summary>
+    public FirewallElements Elements()
+    {
+        var elements = new FirewallElements();
+        foreach (NetworkPlan network in Networks)
+        {
+            elements.Add(network);
+        }
+
+        foreach ((NetworkPlan network, EndpointPlan endpoint) in Endpoints)
+        {
+            elements.Add(network, endpoint);
+        }
+
+        return elements;
+    }
+}
