@@ -20,6 +20,9 @@ internal sealed class CliContext : IDisposable
 
     public ClientConfig Config { get; init; } = ClientConfig.Empty;
 
+    /// <summary>Where answers to questions are read from; null for the standard input, opened when there is a question.</summary>
+    public Stream? Answers { get; init; }
+
     public required TextOutput Out { get; init; }
 
     public required TextOutput Error { get; init; }

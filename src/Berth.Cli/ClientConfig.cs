@@ -6,14 +6,14 @@ namespace Berth.Cli;
 
 /// <summary>
 /// What <c>config.json</c> in the folder of <c>--config</c> (or BERTH_CONFIG) sets; without a folder nothing is read. Members are docker's, of which these count:
-/// <c>detachKeys</c>, <c>psFormat</c>, <c>imagesFormat</c>, <c>statsFormat</c>. The others belong to what this program does not do.
+/// <c>detachKeys</c>, <c>psFormat</c>, <c>imagesFormat</c>, <c>networksFormat</c>, <c>statsFormat</c>. The others belong to what this program does not do.
 /// </summary>
-internal sealed record ClientConfig(string? DetachKeys, string PsFormat, string ImagesFormat, string StatsFormat)
+internal sealed record ClientConfig(string? DetachKeys, string PsFormat, string ImagesFormat, string NetworksFormat, string StatsFormat)
 {
     private const string FileName = "config.json";
 
     /// <summary>Nothing set.</summary>
-    public static ClientConfig Empty { get; } = new(null, "", "", "");
+    public static ClientConfig Empty { get; } = new(null, "", "", "", "");
 
     /// <summary>Reads the folder's file; a folder without one sets nothing.</summary>
     /// <exception cref="UsageException">The file cannot be read or is no JSON object.</exception>
@@ -31,7 +31,7 @@ internal sealed record ClientConfig(string? DetachKeys, string PsFormat, string 
                 throw new UsageException($"{path}: wanted a JSON object", exitCode: 1);
 
             string keys = root.Text("detachKeys");
-            return new ClientConfig(keys.Length == 0 ? null : keys, root.Text("psFormat"), root.Text("imagesFormat"), root.Text("statsFormat"));
+            return new ClientConfig(keys.Length == 0 ? null : keys, root.Text("psFormat"), root.Text("imagesFormat"), root.Text("networksFormat"), root.Text("statsFormat"));
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {

@@ -15,7 +15,7 @@ internal static class CommandLine
     private const int DefaultWidth = 80;
 
     /// <summary>Runs a command line; everything that goes wrong ends as text on <paramref name="error"/> and a status.</summary>
-    public static async Task<int> RunAsync(string[] arguments, TextOutput output, TextOutput error)
+    public static async Task<int> RunAsync(string[] arguments, TextOutput output, TextOutput error, Stream? answers = null)
     {
         Command? command = null;
         try
@@ -54,6 +54,7 @@ internal static class CommandLine
                 ApiVersion = NotEmpty(Environment.GetEnvironmentVariable("DOCKER_API_VERSION")),
                 Debug = global.Debug,
                 Config = ClientConfig.Read(global.ConfigFolder),
+                Answers = answers,
                 Out = output,
                 Error = error,
             };

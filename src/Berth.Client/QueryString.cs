@@ -25,14 +25,14 @@ internal struct QueryString
     /// <summary>Adds <c>name=1</c> when set.</summary>
     public void Add(string name, bool value) => Add(name, value ? "1" : null);
 
-    /// <summary>Adds filters in the API's form, a JSON object of sets.</summary>
+    /// <summary>Adds filters in the API's form, a JSON object of sets, sorted.</summary>
     public void Add(string name, IReadOnlyList<KeyValuePair<string, string>> filters)
     {
         if (filters.Count == 0)
             return;
 
         var sets = new Dictionary<string, Dictionary<string, bool>>(StringComparer.Ordinal);
-        foreach ((string key, string value) in filters)
+        foreach ((string key, string value) in filters.OrderBy(static filter => filter.Key, StringComparer.Ordinal).ThenBy(static filter => filter.Value, StringComparer.Ordinal))
         {
             if (!sets.TryGetValue(key, out Dictionary<string, bool>? set))
                 sets[key] = set = new Dictionary<string, bool>(StringComparer.Ordinal);

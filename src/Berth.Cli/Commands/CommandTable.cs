@@ -2,6 +2,7 @@ using System.Text;
 using Berth.Cli.Commands.Containers;
 using Berth.Cli.Commands.Images;
 using Berth.Cli.Commands.Engine;
+using Berth.Cli.Commands.Networks;
 using Berth.Cli.Flags;
 
 namespace Berth.Cli.Commands;
@@ -31,6 +32,7 @@ internal static class CommandTable
         ("checkpoint", "Manage checkpoints"),
         ("container", "Manage containers"),
         ("image", "Manage images"),
+        ("network", "Manage networks"),
         ("system", "Manage Berth"),
     ];
 
@@ -91,6 +93,7 @@ internal static class CommandTable
             "checkpoint" => FindIn("checkpoint", "Manage checkpoints", CheckpointVerbs, words, CheckpointCommands.Create),
             "container" => FindIn("container", "Manage containers", ContainerVerbs, words, BuildContainer),
             "image" => FindIn("image", "Manage images", ImageVerbs, words, BuildImage),
+            "network" => FindIn("network", "Manage networks", [.. NetworkCommands.Verbs], words, NetworkCommands.Create),
             "system" => FindIn("system", "Manage Berth", SystemVerbs, words, BuildSystem),
             _ => new CommandMatch(Build(first) ?? throw Unknown(first, ""), 1, null),
         };
@@ -199,7 +202,7 @@ internal static class CommandTable
     private static string NounHelp(string noun, string summary, string[] verbs, Func<string, string, Command?> build)
     {
         var text = new StringBuilder($"Usage:  berth {noun} COMMAND\n\n{summary}\n\nCommands:\n");
-        int column = verbs.Max(verb => verb.Length) + 4;
+        int column = Math.Max(11, verbs.Max(verb => verb.Length)) + 1; // as cobra pads names
         foreach (string verb in verbs)
             text.Append("  ").Append(verb.PadRight(column)).Append(build(verb, verb)!.Summary.Split('\n')[0]).Append('\n'); // every listed verb can be built
 

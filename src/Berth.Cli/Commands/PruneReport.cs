@@ -15,8 +15,9 @@ internal readonly record struct PruneReport(string Text, long Bytes)
     /// <param name="flags">Its own flags; those of all such commands are added.</param>
     /// <param name="warning">What will be removed, asked for once the flags are read.</param>
     /// <param name="runAsync">Removes what fits the filters.</param>
+    /// <param name="tellsSpace">Whether what is removed takes space at all.</param>
     public static Command CreateCommand(
-        string path, string summary, FlagSet flags, Func<string> warning, Func<CliContext, IReadOnlyList<KeyValuePair<string, string>>, Task<PruneReport>> runAsync)
+        string path, string summary, FlagSet flags, Func<string> warning, Func<CliContext, IReadOnlyList<KeyValuePair<string, string>>, Task<PruneReport>> runAsync, bool tellsSpace = true)
     {
         var filters = new List<KeyValuePair<string, string>>();
         bool force = false;
@@ -36,7 +37,8 @@ internal readonly record struct PruneReport(string Text, long Bytes)
 
                 PruneReport report = await runAsync(context, filters);
                 context.Out.Write(report.Text.Length == 0 ? "" : report.Text + "\n");
-                context.Out.WriteLine("Total reclaimed space: " + Units.Size(report.Bytes));
+                if (tellsSpace)
+                    context.Out.WriteLine("Total reclaimed space: " + Units.Size(report.Bytes));
                 return 0;
             },
         };
@@ -51,10 +53,11 @@ internal static class Confirmation
     {
         context.Out.Write(question + " [y/N] ");
         context.Out.Flush();
-        using var stdin = new StandardStream(0);
+        using Stream? stdin = context.Answers is null ? new StandardStream(0) : null;
+        Stream input = context.Answers ?? stdin!; // one of them is there
         var answer = new List<byte>();
         Span<byte> letter = stackalloc byte[1];
-        while (stdin.Read(letter) == 1 && letter[0] != '\n')
+        while (input.Read(letter) == 1 && letter[0] != '\n')
             answer.Add(letter[0]);
 
         return System.Text.Encoding.UTF8.GetString([.. answer]).Trim().Equals("y", StringComparison.OrdinalIgnoreCase);

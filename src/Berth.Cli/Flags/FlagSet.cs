@@ -1,4 +1,5 @@
 using System.Globalization;
+using Berth.Cli.Formatting.Values;
 
 namespace Berth.Cli.Flags;
 
@@ -35,6 +36,10 @@ internal sealed class FlagSet
     /// <summary>A flag that may be repeated; each value is appended.</summary>
     public void List(string name, char? shorthand, string usage, List<string> values, string type = "list", Func<string, string>? check = null) =>
         Add(new Flag(name, shorthand, type, usage, null, text => values.Add(check is null ? text : check(text))));
+
+    /// <summary>A flag that may be repeated, each time with several values separated by commas.</summary>
+    public void Texts(string name, string usage, List<string> values) =>
+        Add(new Flag(name, null, "strings", usage, null, text => values.AddRange(text.Length == 0 ? [] : CsvFields.Split(text))));
 
     /// <summary>Conditions <c>name=value</c>, repeated.</summary>
     public void Filter(List<KeyValuePair<string, string>> filters, string usage, char? shorthand = 'f') =>
@@ -159,7 +164,7 @@ internal sealed class FlagSet
         catch (FlagValueException exception)
         {
             string names = flag.Shorthand is { } letter ? $"-{letter}, --{flag.Name}" : $"--{flag.Name}";
-            throw new FlagValueException($"invalid argument \"{value}\" for \"{names}\" flag: {exception.Message}");
+            throw new FlagValueException($"invalid argument {GoText.Quote(value)} for \"{names}\" flag: {exception.Message}");
         }
     }
 

@@ -33,7 +33,7 @@ internal sealed class NetworkAttachment
     public static NetworkAttachment Parse(string text)
     {
         var network = new NetworkAttachment();
-        if (!text.Contains('=', StringComparison.Ordinal))
+        if (!HasFields(text))
         {
             network.Target = text;
             return network;
@@ -82,11 +82,25 @@ internal sealed class NetworkAttachment
             : throw new CommandFailedException($"{trimmed} is not a valid mac address", exitCode: 125);
     }
 
+    /// <summary>As docker tells the two forms apart: somewhere an equals sign has a letter, a digit or an underscore on either side.</summary>
+    private static bool HasFields(string text)
+    {
+        for (int i = text.IndexOf('='); i >= 0; i = text.IndexOf('=', i + 1))
+        {
+            if (i > 0 && i + 1 < text.Length && IsWord(text[i - 1]) && IsWord(text[i + 1]))
+                return true;
+        }
+
+        return false;
+    }
+
+    private static bool IsWord(char letter) => char.IsAsciiLetterOrDigit(letter) || letter == '_';
+
     private void Set(string field)
     {
         int equals = field.IndexOf('=');
         if (equals <= 0)
-            throw new FlagValueException($"invalid field {field} must be a key=value pair");
+            throw new FlagValueException($"invalid field {field}");
 
         string key = field[..equals].Trim().ToLowerInvariant();
         string value = field[(equals + 1)..].Trim();
@@ -99,13 +113,13 @@ internal sealed class NetworkAttachment
                 Aliases.Add(value);
                 break;
             case "ip":
-                Ip4 = value;
+                Ip4 = value.Length > 0 ? value : null;
                 break;
             case "ip6":
-                Ip6 = value;
+                Ip6 = value.Length > 0 ? value : null;
                 break;
             case "mac-address":
-                MacAddress = value;
+                MacAddress = value.Length > 0 ? value : null;
                 break;
             case "link-local-ip":
                 LinkLocalAddresses.Add(value);
@@ -114,13 +128,20 @@ internal sealed class NetworkAttachment
                 AddDriverOption(value);
                 break;
             case "gw-priority":
-                GatewayPriority = int.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int priority)
-                    ? priority
-                    : throw new FlagValueException($"invalid gw-priority: invalid syntax");
+                GatewayPriority = ReadPriority(value);
                 break;
             default:
                 throw new FlagValueException($"invalid field key {key}");
         }
+    }
+
+    private static int ReadPriority(string text)
+    {
+        if (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int priority))
+            return priority;
+
+        bool isNumber = text.TrimStart('-', '+') is { Length: > 0 } digits && digits.All(char.IsAsciiDigit);
+        throw new FlagValueException($"invalid gw-priority ({text}): {(isNumber ? "value out of range" : "invalid syntax")}");
     }
 
     private void AddDriverOption(string text)

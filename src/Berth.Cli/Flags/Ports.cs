@@ -59,7 +59,7 @@ internal static class Ports
             throw new FlagValueException($"invalid range format for --expose: {text}, error: {problem}");
 
         for (int i = range.First; i <= range.Last; i++)
-            exposed.TryAdd(Key(i, protocol), EmptyObject.Value);
+            exposed.TryAdd($"{Number(i)}/{protocol}", EmptyObject.Value); // in the case it was written in, as docker sends it
     }
 
     private static string ToShortForm(string text)

@@ -156,6 +156,28 @@ internal static class Values
         ? address.ToString()
         : throw new FlagValueException($"IP address is not correctly formatted: {text}");
 
+    /// <summary>A link to another container, <c>name[:alias]</c>.</summary>
+    public static string Link(string text) => text switch
+    {
+        "" => throw new FlagValueException("empty string specified for links"),
+        _ when text.Split(':').Length > 2 => throw new FlagValueException("bad format for links: " + text),
+        _ => text,
+    };
+
+    /// <summary>A domain to search names in, without its last dot; a dot alone for none.</summary>
+    public static string SearchDomain(string text)
+    {
+        string domain = text.Trim(' ');
+        if (domain == ".")
+            return domain;
+
+        string name = domain.TrimEnd().EndsWith('.') ? domain.TrimEnd()[..^1] : domain.TrimEnd();
+        return name.Length < 255 && name.Any(char.IsAsciiLetter) && name.Split('.').All(IsDomainLabel) ? name : throw new FlagValueException($"{domain} is not a valid domain");
+    }
+
+    /// <summary>A label <c>key[=value]</c>.</summary>
+    public static string Label(string text) => text.StartsWith('=') ? throw new FlagValueException($"invalid label '{text}': empty name") : text;
+
     /// <summary>A block I/O weight.</summary>
     public static ushort Weight(long value) => value is >= 0 and <= ushort.MaxValue
         ? (ushort)value
@@ -182,6 +204,9 @@ internal static class Values
 
         return map;
     }
+
+    private static bool IsDomainLabel(string label) =>
+        label.Length > 0 && label.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '-') && label[0] != '-' && label[^1] != '-';
 
     private static bool IsDeviceMode(string text) =>
         text.Length is > 0 and <= 3 && text.All(letter => letter is 'r' or 'w' or 'm') && text.Distinct().Count() == text.Length;

@@ -43,7 +43,7 @@ public sealed class CreateRequestTests
     }
 
     [Theory]
-    [InlineData("--network", "a", "--network", "a", "duplicate network \"a\"")]
+    [InlineData("--network", "a", "--network", "a", "network \"a\" is specified multiple times")]
     [InlineData("--network", "a", "--network", "host", "cannot attach both user-defined and non-user-defined network-modes")]
     [InlineData("--network", "name=a,ip=1.1.1.1", "--ip", "2.2.2.2", "cannot specify both --ip and per-network IPv4 address")]
     public void Contradictions_are_refused(string flag, string value, string otherFlag, string otherValue, string because)

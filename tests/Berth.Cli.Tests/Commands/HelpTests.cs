@@ -48,6 +48,14 @@ public sealed class HelpTests
     [InlineData("system")]
     [InlineData("container")]
     [InlineData("image")]
+    [InlineData("network")]
+    [InlineData("network connect")]
+    [InlineData("network create")]
+    [InlineData("network disconnect")]
+    [InlineData("network inspect")]
+    [InlineData("network ls")]
+    [InlineData("network prune")]
+    [InlineData("network rm")]
     [InlineData("")]
     public async Task Help_is_as_recorded(string command)
     {

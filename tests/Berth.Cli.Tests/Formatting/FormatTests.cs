@@ -40,6 +40,7 @@ public sealed class FormatTests
             Append(differences, "status", stock.Status.ToString(), own.Status.ToString());
             Append(differences, "stdout", stock.Output, own.Output);
             Append(differences, "stderr", stock.Error, own.Error);
+            Append(differences, "request", stock.Requests, own.Requests);
         }
     }
 

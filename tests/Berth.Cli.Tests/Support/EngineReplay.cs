@@ -1,19 +1,25 @@
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
 namespace Berth.Cli.Tests.Support;
 
 /// <summary>
 /// A daemon that gives recorded answers: the file Answers/PATH.json for a GET, 404 for what is not recorded. <c>"NOW-60"</c> in a file stands for
-/// the time 60 seconds ago, so that ages stay the same.
+/// the time 60 seconds ago, so that ages stay the same. Other methods: what is made has an id, what is called <c>nosuch</c> is not there, all else is done.
 /// </summary>
 internal sealed partial class EngineReplay : IDisposable
 {
+    private static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private readonly string folder = Directory.CreateTempSubdirectory("berth-cli-").FullName;
     private readonly Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly List<Socket> connections = [];
+    private readonly List<string> requests = [];
 
     public EngineReplay()
     {
@@ -25,6 +31,17 @@ internal sealed partial class EngineReplay : IDisposable
     }
 
     public string Host { get; }
+
+    /// <summary>The requests since the last call, a line each: method, path without version, parameters and JSON sorted by name.</summary>
+    public string TakeRequests()
+    {
+        lock (requests)
+        {
+            string text = string.Concat(requests);
+            requests.Clear();
+            return text;
+        }
+    }
 
     public void Dispose()
     {
@@ -57,7 +74,7 @@ internal sealed partial class EngineReplay : IDisposable
         }
     }
 
-    private static void Serve(Socket connection)
+    private void Serve(Socket connection)
     {
         try
         {
@@ -65,13 +82,20 @@ internal sealed partial class EngineReplay : IDisposable
             using var reader = new StreamReader(stream, Encoding.ASCII);
             while (reader.ReadLine() is { Length: > 0 } request)
             {
-                while (reader.ReadLine() is { Length: > 0 })
+                int length = 0;
+                while (reader.ReadLine() is { Length: > 0 } header)
                 {
-                    // Headers; none of these requests has a body.
+                    if (header.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase))
+                        length = int.Parse(header.Split(':')[1]);
+                    else if (header.StartsWith("Transfer-Encoding:", StringComparison.OrdinalIgnoreCase))
+                        throw new NotSupportedException("a body in chunks: " + request);
                 }
 
+                char[] sent = new char[length];
+                reader.ReadBlock(sent);
                 string[] words = request.Split(' ');
-                (int status, byte[] body) = Answer(words[1]);
+                Note(words[0], words[1], new string(sent));
+                (int status, byte[] body) = words[0] is "GET" or "HEAD" ? Answer(words[1]) : Done(words[0], words[1]);
                 string head = $"HTTP/1.1 {status} X\r\nApi-Version: 1.51\r\nOstype: linux\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n";
                 stream.Write(Encoding.ASCII.GetBytes(head));
                 stream.Write(words[0] == "HEAD" ? [] : body);
@@ -96,6 +120,41 @@ internal sealed partial class EngineReplay : IDisposable
         long now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         string text = Age().Replace(File.ReadAllText(file), match => (now - long.Parse(match.Groups[1].Value)).ToString());
         return (200, Encoding.UTF8.GetBytes(text));
+    }
+
+    private void Note(string method, string target, string body)
+    {
+        string[] parts = Version().Replace(target, "").Split('?');
+        if (parts[0] == "/_ping")
+            return;
+
+        string query = string.Join('&', (parts.Length > 1 ? parts[1] : "").Split('&').Order(StringComparer.Ordinal));
+        string line = $"{method} {parts[0]}{(query.Length > 0 ? "?" + Uri.UnescapeDataString(query) : "")} {(body.Length > 0 ? Sort(JsonNode.Parse(body))?.ToJsonString(Relaxed) : "")}";
+        lock (requests)
+            requests.Add(line.TrimEnd() + "\n");
+    }
+
+    private static JsonNode? Sort(JsonNode? node) => node switch
+    {
+        JsonObject members => new JsonObject(members.OrderBy(member => member.Key, StringComparer.Ordinal).Select(member => KeyValuePair.Create(member.Key, Sort(member.Value)))),
+        JsonArray { Count: > 1 } items when items[0] is JsonObject first && first.ContainsKey("Subnet") =>
+            new JsonArray([.. items.OrderBy(item => (string?)item!["Subnet"], StringComparer.Ordinal).Select(Sort)]), // Go's maps have no order
+        JsonArray items => new JsonArray([.. items.Select(Sort)]),
+        _ => node?.DeepClone(),
+    };
+
+    private static (int Status, byte[] Body) Done(string method, string target)
+    {
+        string path = Version().Replace(target.Split('?')[0], "");
+        return (path, method) switch
+        {
+            (_, _) when path.Split('/').Contains("nosuch") => (404, Encoding.UTF8.GetBytes("""{"message":"network nosuch not found"}""")),
+            ("/containers/create", _) => (201, Encoding.UTF8.GetBytes("""{"Id":"23ce86c36b4c0000000000000000000000000000000000000000000000000000","Warnings":[]}""")),
+            ("/networks/create", _) => (201, Encoding.UTF8.GetBytes("""{"Id":"9a7c53100000000000000000000000000000000000000000000000000000beef","Warning":""}""")),
+            ("/networks/prune", _) => (200, Encoding.UTF8.GetBytes(target.Contains("nothing", StringComparison.Ordinal) ? """{"NetworksDeleted":null}""" : """{"NetworksDeleted":["a","b"]}""")),
+            (_, "DELETE") => (204, []),
+            _ => (200, []),
+        };
     }
 
     [GeneratedRegex("^/v[0-9.]+")]

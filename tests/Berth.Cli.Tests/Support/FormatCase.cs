@@ -6,14 +6,18 @@ using Berth.Cli.Terminal;
 namespace Berth.Cli.Tests.Support;
 
 /// <summary>What a command printed and how it ended.</summary>
-internal sealed record FormatOutcome(int Status, string Output, string Error);
+internal sealed record FormatOutcome(int Status, string Output, string Error)
+{
+    /// <summary>What it asked of the daemon, a line each; empty when that was not looked at.</summary>
+    public string Requests { get; init; } = "";
+}
 
 /// <summary>A command line with what the stock CLI made of it, as recorded in Golden/Formats.</summary>
 internal sealed partial record FormatCase(IReadOnlyList<string> Arguments, FormatOutcome Outcome)
 {
     /// <summary>
-    /// Reads a file of cases: <c>$</c> and the arguments separated by <c>¦</c>, then <c>= status</c>, the lines of stdout after <c>&gt;</c> and
-    /// those of stderr after <c>!</c>. In an argument ↵ stands for the end of a line.
+    /// Reads a file of cases: <c>$</c> and the arguments separated by <c>¦</c>, then <c>= status</c>, the lines of stdout after <c>&gt;</c>,
+    /// those of stderr after <c>!</c> and the requests after <c>&lt;</c>. In an argument ↵ stands for the end of a line.
     /// </summary>
     public static List<FormatCase> Read(string file)
     {
@@ -29,6 +33,8 @@ internal sealed partial record FormatCase(IReadOnlyList<string> Arguments, Forma
                 cases[^1] = cases[^1] with { Outcome = last! with { Output = last.Output + line[1..] + "\n" } }; // follows a command
             else if (line.StartsWith('!'))
                 cases[^1] = cases[^1] with { Outcome = last! with { Error = last.Error + line[1..] + "\n" } }; // follows a command
+            else if (line.StartsWith('<'))
+                cases[^1] = cases[^1] with { Outcome = last! with { Requests = last.Requests + line[1..] + "\n" } }; // follows a command
         }
 
         return cases;
@@ -45,6 +51,7 @@ internal sealed partial record FormatCase(IReadOnlyList<string> Arguments, Forma
 
             Append(text, '>', item.Outcome.Output);
             Append(text, '!', item.Outcome.Error);
+            Append(text, '<', item.Outcome.Requests);
         }
 
         File.WriteAllText(file, text.ToString());
@@ -57,12 +64,13 @@ internal sealed partial record FormatCase(IReadOnlyList<string> Arguments, Forma
     /// <summary>Runs the stock CLI against a daemon.</summary>
     public static FormatOutcome RunStock(IReadOnlyList<string> arguments, string host)
     {
-        var start = new ProcessStartInfo(StockCli!, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true }; // callers checked
+        var start = new ProcessStartInfo(StockCli!, arguments) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true }; // callers checked
         start.Environment["DOCKER_HOST"] = host;
         start.Environment["DOCKER_CONFIG"] = "/nonexistent";
         start.Environment["DOCKER_CLI_HINTS"] = "false";
         start.Environment["TZ"] = "UTC";
         using Process process = Process.Start(start)!; // throws if it cannot start
+        process.StandardInput.Close();
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
@@ -76,7 +84,7 @@ internal sealed partial record FormatCase(IReadOnlyList<string> Arguments, Forma
         using var error = new MemoryStream();
         var outText = new TextOutput(output);
         var errorText = new TextOutput(error);
-        int status = await CommandLine.RunAsync(["-H", host, .. arguments], outText, errorText);
+        int status = await CommandLine.RunAsync(["-H", host, .. arguments], outText, errorText, Stream.Null);
         outText.Flush();
         errorText.Flush();
         return new FormatOutcome(status, Steady(Encoding.UTF8.GetString(output.ToArray())), Encoding.UTF8.GetString(error.ToArray()));

@@ -17,11 +17,11 @@ internal sealed partial class ContainerFlags
     private void DeclareNetwork()
     {
         flags.List("expose", null, "Expose a port or a range of ports", exposed);
-        flags.Text("ip", null, "IPv4 address (e.g., 172.30.100.104)", value => ip4 = value);
-        flags.Text("ip6", null, "IPv6 address (e.g., 2001:db8::33)", value => ip6 = value);
-        flags.List("link", null, "Add link to another container", links);
+        flags.Text("ip", null, "IPv4 address (e.g., 172.30.100.104)", value => ip4 = NotEmpty(value));
+        flags.Text("ip6", null, "IPv6 address (e.g., 2001:db8::33)", value => ip6 = NotEmpty(value));
+        flags.List("link", null, "Add link to another container", links, check: Values.Link);
         flags.List("link-local-ip", null, "Container IPv4/IPv6 link-local addresses", linkLocalAddresses);
-        flags.Text("mac-address", null, "Container MAC address (e.g., 92:d0:c6:0a:29:33)", value => macAddress = value);
+        flags.Text("mac-address", null, "Container MAC address (e.g., 92:d0:c6:0a:29:33)", value => macAddress = NotEmpty(value));
         flags.Add(new Flag("network", null, "network", "Connect a container to a network", null, value => networks.Add(NetworkAttachment.Parse(value))));
         flags.Add(new Flag("net", null, "network", "", null, value => networks.Add(NetworkAttachment.Parse(value))) { IsHidden = true });
         flags.List("network-alias", null, "Add network-scoped alias for the container", aliases);
@@ -62,7 +62,7 @@ internal sealed partial class ContainerFlags
                 continue;
 
             if (!endpoints.TryAdd(network.Target, settings))
-                throw new CommandFailedException($"duplicate network \"{network.Target}\"", exitCode: 125);
+                throw new CommandFailedException($"network \"{network.Target}\" is specified multiple times", exitCode: 125);
         }
 
         if (wanted.Exists(network => network.IsUserDefined) && wanted.Exists(network => !network.IsUserDefined))
@@ -87,6 +87,8 @@ internal sealed partial class ContainerFlags
         if (first.Target != "default" && first.IsUserDefined)
             first.Links.AddRange(links);
     }
+
+    private static string? NotEmpty(string text) => text.Length > 0 ? text : null;
 
     private static void RefuseBoth(bool both, string names)
     {

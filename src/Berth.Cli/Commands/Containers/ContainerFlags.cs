@@ -118,7 +118,8 @@ internal sealed partial class ContainerFlags
         flags.List("device", null, "Add a host device to the container", devices);
         flags.List("dns", null, "Set custom DNS servers", host.Dns!, check: Values.IpAddress); // set above
         flags.List("dns-option", null, "Set DNS options", host.DnsOptions!); // set above
-        flags.List("dns-search", null, "Set custom DNS search domains", host.DnsSearch!); // set above
+        flags.Add(new Flag("dns-opt", null, "list", "", null, host.DnsOptions!.Add) { IsHidden = true }); // set above
+        flags.List("dns-search", null, "Set custom DNS search domains", host.DnsSearch!, check: Values.SearchDomain); // set above
         flags.Add(new Flag("gpus", null, "gpu-request", "GPU devices to add to the container ('all' to pass all GPUs)", null,
             value => (host.DeviceRequests ??= []).Add(DeviceValues.Gpus(value))));
         flags.List("group-add", null, "Add additional groups to join", host.GroupAdd ??= []);

@@ -32,7 +32,7 @@ internal static class PortCommand
     private static IEnumerable<string> Of(Dictionary<string, List<PortBinding>?> ports, string container, string port)
     {
         string[] parts = port.Split('/', 2);
-        string protocol = parts.Length > 1 && parts[1].Length > 0 ? parts[1].ToLowerInvariant() : "tcp";
+        string protocol = parts.Length > 1 && parts[1].Length > 0 ? parts[1] : "tcp";
         if (!ushort.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out ushort number))
         {
             bool digits = parts[0].Length > 0 && parts[0].All(char.IsAsciiDigit);

@@ -12,6 +12,8 @@ internal sealed class InspectCommand
 {
     private static readonly JsonWriterOptions Indented = new() { Indented = true, IndentSize = 4, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    private static readonly JsonWriterOptions Short = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private static readonly string[] Types = ["container", "image", "network", "volume"];
 
     private readonly Scope scope;
@@ -19,6 +21,7 @@ internal sealed class InspectCommand
     private string? platform;
     private bool size;
     private string type = "";
+    private bool verbose;
 
     private InspectCommand(Scope scope) => this.scope = scope;
 
@@ -28,6 +31,7 @@ internal sealed class InspectCommand
         Everything,
         Container,
         Image,
+        Network,
     }
 
     public static Command Create(string path, Scope scope)
@@ -44,7 +48,10 @@ internal sealed class InspectCommand
         {
             flags.Switch("size", 's', "Display total file sizes", value => inspect.size = value);
         }
-
+        else if (scope == Scope.Network)
+        {
+            flags.Switch("verbose", 'v', "Verbose output for diagnostics", value => inspect.verbose = value);
+        }
         else
         {
             flags.Text("platform", null, "Inspect a specific platform of the multi-platform image. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")",
@@ -58,12 +65,14 @@ internal sealed class InspectCommand
             {
                 Scope.Container => "[OPTIONS] CONTAINER [CONTAINER...]",
                 Scope.Image => "[OPTIONS] IMAGE [IMAGE...]",
+                Scope.Network => "[OPTIONS] NETWORK [NETWORK...]",
                 _ => "[OPTIONS] NAME|ID [NAME|ID...]",
             },
             Summary = scope switch
             {
                 Scope.Container => "Display detailed information on one or more containers",
                 Scope.Image => "Display detailed information on one or more images",
+                Scope.Network => "Display detailed information on one or more networks",
                 _ => "Return low-level information on Berth objects",
             },
             Flags = flags,
@@ -95,7 +104,7 @@ internal sealed class InspectCommand
         }
 
         if (template is null)
-            context.Out.Write(format == "json" ? Compact(found) : Array(found));
+            context.Out.Write(format == "json" ? Compact(found) : Array(found, Indented));
         else
             context.Out.Write(rendered.Length == 0 ? "\n" : rendered.ToString());
 
@@ -110,6 +119,7 @@ internal sealed class InspectCommand
     {
         (Scope.Container, _) => ["container"],
         (Scope.Image, _) => ["image"],
+        (Scope.Network, _) => ["network"],
         (_, "") => Types,
         _ when Types.Contains(type) => [type],
         _ => throw new CommandFailedException(
@@ -125,7 +135,7 @@ internal sealed class InspectCommand
             {
                 "container" => $"/containers/{segment}/json{(size ? "?size=1" : "")}",
                 "image" => $"/images/{segment}/json{(platform is null ? "" : "?platform=" + Uri.EscapeDataString(platform))}",
-                "network" => $"/networks/{segment}",
+                "network" => $"/networks/{segment}{(verbose ? "?verbose=true" : "")}",
                 _ => $"/volumes/{segment}",
             };
             try
@@ -163,15 +173,14 @@ internal sealed class InspectCommand
         return error;
     }
 
-    /// <summary>The documents as the daemon sent them, in one array.</summary>
-    private static string Compact(List<byte[]> documents) =>
-        "[" + string.Join(',', documents.Select(bytes => Encoding.UTF8.GetString(bytes).TrimEnd('\n'))) + "]\n";
+    /// <summary>The documents in one array without spaces.</summary>
+    private static string Compact(List<byte[]> documents) => Array(documents, Short);
 
     /// <summary>The documents as one JSON array, their members in the daemon's order.</summary>
-    private static string Array(List<byte[]> documents)
+    private static string Array(List<byte[]> documents, JsonWriterOptions options)
     {
         using var buffer = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(buffer, Indented))
+        using (var writer = new Utf8JsonWriter(buffer, options))
         {
             writer.WriteStartArray();
             foreach (byte[] bytes in documents)

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Berth.Cli.Commands.Containers;
 using Berth.Cli.Commands.Images;
+using Berth.Cli.Commands.Networks;
 using Berth.Cli.Flags;
 using Berth.Cli.Formatting;
 using Berth.Client;
@@ -66,7 +67,7 @@ internal sealed class SystemPruneCommand
     private IEnumerable<Func<Task<PruneReport>>> Steps(CliContext context)
     {
         yield return () => PruneCommand.RunAsync(context, filters);
-        yield return () => IfBuiltAsync(() => PruneAsync(context, "/networks/prune", "Deleted Networks:", "NetworksDeleted"));
+        yield return () => IfBuiltAsync(() => NetworkCommands.PruneAsync(context, filters));
         if (volumes)
             yield return () => IfBuiltAsync(() => PruneAsync(context, "/volumes/prune", "Deleted Volumes:", "VolumesDeleted"));
 
