@@ -9,7 +9,7 @@ internal static class NftExpressions
     public const uint NFT_CMP_EQ = 0, NFT_CMP_NEQ = 1;
 
     public const uint NFT_META_MARK = 3, NFT_META_IIF = 4, NFT_META_OIF = 5, NFT_META_IIFNAME = 6, NFT_META_OIFNAME = 7, NFT_META_NFPROTO = 15, NFT_META_L4PROTO = 16;
-    public const uint NFT_META_PROTOCOL = 1, NFT_META_BRI_IIFNAME = 17;
+    public const uint NFT_META_PROTOCOL = 1;
     public const uint NFT_CT_STATE = 0, NFT_CT_STATUS = 2, NFT_CT_MARK = 3;
     public const uint NFT_PAYLOAD_NETWORK_HEADER = 1, NFT_PAYLOAD_TRANSPORT_HEADER = 2;
     public const uint NFT_NAT_SNAT = 0, NFT_NAT_DNAT = 1;

@@ -62,9 +62,6 @@ public sealed class NftField
     /// <summary><c>oif</c>.</summary>
     public static NftField OutputIndex { get; } = new("oif", Origin.Meta, NFT_META_OIF, 4);
 
-    /// <summary><c>meta ibrname</c>: in tables of bridges, the bridge that a frame came in by.</summary>
-    public static NftField InputBridge { get; } = new("meta ibrname", Origin.Meta, NFT_META_BRI_IIFNAME, 16);
-
     /// <summary><c>icmpv6 type</c>, or <c>icmp type</c>: for packets of that protocol.</summary>
     public static NftField IcmpType { get; } = new("icmp type", Origin.Payload, NFT_PAYLOAD_TRANSPORT_HEADER, 1);
 

@@ -11,13 +11,15 @@ namespace Berth.Network.Drivers;
 /// Bridges, the links of containers and the rules between them, in one network namespace: the host's. What is planned is made so; what is decided is in the
 /// plans. Safe for concurrent use: changes take turns. Disposing ends the watch over the rules and leaves everything in the kernel as it is.
 /// </summary>
-public sealed class HostNetwork : IDisposable
+public sealed partial class HostNetwork : IDisposable
 {
     private readonly Lock turn = new();
     private readonly HostNetworkOptions options;
     private readonly NetlinkSocket route, netfilter;
     private readonly BridgeLinks bridges;
     private readonly FirewallTable firewall;
+    private readonly ForwardException exception;
+    private readonly FirewallWatch watch;
     private readonly Dictionary<string, NetworkPlan> networks = new(StringComparer.Ordinal);
     private readonly Dictionary<string, EndpointPlan> endpoints = new(StringComparer.Ordinal);
 
@@ -26,19 +28,22 @@ public sealed class HostNetwork : IDisposable
     public HostNetwork(HostNetworkOptions options)
     {
         this.options = options;
-        route = Open(NetlinkFamily.NETLINK_ROUTE);
+        NetlinkSocket? opened = null, filter = null;
         try
         {
-            netfilter = Open(NetlinkFamily.NETLINK_NETFILTER);
+            route = opened = Open(NetlinkFamily.NETLINK_ROUTE);
+            netfilter = filter = Open(NetlinkFamily.NETLINK_NETFILTER);
+            bridges = new BridgeLinks(options, route);
+            firewall = new FirewallTable(options.Table, netfilter);
+            exception = new ForwardException(options.Owner, netfilter);
+            watch = new FirewallWatch(OpenMonitor(), netfilter.PortId, Matters, PutBack);
         }
         catch
         {
-            route.Dispose();
+            opened?.Dispose();
+            filter?.Dispose();
             throw;
         }
-
-        bridges = new BridgeLinks(options, route);
-        firewall = new FirewallTable(options.Table, netfilter);
     }
 
     /// <summary>A new network namespace for a container, prepared as <see cref="Prepare"/> does, and cheaper.</summary>
@@ -82,7 +87,7 @@ public sealed class HostNetwork : IDisposable
             return Told("the networks cannot be restored", () =>
             {
                 // Before traffic can pass by a bridge that has to be made anew.
-                firewall.Replace(State());
+                ReplaceRules();
                 List<NetworkFailure> failures = RestoreBridges();
                 RestoreLinks();
                 return failures;
@@ -105,7 +110,7 @@ public sealed class HostNetwork : IDisposable
                 {
                     bridges.InNamespace(() => HostForwarding.Ensure(network));
                     networks[network.Id] = network;
-                    firewall.Replace(State());
+                    ReplaceRules();
                 }
                 catch
                 {
@@ -150,7 +155,7 @@ public sealed class HostNetwork : IDisposable
             Told($"network {id} cannot be removed", () =>
             {
                 bridges.Remove(network);
-                firewall.Replace(State());
+                ReplaceRules();
                 return 0;
             });
         }
@@ -261,7 +266,9 @@ public sealed class HostNetwork : IDisposable
                     bridges.Delete(link.Index);
                 }
 
+                exception.Ensure(isNeeded: false);
                 firewall.Remove();
+                hasRules = false;
                 return 0;
             });
         }
@@ -270,6 +277,7 @@ public sealed class HostNetwork : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        watch.Dispose();
         route.Dispose();
         netfilter.Dispose();
     }
@@ -289,8 +297,6 @@ public sealed class HostNetwork : IDisposable
 
     private NetlinkSocket Open(NetlinkFamily family) => Told("the kernel cannot be asked for networks", () =>
         options.Namespace is { } there ? NetlinkSocket.Open(family, there) : NetlinkSocket.Open(family));
-
-    private FirewallState State() => new([.. networks.Values], [.. endpoints.Values.Select(endpoint => (networks[endpoint.NetworkId], endpoint))]);
 
     private NetworkPlan NetworkOf(EndpointPlan endpoint) =>
         networks.GetValueOrDefault(endpoint.NetworkId) ?? throw new EngineException(ErrorKind.NotFound, $"network {endpoint.NetworkId} not found");
@@ -372,38 +378,6 @@ public sealed class HostNetwork : IDisposable
         if (endpoint.Ports.Count > 0)
         {
             Links.ChangePort(route, link, new BridgePortSettings { Hairpin = true });
-        }
-    }
-
-    private void ChangeRules(NetworkPlan network, EndpointPlan? before, EndpointPlan? after)
-    {
-        string id = (after ?? before)!.Id; // One of them is given.
-        Remember(id, after);
-        try
-        {
-            firewall.Change(State, networks.Values.Any(static known => !known.HasInterContainerTraffic), network, before, after);
-        }
-        catch (LinuxException e) when (e.Errno == Errno.EEXIST)
-        {
-            Remember(id, before);
-            throw new EngineException(ErrorKind.Conflict, $"a port that endpoint {id} publishes is published by another one: {e.Message}", e);
-        }
-        catch
-        {
-            Remember(id, before);
-            throw;
-        }
-    }
-
-    private void Remember(string id, EndpointPlan? endpoint)
-    {
-        if (endpoint is null)
-        {
-            endpoints.Remove(id);
-        }
-        else
-        {
-            endpoints[id] = endpoint;
         }
     }
 }

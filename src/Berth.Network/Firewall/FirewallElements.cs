@@ -63,7 +63,13 @@ internal sealed class FirewallElements
             }
         }
 
-        foreach (LinkedPort link in endpoint.Links.Where(_ => !network.HasInterContainerTraffic))
+        if (network.HasInterContainerTraffic)
+        {
+            return;
+        }
+
+        Add(Closed, new NftElement(NftValue.Interface(LinkText.HostLinkOf(endpoint.Id))));
+        foreach (LinkedPort link in endpoint.Links)
         {
             if ((link.Address.IsIPv6 ? endpoint.Addresses.IPv6 : endpoint.Addresses.IPv4) is { } from)
             {
@@ -105,8 +111,7 @@ internal sealed class FirewallElements
 
     private static NftValue Value(PortProtocol protocol) => NftValue.Protocol(ProtocolOf(protocol));
 
-    /// <summary>Adds one element.</summary>
-    public void Add(NftSetConfig set, NftElement element)
+    private void Add(NftSetConfig set, NftElement element)
     {
         if (!elements.TryGetValue(set, out List<NftElement>? list))
         {

@@ -23,10 +23,13 @@ internal static class FirewallLayout
     /// </summary>
     public const uint PassMark = 0x0200_0000;
 
-    /// <summary>The bit of the mark of a packet that a published port sends back to the network that it came from, from there until it leaves the host.</summary>
+    /// <summary>The bit of the mark of packets of connections that a published port sends back to the network that they came from, from there until they leave the host.</summary>
     public const uint TurnMark = 0x0400_0000;
 
-    private const int RawPriority = -300, DestinationNatPriority = -100, SourceNatPriority = 100, BridgeFilterPriority = -200;
+    private const int RawPriority = -300, DestinationNatPriority = -100, SourceNatPriority = 100;
+
+    // After br_netfilter, which has 0 and shows a frame to the rules of the family inet.
+    private const int BridgeFilterPriority = 1;
 
     // Before and after the chain FORWARD of iptables, which has 0.
     private const int BeforeFilter = -1, AfterFilter = 1;
@@ -69,7 +72,7 @@ internal static class FirewallLayout
         Links4 = Set("links4", NftDataType.Ipv4Address, NftDataType.Ipv4Address, NftDataType.InetProtocol, NftDataType.InetService),
         Links6 = Set("links6", NftDataType.Ipv6Address, NftDataType.Ipv6Address, NftDataType.InetProtocol, NftDataType.InetService);
 
-    /// <summary>In the table of the family bridge: the bridges whose containers do not talk to each other.</summary>
+    /// <summary>In the table of the family bridge: the host's ends of containers that do not talk to each other. (By their bridge only newer kernels know frames.)</summary>
     public static readonly NftSetConfig Closed = Set("closed", NftDataType.InterfaceName);
 
     /// <summary>Of the table of the family inet.</summary>

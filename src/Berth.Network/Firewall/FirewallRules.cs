@@ -64,7 +64,10 @@ internal static class FirewallRules
     /// <summary>The rules of the table of the family bridge, where nothing is known of connections: links are let through in both directions, as docker's.</summary>
     public static IEnumerable<NftRule> Bridge()
     {
-        yield return OfBridge().NotIn(Closed.Name, NftField.InputBridge).Accept();
+        yield return OfBridge().NotIn(Closed.Name, NftField.InputInterface).NotIn(Closed.Name, NftField.OutputInterface).Accept();
+
+        // With br_netfilter what is sent back to a published port is half routed, and comes by here; the other table has seen it then.
+        yield return OfBridge().MarkHas(TurnMark).Accept();
         yield return OfBridge().In(Links4.Name, Link4).Accept();
         yield return OfBridge().In(Links4.Name, NftField.Ipv4Destination, NftField.Ipv4Source, NftField.Protocol, NftField.SourcePort).Accept();
         yield return OfBridge().In(Links6.Name, Link6).Accept();
@@ -104,11 +107,10 @@ internal static class FirewallRules
         yield return (Forward, new NftRule().In(Bridges.Name, NftField.OutputInterface).Goto(Ours));
         yield return (Forward, new NftRule().In(Bridges.Name, NftField.InputInterface).Goto(Ours));
 
-        yield return (Ours, new NftRule().ConnectionState(NftConnectionState.Established | NftConnectionState.Related).Goto(Pass));
-
         // Answers to a container's own network would go past the host, and have the wrong sender; so this gets the host's. With br_netfilter such packets are only
         // half routed, and postrouting is not told by which bridge they came in.
         yield return (Ours, new NftRule().ConnectionStatus(NftConnectionStatus.DestinationNat).In(Same.Name, Pair).AddToMark(TurnMark));
+        yield return (Ours, new NftRule().ConnectionState(NftConnectionState.Established | NftConnectionState.Related).Goto(Pass));
         yield return (Ours, new NftRule().VerdictMap(Inside.Name, Pair));
         yield return (Ours, new NftRule().In(Internal.Name, NftField.InputInterface).Drop());
         yield return (Ours, new NftRule().In(Internal.Name, NftField.OutputInterface).Drop());

@@ -42,13 +42,12 @@ internal sealed class FirewallTable(string name, NetlinkSocket netfilter)
             transaction.AddRule(table, chain, rule);
         }
 
-        FirewallElements elements = state.Elements();
-        foreach ((NftSetConfig set, List<NftElement> list) in elements.All)
+        ReplaceBridge(transaction, state);
+        foreach ((NftTable place, NftSetConfig set, List<NftElement> list) in Placed(state.Elements(), state.HasClosedNetworks))
         {
-            transaction.AddElements(table, set, list);
+            transaction.AddElements(place, set, list);
         }
 
-        ReplaceBridge(transaction, state, elements);
         transaction.Commit(netfilter);
     }
 
@@ -106,7 +105,7 @@ internal sealed class FirewallTable(string name, NetlinkSocket netfilter)
 
         FirewallElements elements = state.Elements();
         return Sets.All(set => HasElements(table, set, elements))
-            && (!state.HasClosedNetworks || (NftRuleset.Rules(netfilter, bridge, Forward).Count == FirewallRules.Bridge().Count() && BridgeSets.All(set => HasElements(bridge, set, BridgeElements(state, elements)))));
+            && (!state.HasClosedNetworks || (NftRuleset.Rules(netfilter, bridge, Forward).Count == FirewallRules.Bridge().Count() && BridgeSets.All(set => HasElements(bridge, set, elements))));
     }
 
     /// <summary>Removes everything; none is no fault.</summary>
@@ -131,22 +130,6 @@ internal sealed class FirewallTable(string name, NetlinkSocket netfilter)
     private static IEnumerable<(string Chain, NftRule Rule)> RulesOf(FirewallState state) =>
         FirewallRules.Static().Concat(state.Networks.SelectMany(static network =>
             FirewallRules.Translation(network).Select(rule => (FirewallElements.LeavingChainOf(network), rule))));
-
-    private static FirewallElements BridgeElements(FirewallState state, FirewallElements elements)
-    {
-        var mine = new FirewallElements();
-        foreach (NetworkPlan network in state.Networks.Where(static network => !network.HasInterContainerTraffic))
-        {
-            mine.Add(Closed, new NftElement(NftValue.Interface(network.Bridge)));
-        }
-
-        foreach ((NftSetConfig set, List<NftElement> list) in elements.All.Where(static pair => BridgeSets.Contains(pair.Key)))
-        {
-            list.ForEach(element => mine.Add(set, element));
-        }
-
-        return mine;
-    }
 
     // Rules first, as they use sets and chains; then what other versions of this program made otherwise.
     private void Clear(NftTransaction transaction)
@@ -189,7 +172,7 @@ internal sealed class FirewallTable(string name, NetlinkSocket netfilter)
 
     private static int LengthOf(IReadOnlyList<NftDataType> types) => types.Count == 1 ? types[0].Length : types.Sum(static type => (type.Length + 3) / 4 * 4);
 
-    private void ReplaceBridge(NftTransaction transaction, FirewallState state, FirewallElements elements)
+    private void ReplaceBridge(NftTransaction transaction, FirewallState state)
     {
         if (Has(bridge))
         {
@@ -212,11 +195,6 @@ internal sealed class FirewallTable(string name, NetlinkSocket netfilter)
         {
             transaction.AddRule(bridge, Forward, rule);
         }
-
-        foreach ((NftSetConfig set, List<NftElement> list) in BridgeElements(state, elements).All)
-        {
-            transaction.AddElements(bridge, set, list);
-        }
     }
 
     private IEnumerable<(NftTable Place, NftSetConfig Set, List<NftElement> Elements)> ElementsOf(bool hasClosedNetworks, NetworkPlan network, EndpointPlan? endpoint)
@@ -227,9 +205,18 @@ internal sealed class FirewallTable(string name, NetlinkSocket netfilter)
             elements.Add(network, endpoint);
         }
 
+        return Placed(elements, hasClosedNetworks);
+    }
+
+    private IEnumerable<(NftTable Place, NftSetConfig Set, List<NftElement> Elements)> Placed(FirewallElements elements, bool hasClosedNetworks)
+    {
         foreach ((NftSetConfig set, List<NftElement> list) in elements.All)
         {
-            yield return (table, set, list);
+            if (Sets.Contains(set))
+            {
+                yield return (table, set, list);
+            }
+
             if (hasClosedNetworks && BridgeSets.Contains(set))
             {
                 yield return (bridge, set, list);

@@ -178,16 +178,19 @@ internal sealed class HostLab : IDisposable
     {
         string answer = Ask(from, protocol, address, port);
         bool isRight = sender is null ? answer.StartsWith($"{number} ", StringComparison.Ordinal) : answer == $"{number} {sender}";
-        Assert.True(isRight, $"{protocol} {address} {port}: wanted '{number} {sender}', got '{answer}'\n{(isRight ? "" : Output("nft", "list", "ruleset"))}");
+        Assert.True(isRight, $"{protocol} {address} {port}: wanted '{number} {sender}', got '{answer}'");
     }
 
     public void AssertBlocked(FileDescriptor from, string address, int port, PortProtocol protocol = PortProtocol.Tcp) =>
         Assert.Equal($"{protocol} {address} {port}: silence", $"{protocol} {address} {port}: {Ask(from, protocol, address, port, isBlocked: true)}");
 
     /// <summary>What a program prints that runs on the host.</summary>
-    public string Output(string program, params string[] arguments)
+    public string Output(string program, params string[] arguments) => OutputIn(Host, program, arguments);
+
+    /// <summary>What a program prints that runs somewhere.</summary>
+    public string OutputIn(FileDescriptor there, string program, params string[] arguments)
     {
-        using Process process = Process.Start(new ProcessStartInfo("nsenter", [$"--net=/proc/{Environment.ProcessId}/fd/{Host.Number}", "--", program, .. arguments])
+        using Process process = Process.Start(new ProcessStartInfo("nsenter", [$"--net=/proc/{Environment.ProcessId}/fd/{there.Number}", "--", program, .. arguments])
         {
             UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
         })!;

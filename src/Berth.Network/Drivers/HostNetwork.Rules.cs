@@ -1,0 +1,91 @@
+using Berth.Linux;
+using Berth.Linux.Netlink;
+using Berth.Model;
+using Berth.Network.Firewall;
+
+namespace Berth.Network.Drivers;
+
+/// <content>The rules, and that they stay. All but what the watch calls is called with the turn taken.</content>
+public sealed partial class HostNetwork
+{
+    // Whether there is anything to put back.
+    private bool hasRules;
+
+    private NetlinkMonitor OpenMonitor() => Told("the kernel cannot be asked to tell of changed rules", () =>
+        options.Namespace is { } there ? NetlinkMonitor.Open(NetlinkGroups.Ruleset, there) : NetlinkMonitor.Open(NetlinkGroups.Ruleset));
+
+    private FirewallState State() => new([.. networks.Values], [.. endpoints.Values.Select(endpoint => (networks[endpoint.NetworkId], endpoint))]);
+
+    private void ReplaceRules()
+    {
+        firewall.Replace(State());
+        exception.Ensure(isNeeded: networks.Count > 0);
+        hasRules = true;
+    }
+
+    private bool Matters(NftEvent change) => ForwardException.Concerns(change)
+        || (firewall.Owns(change.Table) && (change.IsRemoval || change.Kind is NftObject.Rule or NftObject.Element) && change.Name != FirewallLayout.User);
+
+    // On the watch's thread. What was changed may be something of no importance, or have been put right by now.
+    private void PutBack()
+    {
+        lock (turn)
+        {
+            if (!hasRules)
+            {
+                return;
+            }
+
+            try
+            {
+                FirewallState state = State();
+                bool isIntact = firewall.IsIntact(state);
+                if (!isIntact)
+                {
+                    firewall.Replace(state);
+                }
+
+                if (exception.Ensure(isNeeded: networks.Count > 0) || !isIntact)
+                {
+                    options.Report?.Invoke($"rules of table {options.Table} that somebody had changed or removed were put back");
+                }
+            }
+            catch (Exception e) when (e is LinuxException or InvalidDataException)
+            {
+                options.Report?.Invoke($"rules of table {options.Table} that somebody had changed or removed cannot be put back: {e.Message}");
+            }
+        }
+    }
+
+    private void ChangeRules(NetworkPlan network, EndpointPlan? before, EndpointPlan? after)
+    {
+        string id = (after ?? before)!.Id; // One of them is given.
+        Remember(id, after);
+        try
+        {
+            firewall.Change(State, networks.Values.Any(static known => !known.HasInterContainerTraffic), network, before, after);
+        }
+        catch (LinuxException e) when (e.Errno == Errno.EEXIST)
+        {
+            Remember(id, before);
+            throw new EngineException(ErrorKind.Conflict, $"a port that endpoint {id} publishes is published by another one: {e.Message}", e);
+        }
+        catch
+        {
+            Remember(id, before);
+            throw;
+        }
+    }
+
+    private void Remember(string id, EndpointPlan? endpoint)
+    {
+        if (endpoint is null)
+        {
+            endpoints.Remove(id);
+        }
+        else
+        {
+            endpoints[id] = endpoint;
+        }
+    }
+}
