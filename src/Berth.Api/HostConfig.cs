@@ -213,7 +213,7 @@ public sealed record MountSpec
     public string? Consistency { get; set; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public JsonElement? BindOptions { get; set; }
+    public BindOptions? BindOptions { get; set; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public JsonElement? VolumeOptions { get; set; }

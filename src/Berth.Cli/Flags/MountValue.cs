@@ -8,17 +8,19 @@ namespace Berth.Cli.Flags;
 internal sealed class MountValue
 {
     private readonly MountSpec mount = new() { Type = "volume" };
-    private readonly Options bind = new();
     private readonly Options volume = new();
     private readonly Options image = new();
     private readonly Options tmpfs = new();
     private readonly Dictionary<string, string> labels = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> driverOptions = new(StringComparer.Ordinal);
+    private BindOptions? bind;
     private string? driver;
 
     private MountValue()
     {
     }
+
+    private BindOptions Bind => bind ??= new BindOptions();
 
     /// <exception cref="FlagValueException">A field is unknown, malformed, missing or of another type of mount.</exception>
     public static MountSpec Parse(string text)
@@ -75,13 +77,13 @@ internal sealed class MountValue
         switch (key)
         {
             case "bind-propagation":
-                bind.Text("Propagation", value.ToLowerInvariant());
+                Bind.Propagation = value.ToLowerInvariant();
                 break;
             case "bind-nonrecursive":
-                bind.Flag("NonRecursive", Switch(key, value, bare));
+                Bind.NonRecursive = Switch(key, value, bare);
                 break;
             case "bind-create-src":
-                bind.Flag("CreateMountpoint", Switch(key, value, bare));
+                Bind.CreateMountpoint = Switch(key, value, bare);
                 break;
             case "bind-recursive":
                 SetRecursive(value);
@@ -113,13 +115,13 @@ internal sealed class MountValue
             case "enabled":
                 break;
             case "disabled":
-                bind.Flag("NonRecursive", value: true);
+                Bind.NonRecursive = true;
                 break;
             case "writable":
-                bind.Flag("ReadOnlyNonRecursive", value: true);
+                Bind.ReadOnlyNonRecursive = true;
                 break;
             case "readonly":
-                bind.Flag("ReadOnlyForceRecursive", value: true);
+                Bind.ReadOnlyForceRecursive = true;
                 break;
             default:
                 throw new FlagValueException($"invalid value for bind-recursive: {value} (must be \"enabled\", \"disabled\", \"writable\", or \"readonly\")");
@@ -135,7 +137,7 @@ internal sealed class MountValue
             throw new FlagValueException("target is required");
 
         bool ofVolume = volume.Any || labels.Count > 0 || driver is not null || driverOptions.Count > 0;
-        foreach ((bool used, string kind) in (ReadOnlySpan<(bool, string)>)[(ofVolume, "volume"), (bind.Any, "bind"), (image.Any, "image"), (tmpfs.Any, "tmpfs")])
+        foreach ((bool used, string kind) in (ReadOnlySpan<(bool, string)>)[(ofVolume, "volume"), (bind is not null, "bind"), (image.Any, "image"), (tmpfs.Any, "tmpfs")])
         {
             if (used && mount.Type != kind)
                 throw new FlagValueException($"cannot mix '{kind}-*' options with mount type '{mount.Type}'");
@@ -147,7 +149,7 @@ internal sealed class MountValue
         if (labels.Count > 0)
             volume.Add("Labels", writer => WriteMap(writer, labels));
 
-        mount.BindOptions = bind.ToJson();
+        mount.BindOptions = bind;
         mount.VolumeOptions = volume.ToJson();
         mount.ImageOptions = image.ToJson();
         mount.TmpfsOptions = tmpfs.ToJson();

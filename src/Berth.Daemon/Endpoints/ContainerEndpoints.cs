@@ -73,7 +73,7 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
     {
         JsonElement body = await JsonBody.ReadElementAsync(context);
         ContainerCreateRequest request = JsonBody.Convert(body, ApiJson.Context.ContainerCreateRequest);
-        ContainerConfig config = CreateMapping.Map(request, body);
+        ContainerConfig config = CreateMapping.Map(request, body, context.GetApiVersion());
         string? platform = context.GetText("platform");
         if (!string.IsNullOrEmpty(platform) && platform != "linux" && platform != Platform.Host.ToString())
         {

@@ -55,7 +55,8 @@ internal sealed record ContainerListQuery(bool All, int Limit, IReadOnlyDictiona
             "network" => ContainerMapping.NetworkNames(record.Config.Host).Contains(value),
             "expose" => PortRange.Parse(filter, value) is var range && (record.Config.ExposedPorts?.Keys.Any(range.Includes) ?? false),
             "is-task" => value is "false" or "0" or "False", // what is made here is no service's
-            "volume" or "publish" => false, // no container has any yet
+            "volume" => MountMapping.Has(record.Config.Host, value),
+            "publish" => false, // no container has any yet
             _ => true, // seen to above
         };
     }

@@ -22,9 +22,9 @@ internal static class ContainerMapping
             State = ToState(info),
             RestartCount = record.State.RestartCount,
             Image = record.ImageId.ToString(),
-            ResolvConfPath = Path.Combine(info.Folder, "resolv.conf"),
-            HostnamePath = Path.Combine(info.Folder, "hostname"),
-            HostsPath = Path.Combine(info.Folder, "hosts"),
+            ResolvConfPath = MountMapping.FileAt(info, "/etc/resolv.conf"),
+            HostnamePath = MountMapping.FileAt(info, "/etc/hostname"),
+            HostsPath = MountMapping.FileAt(info, "/etc/hosts"),
             LogPath = info.LogPath,
             Name = "/" + record.Name,
             Driver = storageDriver,
@@ -32,6 +32,7 @@ internal static class ContainerMapping
             ExecIDs = info.ExecIds.Count == 0 ? null : [.. info.ExecIds],
             HostConfig = ToHostConfig(record.Config.Host),
             GraphDriver = new DriverData { Name = storageDriver },
+            Mounts = MountMapping.ToPoints(record.Config.Host),
             Config = ToConfig(record.Config),
             NetworkSettings = new NetworkSettings { Networks = ToNetworks(record.Config.Host) },
         };
@@ -51,6 +52,7 @@ internal static class ContainerMapping
             Labels = new Dictionary<string, string>(record.Config.Labels),
             State = StatusText(record.State.Status),
             Status = DescribeState(info, now),
+            Mounts = MountMapping.ToPoints(record.Config.Host),
             HostConfig = new ContainerSummaryHostConfig { NetworkMode = record.Config.Host.NetworkText },
             NetworkSettings = new ContainerSummaryNetworks { Networks = ToNetworks(record.Config.Host) },
         };
@@ -180,6 +182,8 @@ internal static class ContainerMapping
 
     private static HostConfig ToHostConfig(ContainerHostOptions host) => new()
     {
+        Binds = host.Binds?.ToList(),
+        Mounts = MountMapping.ToRequests(host),
         ContainerIDFile = host.ContainerIdFile,
         LogConfig = new LogConfig { Type = host.Log.Driver, Config = host.Log.Options },
         NetworkMode = host.NetworkText,

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Berth.Api;
+using Berth.Daemon.Http;
 using Berth.Engine.Containers;
 using Berth.Model;
 using Wire = Berth.Api;
@@ -21,7 +22,7 @@ internal static class CreateMapping
 
     private static readonly HashSet<string> BuiltHost = new(StringComparer.OrdinalIgnoreCase)
     {
-        "ContainerIDFile", "LogConfig", "NetworkMode", "RestartPolicy", "AutoRemove", "ConsoleSize", "CapAdd", "CapDrop", "CgroupnsMode", "GroupAdd", "IpcMode", "Links",
+        "Binds", "Mounts", "ContainerIDFile", "LogConfig", "NetworkMode", "RestartPolicy", "AutoRemove", "ConsoleSize", "CapAdd", "CapDrop", "CgroupnsMode", "GroupAdd", "IpcMode", "Links",
         "Init", "OomScoreAdj", "PidMode", "Privileged", "ReadonlyRootfs", "SecurityOpt", "Tmpfs", "UTSMode", "ShmSize", "Runtime", "Isolation",
         "MemorySwappiness", "PidsLimit", "Ulimits", "MaskedPaths", "ReadonlyPaths",
         "Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuShares", "CpuPeriod", "CpuQuota", "CpusetCpus", "CpusetMems",
@@ -43,8 +44,11 @@ internal static class CreateMapping
     };
 
     /// <summary>Checks <paramref name="body"/> for what is not built and maps the rest.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="body">The same as it came.</param>
+    /// <param name="version">The API version that the client speaks.</param>
     /// <exception cref="EngineException">NotImplemented or InvalidArgument naming the member.</exception>
-    public static Engine.Containers.ContainerConfig Map(ContainerCreateRequest request, JsonElement body)
+    public static Engine.Containers.ContainerConfig Map(ContainerCreateRequest request, JsonElement body, ApiVersion version)
     {
         UnbuiltOptions.Refuse(body, BuiltConfig, "");
         foreach (JsonProperty property in body.EnumerateObject().Where(static property => property.Value.ValueKind == JsonValueKind.Object))
@@ -93,7 +97,7 @@ internal static class CreateMapping
             OnBuild = request.OnBuild,
             ArgsEscaped = request.ArgsEscaped,
             ExposedPorts = request.ExposedPorts?.ToDictionary(static port => port.Key, static _ => EmptyObjectJson, StringComparer.Ordinal),
-            Host = MapHost(request.HostConfig ?? new HostConfig()),
+            Host = MountMapping.Map(MapHost(request.HostConfig ?? new HostConfig()), request.HostConfig ?? new HostConfig(), version),
         };
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Berth.Engine.Containers.Mounts;
 using Berth.Model;
 using Berth.Model.Oci.Runtime;
 using Berth.Runtime.Shims;
@@ -15,7 +16,7 @@ internal static class BundleWriter
         string folder = services.Root.ContainerFolder(record.Id);
         string bundle = services.Options.Bundle(record.Id);
         bool hasInit = SpecBuilder.HasInit(record.Config.Host, services.Options.Init);
-        RuntimeSpec spec = SpecBuilder.Build(record, folder, networkPath, hasInit ? services.InitProgram.GetPath() : null);
+        RuntimeSpec spec = SpecBuilder.Build(record, folder, networkPath, hasInit ? services.InitProgram.GetPath() : null, BindSources.Prepare(record.Config.Host.BindMounts));
         var shim = new ShimConfig
         {
             Id = record.Id.ToString(),

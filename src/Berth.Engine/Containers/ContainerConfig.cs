@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Berth.Engine.Containers.Health;
+using Berth.Engine.Containers.Mounts;
 using Berth.Model;
 
 namespace Berth.Engine.Containers;
@@ -78,6 +79,18 @@ public sealed record ContainerHostOptions
 
     /// <summary>Destination to mount options.</summary>
     public Dictionary<string, string>? Tmpfs { get; init; }
+
+    /// <summary>Binds in the short form, as they were asked for.</summary>
+    public IReadOnlyList<string>? Binds { get; init; }
+
+    /// <summary>Binds in the long form, as they were asked for.</summary>
+    public IReadOnlyList<BindRequest>? Mounts { get; init; }
+
+    /// <summary>What both forms come to, in their order; filled in when the container is created.</summary>
+    public IReadOnlyList<BindMount> BindMounts { get; init; } = [];
+
+    /// <summary>Whether <c>ro</c> leaves alone what is mounted below a bind, as it did for clients older than API 1.44.</summary>
+    public bool HasShallowReadOnly { get; init; }
 
     /// <summary>Bytes of /dev/shm.</summary>
     public long ShmSize { get; init; } = 64 << 20;

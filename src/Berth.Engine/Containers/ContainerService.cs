@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Berth.Engine.Containers.Health;
+using Berth.Engine.Containers.Mounts;
 using Berth.Engine.Events;
 using Berth.Model;
 using Berth.Model.Oci.Image;
@@ -53,6 +54,7 @@ public sealed partial class ContainerService : IAsyncDisposable
         ImageRecord image = services.Images.Resolve(config.Image);
         ContainerId id = ContainerId.Create();
         ContainerConfig complete = Complete(config, image.Config.Config, id);
+        complete = complete with { Host = Binds.Resolve(complete.Host, services.Options.DataRoot) };
         Check(complete);
         name ??= NameGenerator.Create(directory.IsNameTaken);
         IReadOnlyList<string>? linked = LegacyLinks.Resolve(complete.Host.Links, name, reference => directory.Find(reference).Record.Name);

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Berth.Engine.Containers.Mounts;
 using Berth.Model;
 using Berth.Model.Oci.Runtime;
 using Berth.Runtime.Seccomp;
@@ -10,14 +11,12 @@ internal static class SpecBuilder
 {
     public const string DefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-    // Where docker's engine has it, and what ps shows.
-    private const string InitName = "/sbin/docker-init";
-
     /// <param name="record">The container.</param>
     /// <param name="folder">The container's folder, which holds the files bound into it.</param>
     /// <param name="networkPath">A network namespace to join, or null.</param>
     /// <param name="initPath">The program that is to be the first process and run the user's; null: the user's is the first.</param>
-    public static RuntimeSpec Build(ContainerRecord record, string folder, string? networkPath, string? initPath)
+    /// <param name="binds">The container's binds as the host allows them; null: as they were asked for.</param>
+    public static RuntimeSpec Build(ContainerRecord record, string folder, string? networkPath, string? initPath, IReadOnlyList<BindMount>? binds = null)
     {
         ContainerConfig config = record.Config;
         IReadOnlyList<string> capabilities = CapabilitySet.Resolve(config.Host);
@@ -27,10 +26,11 @@ internal static class SpecBuilder
             Domainname = config.Host.HostUts || config.Domainname.Length == 0 ? null : config.Domainname,
             Root = new RootSpec { Path = "rootfs", Readonly = config.Host.ReadonlyRootfs },
             Process = BuildProcess(config, capabilities, hasInit: initPath is not null),
-            Mounts = BuildMounts(config, folder, initPath),
+            Mounts = MountList.Build(config, binds ?? config.Host.BindMounts, folder, initPath),
             Linux = new LinuxSpec
             {
                 CgroupsPath = CgroupPath(record.Id),
+                RootfsPropagation = BindSources.RootPropagation(binds ?? config.Host.BindMounts),
                 Namespaces = BuildNamespaces(config.Host, networkPath),
                 Resources = config.Host.Resources.ToSpec() with { Devices = config.Host.Privileged ? [new DeviceRuleSpec { Allow = true, Access = "rwm" }] : DeviceRules },
                 Seccomp = HasSeccomp(config.Host) ? DefaultProfile.Create(capabilities.ToHashSet(), RuntimeInformation.ProcessArchitecture, Environment.OSVersion.Version) : null,
@@ -87,7 +87,7 @@ internal static class SpecBuilder
     {
         Terminal = config.Tty,
         ConsoleSize = config.Host.ConsoleSize is { Height: > 0, Width: > 0 } size ? new ConsoleSize(size.Height, size.Width) : null,
-        Args = hasInit ? [InitName, "--", .. config.CommandLine] : config.CommandLine,
+        Args = hasInit ? [MountList.InitName, "--", .. config.CommandLine] : config.CommandLine,
         Env = BuildEnvironment(config),
         Cwd = config.WorkingDir.Length == 0 ? "/" : config.WorkingDir,
         User = new UserSpec { AdditionalGids = null },
@@ -122,45 +122,6 @@ internal static class SpecBuilder
 
         return result;
     }
-
-    private static List<MountSpec> BuildMounts(ContainerConfig config, string folder, string? initPath)
-    {
-        ContainerHostOptions host = config.Host;
-        string sysAccess = host.Privileged ? "rw" : "ro";
-        var mounts = new List<MountSpec>
-        {
-            New("/proc", "proc", "proc", "nosuid", "noexec", "nodev"),
-            New("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
-            New("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
-            New("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", sysAccess),
-            New("/sys/fs/cgroup", "cgroup", "cgroup", sysAccess, "nosuid", "noexec", "nodev"),
-            host.HostIpc
-                ? New("/dev/mqueue", "bind", "/dev/mqueue", "rbind", "nosuid", "noexec", "nodev")
-                : New("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev"),
-            host.HostIpc
-                ? New("/dev/shm", "bind", "/dev/shm", "rbind", "nosuid", "noexec", "nodev")
-                : New("/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", $"size={host.ShmSize}"),
-        };
-        foreach ((string destination, string options) in host.Tmpfs ?? [])
-        {
-            mounts.Add(New(destination, "tmpfs", "tmpfs", ["nosuid", "nodev", "noexec", .. options.Split(',', StringSplitOptions.RemoveEmptyEntries)]));
-        }
-
-        foreach (string name in (ReadOnlySpan<string>)["resolv.conf", "hostname", "hosts"])
-        {
-            mounts.Add(New("/etc/" + name, "bind", Path.Combine(folder, name), "rbind", "rprivate"));
-        }
-
-        if (initPath is not null)
-        {
-            mounts.Add(New(InitName, "bind", initPath, "bind", "ro", "nosuid", "nodev"));
-        }
-
-        return mounts;
-    }
-
-    private static MountSpec New(string destination, string type, string source, params string[] options) =>
-        new() { Destination = destination, Type = type, Source = source, Options = options };
 
     private static readonly DeviceRuleSpec[] DeviceRules =
     [

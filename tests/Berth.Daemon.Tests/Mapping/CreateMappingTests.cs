@@ -244,6 +244,6 @@ public sealed class CreateMappingTests
     {
         using JsonDocument document = JsonDocument.Parse(json);
         ContainerCreateRequest request = document.RootElement.Deserialize(ApiJson.Context.ContainerCreateRequest)!; // only null makes null
-        return CreateMapping.Map(request, document.RootElement);
+        return CreateMapping.Map(request, document.RootElement, ApiVersion.Current);
     }
 }
