@@ -6,11 +6,15 @@ namespace Berth.Cli;
 
 /// <summary>
 /// What <c>config.json</c> in the folder of <c>--config</c> (or BERTH_CONFIG) sets; without a folder nothing is read. Members are docker's, of which these count:
-/// <c>detachKeys</c>, <c>psFormat</c>, <c>imagesFormat</c>, <c>networksFormat</c>, <c>statsFormat</c>. The others belong to what this program does not do.
+/// <c>detachKeys</c>, <c>psFormat</c>, <c>imagesFormat</c>, <c>networksFormat</c>, <c>statsFormat</c>, and the credentials that <see cref="RegistryCredentials"/> reads. The
+/// others belong to what this program does not do.
 /// </summary>
 internal sealed record ClientConfig(string? DetachKeys, string PsFormat, string ImagesFormat, string NetworksFormat, string StatsFormat)
 {
     private const string FileName = "config.json";
+
+    /// <summary>Where it was read from; null without a folder. It may not be there.</summary>
+    public string? File { get; private init; }
 
     /// <summary>Nothing set.</summary>
     public static ClientConfig Empty { get; } = new(null, "", "", "", "");
@@ -25,13 +29,13 @@ internal sealed record ClientConfig(string? DetachKeys, string PsFormat, string 
         string path = Path.Combine(folder, FileName);
         try
         {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using JsonDocument document = JsonDocument.Parse(System.IO.File.ReadAllBytes(path));
             JsonElement root = document.RootElement;
             if (root.ValueKind != JsonValueKind.Object)
                 throw new UsageException($"{path}: wanted a JSON object", exitCode: 1);
 
             string keys = root.Text("detachKeys");
-            return new ClientConfig(keys.Length == 0 ? null : keys, root.Text("psFormat"), root.Text("imagesFormat"), root.Text("networksFormat"), root.Text("statsFormat"));
+            return new ClientConfig(keys.Length == 0 ? null : keys, root.Text("psFormat"), root.Text("imagesFormat"), root.Text("networksFormat"), root.Text("statsFormat")) { File = path };
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {

@@ -9,9 +9,6 @@ namespace Berth.Cli.Flags;
 /// <param name="Set">Takes the value; throws <see cref="FlagValueException"/>.</param>
 internal sealed record Flag(string Name, char? Shorthand, string Type, string Usage, string? Default, Action<string> Set)
 {
-    /// <summary>Known to docker and not built here: using it is an error that names it, and help leaves it out.</summary>
-    public bool IsRefused { get; init; }
-
     /// <summary>Works, but help leaves it out.</summary>
     public bool IsHidden { get; init; }
 

@@ -13,7 +13,7 @@ internal static class FlagHelp
     public static string Render(IEnumerable<Flag> flags, int width)
     {
         var rows = new List<(string Left, string Right)>();
-        foreach (Flag flag in flags.Where(flag => !flag.IsHidden && !flag.IsRefused).OrderBy(flag => flag.Name, StringComparer.Ordinal))
+        foreach (Flag flag in flags.Where(flag => !flag.IsHidden).OrderBy(flag => flag.Name, StringComparer.Ordinal))
         {
             string left = flag.Shorthand is { } letter ? $"  -{letter}, --{flag.Name}" : $"      --{flag.Name}";
             if (flag.Type.Length > 0)

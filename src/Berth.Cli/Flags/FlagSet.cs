@@ -53,9 +53,6 @@ internal sealed class FlagSet
     })
     { IsHidden = true });
 
-    /// <summary>A flag of docker's that is not built.</summary>
-    public void Refuse(string name, char? shorthand = null) => Add(new Flag(name, shorthand, "refused", "", null, _ => { }) { IsRefused = true });
-
     /// <summary>Parses a command line and returns the arguments that are no flags.</summary>
     /// <exception cref="FlagValueException">An unknown flag, a missing or bad value; the message is the first line of docker's.</exception>
     /// <exception cref="HelpRequestedException"><c>--help</c>, or <c>-h</c> where that is not a flag of the command.</exception>
@@ -101,7 +98,7 @@ internal sealed class FlagSet
 
         if (equals >= 0)
             Apply(flag, argument[(equals + 1)..]);
-        else if (flag.IsSwitch || flag.IsRefused)
+        else if (flag.IsSwitch)
             Apply(flag, "true");
         else if (++index < arguments.Length)
             Apply(flag, arguments[index]);
@@ -128,7 +125,7 @@ internal sealed class FlagSet
                 return index;
             }
 
-            if (flag.IsSwitch || flag.IsRefused)
+            if (flag.IsSwitch)
             {
                 Apply(flag, "true");
             }
@@ -153,9 +150,6 @@ internal sealed class FlagSet
 
     private void Apply(Flag flag, string value)
     {
-        if (flag.IsRefused)
-            throw new UsageException($"--{flag.Name} is not supported yet", exitCode: 125);
-
         try
         {
             flag.Set(value);

@@ -143,6 +143,7 @@ internal sealed class MountValue
                 throw new FlagValueException($"cannot mix '{kind}-*' options with mount type '{mount.Type}'");
         }
 
+        CheckRecursion();
         if (driver is not null || driverOptions.Count > 0)
             volume.Add("DriverConfig", WriteDriver);
 
@@ -154,6 +155,21 @@ internal sealed class MountValue
         mount.ImageOptions = image.ToJson();
         mount.TmpfsOptions = tmpfs.ToJson();
         return mount;
+    }
+
+    private void CheckRecursion()
+    {
+        if (bind is { ReadOnlyNonRecursive: true } && !mount.ReadOnly)
+            throw new FlagValueException("option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction");
+
+        if (bind is not { ReadOnlyForceRecursive: true })
+            return;
+
+        if (!mount.ReadOnly)
+            throw new FlagValueException("option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction");
+
+        if (bind.Propagation != "rprivate")
+            throw new FlagValueException("option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction");
     }
 
     private void WriteDriver(Utf8JsonWriter writer)

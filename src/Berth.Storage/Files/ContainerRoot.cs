@@ -32,12 +32,16 @@ public sealed class ContainerRoot : IDisposable
 
     internal static ulong FolderFlags => OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY;
 
+    /// <summary>Places in the container where the host's folders and files are shown: <see cref="PinnedPath"/> enters these mounts and no others.</summary>
+    public IReadOnlyList<string> BindPlaces { get; init; } = [];
+
     /// <summary>The root of a running container's first process.</summary>
     /// <param name="pid">Its id on the host.</param>
     /// <param name="cgroup">Its control group, from the hierarchies' roots: tells the process from a later one with the same id.</param>
+    /// <param name="bindPlaces">See <see cref="BindPlaces"/>.</param>
     /// <param name="container">The container, for messages.</param>
     /// <exception cref="EngineException">Conflict when the process has ended.</exception>
-    public static ContainerRoot OfProcess(int pid, string cgroup, string container)
+    public static ContainerRoot OfProcess(int pid, string cgroup, IReadOnlyList<string> bindPlaces, string container)
     {
         try
         {
@@ -46,7 +50,7 @@ public sealed class ContainerRoot : IDisposable
             FileDescriptor opened = Paths.Open(process, "root"u8, OpenFlags.O_PATH | OpenFlags.O_DIRECTORY);
             if (IsInCgroup(process, cgroup) && !IsInOwnMountNamespace(process))
             {
-                return new ContainerRoot(opened, container);
+                return new ContainerRoot(opened, container) { BindPlaces = bindPlaces };
             }
 
             opened.Dispose();
@@ -60,18 +64,20 @@ public sealed class ContainerRoot : IDisposable
     }
 
     /// <summary>The root of a container that does not run, and must not be started before this is disposed.</summary>
-    /// <exception cref="EngineException">NotFound when a layer is missing; Internal when the kernel refuses.</exception>
-    public static ContainerRoot OfSnapshot(StorageRoot storage, ISnapshotter snapshotter, ContainerId key, IReadOnlyList<Digest> chainIds, string container)
+    /// <param name="storage">Where everything is.</param>
+    /// <param name="snapshotter">Of the container's layers.</param>
+    /// <param name="key">The container.</param>
+    /// <param name="chainIds">Its image's layers.</param>
+    /// <param name="binds">What of the host a start would show in it, parents before what is in them.</param>
+    /// <param name="container">The container, for messages.</param>
+    /// <exception cref="EngineException">NotFound when a layer is missing; Internal when the kernel refuses, or a bind's source does not exist.</exception>
+    public static ContainerRoot OfSnapshot(
+        StorageRoot storage, ISnapshotter snapshotter, ContainerId key, IReadOnlyList<Digest> chainIds, IReadOnlyList<Mount> binds, string container)
     {
         IReadOnlyList<Mount> mounts = snapshotter.MountsOf(key, chainIds);
         try
         {
-            return mounts switch
-            {
-                [{ Type: "overlay" } overlay] => new ContainerRoot(DetachedOverlay.Open(overlay.Options, storage.PathOf("snapshots/empty")), container),
-                [{ Type: "bind" } bind] => new ContainerRoot(Paths.OpenFolder(bind.Source), container),
-                _ => throw new EngineException(ErrorKind.NotImplemented, $"the storage driver {snapshotter.DriverName} does not give access to the files of stopped containers"),
-            };
+            return new ContainerRoot(OpenSnapshot(storage, snapshotter, mounts, binds), container) { BindPlaces = [.. binds.Select(static bind => bind.Destination)] };
         }
         catch (LinuxException e)
         {
@@ -81,7 +87,7 @@ public sealed class ContainerRoot : IDisposable
 
     /// <summary>Finds a path and pins what is there.</summary>
     /// <exception cref="EngineException">NotFound, in docker's words; Internal when it cannot be looked at.</exception>
-    public PinnedPath Pin(string path) => Guard(path, () => Find(RequestedPath.Parse(path)));
+    public PinnedPath Pin(string path) => Guard(path, () => Find(RequestedPath.Parse(path), FindBinds()));
 
     /// <summary>
     /// Puts the entries of an archive (tar; plain or packed) into the folder <paramref name="path"/>. Synchronous reading on a thread of its own; entries before one that is refused stay.
@@ -188,6 +194,30 @@ public sealed class ContainerRoot : IDisposable
 
     internal EngineException NoSuchFile(string path) => new(ErrorKind.NotFound, $"Could not find the file {path} in container {container}");
 
+    private static FileDescriptor OpenSnapshot(StorageRoot storage, ISnapshotter snapshotter, IReadOnlyList<Mount> mounts, IReadOnlyList<Mount> binds)
+    {
+        string empty = storage.PathOf("snapshots/empty");
+        switch (mounts)
+        {
+            case [{ Type: "overlay" } overlay]:
+                FileDescriptor mounted = DetachedOverlay.Open(overlay.Options, empty);
+                if (binds.Count == 0)
+                {
+                    return mounted;
+                }
+
+                using (mounted)
+                {
+                    return BoundTree.Open(mounted, empty, binds);
+                }
+
+            case [{ Type: "bind" } bind]:
+                return binds.Count == 0 ? Paths.OpenFolder(bind.Source) : BoundTree.Open(root: null, bind.Source, binds);
+            default:
+                throw new EngineException(ErrorKind.NotImplemented, $"the storage driver {snapshotter.DriverName} does not give access to the files of stopped containers");
+        }
+    }
+
     private static bool IsInCgroup(FileDescriptor process, string cgroup)
     {
         using FileDescriptor file = Paths.Open(process, "cgroup"u8, OpenFlags.O_RDONLY);
@@ -207,12 +237,12 @@ public sealed class ContainerRoot : IDisposable
         return NamespaceCalls.IsOwn(mounts, NamespaceFlags.CLONE_NEWNS);
     }
 
-    private PinnedPath Find(RequestedPath path)
+    private PinnedPath Find(RequestedPath path, HashSet<int> binds)
     {
         if (path.MeansFolder)
         {
             FileDescriptor folder = Open(Encoding.UTF8.GetBytes(path.Full), FolderFlags);
-            return new PinnedPath(folder, null, PathStatus.From(path.Name, FileStatusCalls.Stat(folder), ""));
+            return new PinnedPath(folder, null, PathStatus.From(path.Name, FileStatusCalls.Stat(folder), ""), binds);
         }
 
         FileDescriptor parent = Open(path.Folder, OpenFlags.O_PATH | OpenFlags.O_DIRECTORY);
@@ -223,16 +253,36 @@ public sealed class ContainerRoot : IDisposable
             {
                 FileDescriptor folder = Paths.Open(parent, path.NameBytes, FolderFlags | OpenFlags.O_NOFOLLOW);
                 parent.Dispose();
-                return new PinnedPath(folder, null, PathStatus.From(path.Name, FileStatusCalls.Stat(folder), ""));
+                return new PinnedPath(folder, null, PathStatus.From(path.Name, FileStatusCalls.Stat(folder), ""), binds);
             }
 
-            return new PinnedPath(parent, path.NameBytes, PathStatus.From(path.Name, status, status.Type == FileTypes.S_IFLNK ? Follow(path.Full) : ""));
+            return new PinnedPath(parent, path.NameBytes, PathStatus.From(path.Name, status, status.Type == FileTypes.S_IFLNK ? Follow(path.Full) : ""), binds);
         }
         catch
         {
             parent.Dispose();
             throw;
         }
+    }
+
+    // By number: the places may be reached by links, and be covered or moved meanwhile.
+    private HashSet<int> FindBinds()
+    {
+        HashSet<int> found = [];
+        foreach (string place in BindPlaces)
+        {
+            try
+            {
+                using FileDescriptor mount = Open(Encoding.UTF8.GetBytes(place), OpenFlags.O_PATH);
+                found.Add(MountIdentity.Of(mount));
+            }
+            catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP)
+            {
+                // Taken away by the container, or it is about to end.
+            }
+        }
+
+        return found;
     }
 
     private FileDescriptor OpenTarget(string path)

@@ -13,10 +13,12 @@ public sealed class PinnedPath : IDisposable
 {
     private readonly FileDescriptor folder;
     private readonly byte[]? name;
+    private readonly HashSet<int> binds;
 
     // Without a name the folder itself is meant, otherwise the name in it.
-    internal PinnedPath(FileDescriptor folder, byte[]? name, PathStatus status)
+    internal PinnedPath(FileDescriptor folder, byte[]? name, PathStatus status, HashSet<int> binds)
     {
+        this.binds = binds;
         this.folder = folder;
         this.name = name;
         Status = status;
@@ -26,7 +28,7 @@ public sealed class PinnedPath : IDisposable
     public PathStatus Status { get; }
 
     /// <summary>
-    /// Writes it as a tar archive, with all that it holds, under the name that it was asked for by. Other file systems that are mounted below it are not entered.
+    /// Writes it as a tar archive, with all that it holds, under the name that it was asked for by. Of what is mounted below it, the container's binds are entered, and nothing else is.
     /// </summary>
     /// <exception cref="EngineException">Internal when it cannot be read.</exception>
     public Task WriteAsync(Stream output, CancellationToken cancellationToken) =>
@@ -53,7 +55,7 @@ public sealed class PinnedPath : IDisposable
             {
                 byte[] prefix = Status.Name == "/" ? [] : Encoding.UTF8.GetBytes(Status.Name);
                 archive.Present(new TreeEntry(prefix, folder, FileDetailsCalls.Get(folder), attributes.Read(folder, "."u8)), isNew: true);
-                using TreeWalk walk = new(folder, cancellationToken);
+                using TreeWalk walk = new(folder, new MountEntry(binds), cancellationToken);
                 walk.Everything(new Prefixed(archive, prefix));
             }
 

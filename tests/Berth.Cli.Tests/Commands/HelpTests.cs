@@ -71,7 +71,7 @@ public sealed class HelpTests
     [InlineData("run", 1, "berth: 'berth run' requires at least 1 argument\n\nUsage:  berth run [OPTIONS] IMAGE [COMMAND] [ARG...]\n\nSee 'berth run --help' for more information\n")]
     [InlineData("tag a", 1, "berth: 'berth tag' requires 2 arguments\n\nUsage:  berth tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]\n\nRun 'berth tag --help' for more information\n")]
     [InlineData("ps --bogus", 125, "unknown flag: --bogus\n\nUsage:  berth ps [OPTIONS]\n\nRun 'berth ps --help' for more information\n")]
-    [InlineData("run --use-api-socket img", 125, "--use-api-socket is not supported yet\n")]
+    [InlineData("-H tcp://127.0.0.1:1 run --use-api-socket img", 125, "berth: flag --use-api-socket can only be used with unix sockets: docker endpoint tcp://127.0.0.1:1 incompatible\n\nRun 'berth run --help' for more information\n")]
     [InlineData("--tlsverify --tlscacert /nonexistent ps", 1, "could not read CA certificate \"/nonexistent\": no such file or directory\n")]
     [InlineData("-H bogus ps", 1, "unable to parse daemon host \"bogus\": wanted unix:///path or tcp://host:port\n")]
     [InlineData("start --checkpoint x y", 1, "\"--checkpoint\" is only supported on a Docker daemon with experimental features enabled\n")]

@@ -17,6 +17,7 @@ internal static class ContainerCreation
         bool written = false;
         try
         {
+            ApiSocket? socket = flags.UsesApiSocket ? ApiSocket.AddTo(request, context) : null;
             ContainerCreateResponse created = await CreateAsync(context, flags, request, image);
             foreach (string warning in created.Warnings)
                 context.Error.WriteLine("WARNING: " + warning);
@@ -24,6 +25,9 @@ internal static class ContainerCreation
             context.Error.Flush();
             idFile?.Write(System.Text.Encoding.ASCII.GetBytes(created.Id));
             written = true;
+            if (socket is not null)
+                await socket.CopyAsync(context, created.Id);
+
             return created.Id;
         }
         finally

@@ -160,18 +160,13 @@ internal sealed partial class ContainerFlags
     /// <summary>Docker sends null where nothing was asked for, and the daemon shows what it was sent.</summary>
     private static List<string>? OrNull(List<string>? list) => list is { Count: > 0 } ? list : null;
 
-    /// <summary>A path alone is an anonymous volume; otherwise a bind, whose host path is made absolute.</summary>
+    /// <summary>A path alone is an anonymous volume; of the same value twice one counts.</summary>
     private void AddVolume(string volume)
     {
-        int colon = volume.IndexOf(':');
-        if (colon < 0)
-        {
+        if (!OrFail(() => VolumeValue.IsBind(volume)))
             (config.Volumes ??= [])[volume] = EmptyObject.Value;
-            return;
-        }
-
-        bool isPath = volume[0] is '.' or '~';
-        host.Binds!.Add(isPath ? Path.GetFullPath(volume[..colon]) + volume[colon..] : volume); // set at construction
+        else if (VolumeValue.ToBind(volume) is var bind && !host.Binds!.Contains(bind)) // set at construction
+            host.Binds.Add(bind);
     }
 
     /// <summary>A seccomp profile is sent by its contents, since the daemon may not see the client's files.</summary>

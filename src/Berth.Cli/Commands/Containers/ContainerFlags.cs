@@ -68,6 +68,9 @@ internal sealed partial class ContainerFlags
 
     public bool Quiet { get; private set; }
 
+    /// <summary>Whether the container gets the engine's socket and the user's credentials, see <see cref="ApiSocket"/>.</summary>
+    public bool UsesApiSocket { get; private set; }
+
     public string? IdFile { get; private set; }
 
     /// <summary>Which streams were asked for with -a; empty for the default.</summary>
@@ -139,6 +142,7 @@ internal sealed partial class ContainerFlags
         flags.List("storage-opt", null, "Storage driver options for the container", storageOptions);
         flags.List("sysctl", null, "Sysctl options", sysctls, type: "map", check: value => value.Contains('=', StringComparison.Ordinal) ? value : throw new FlagValueException($"sysctl '{value}' is not allowed"));
         flags.List("tmpfs", null, "Mount a tmpfs directory", tmpfs);
+        flags.Switch("use-api-socket", null, "Bind mount Docker API socket and required auth", value => UsesApiSocket = value);
         flags.Text("userns", null, "User namespace to use", value => host.UsernsMode = value);
         flags.Text("uts", null, "UTS namespace to use", value => host.UtsMode = value);
         flags.List("volume", 'v', "Bind mount a volume", volumes);
@@ -192,7 +196,6 @@ internal sealed partial class ContainerFlags
             if (FlagSet.ParseSwitch(value) is false)
                 throw new UsageException("--disable-content-trust=false: content trust is not supported", exitCode: 125);
         }));
-        flags.Refuse("use-api-socket");
     }
 
     private static UsageException WindowsOnly(string flag) =>

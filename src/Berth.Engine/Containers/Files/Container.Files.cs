@@ -1,3 +1,4 @@
+using Berth.Engine.Containers.Mounts;
 using Berth.Model;
 using Berth.Storage.Files;
 
@@ -41,7 +42,7 @@ internal sealed partial class Container
             {
                 try
                 {
-                    return new OpenRoot(ContainerRoot.OfProcess(record.State.Pid, SpecBuilder.CgroupPath(record.Id), shown), fileUses.Begin(isClients: true));
+                    return new OpenRoot(ContainerRoot.OfProcess(record.State.Pid, SpecBuilder.CgroupPath(record.Id), BindList.Places(record.Config.Host), shown), fileUses.Begin(isClients: true));
                 }
                 catch (EngineException exception) when (exception.Kind == ErrorKind.Conflict)
                 {
@@ -49,7 +50,7 @@ internal sealed partial class Container
                 }
             }
 
-            return new OpenRoot(ContainerRoot.OfSnapshot(services.Root, services.Snapshots, record.Id, record.ChainIds, shown), fileUses.Begin(isClients: true));
+            return new OpenRoot(ContainerRoot.OfSnapshot(services.Root, services.Snapshots, record.Id, record.ChainIds, BindList.Prepare(record.Config.Host), shown), fileUses.Begin(isClients: true));
         }
         finally
         {

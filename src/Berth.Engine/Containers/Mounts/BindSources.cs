@@ -10,11 +10,7 @@ internal static class BindSources
     /// <exception cref="EngineException">Internal, in docker's words: a folder cannot be made, or the host's mounts do not allow the propagation that was asked for.</exception>
     public static IReadOnlyList<BindMount> Prepare(IReadOnlyList<BindMount> mounts)
     {
-        foreach (BindMount mount in mounts.Where(static mount => mount.MakesSource))
-        {
-            MakeFolder(mount.Source);
-        }
-
+        MakeFolders(mounts);
         if (!mounts.Any(static mount => Exchanges(mount.Propagation)))
         {
             return mounts;
@@ -22,6 +18,16 @@ internal static class BindSources
 
         var host = HostMounts.Read();
         return [.. mounts.Select(mount => Exchanges(mount.Propagation) ? Settle(mount, host) : mount)];
+    }
+
+    /// <summary>Makes the folders that are missing and may be made.</summary>
+    /// <exception cref="EngineException">Internal, in docker's words.</exception>
+    public static void MakeFolders(IReadOnlyList<BindMount> mounts)
+    {
+        foreach (BindMount mount in mounts.Where(static mount => mount.MakesSource))
+        {
+            MakeFolder(mount.Source);
+        }
     }
 
     /// <summary>What the root of the container's mounts has to be for its binds; null where it does not matter.</summary>

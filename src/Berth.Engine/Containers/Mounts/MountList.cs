@@ -57,16 +57,17 @@ internal static class MountList
     private static MountSpec ReadOnly(MountSpec mount) =>
         AlwaysWritable.Contains(mount.Destination) || mount.Options!.Contains("ro") ? mount : mount with { Options = [.. mount.Options!.Where(static word => word != "rw"), "ro"] }; // all have options
 
-    private static MountSpec ToSpec(BindMount bind) => New(
-        bind.Destination,
-        "bind",
-        bind.Source,
-        [bind.IsNonRecursive ? "bind" : "rbind", bind.Propagation, .. !bind.IsReadOnly ? (string[])[] : bind.HasShallowReadOnly ? ["ro"] : ["rro"]]);
+    /// <summary>How a bind is mounted.</summary>
+    public static string[] OptionsOf(BindMount bind) =>
+        [bind.IsNonRecursive ? "bind" : "rbind", bind.Propagation, .. !bind.IsReadOnly ? (string[])[] : bind.HasShallowReadOnly ? ["ro"] : ["rro"]];
+
+    /// <summary>How many folders deep a path is, by which mounts are ordered.</summary>
+    public static int Depth(string path) => Binds.Clean(path).Count(static character => character == '/');
+
+    private static MountSpec ToSpec(BindMount bind) => New(bind.Destination, "bind", bind.Source, OptionsOf(bind));
 
     private static MountSpec NetworkFile(string path, string folder, bool isReadOnly) =>
         New(path, "bind", Path.Combine(folder, Path.GetFileName(path)), ["rbind", "rprivate", .. isReadOnly ? (string[])["ro"] : []]);
-
-    private static int Depth(string path) => Binds.Clean(path).Count(static character => character == '/');
 
     private static MountSpec New(string destination, string type, string source, params string[] options) =>
         new() { Destination = destination, Type = type, Source = source, Options = options };

@@ -21,11 +21,13 @@ internal sealed class MergedLevel : IDisposable
     private readonly IReadOnlyList<FileDescriptor> roots;
     private readonly List<Part> parts;
     private readonly bool hasMarks;
+    private readonly MountEntry? mounts;
 
-    private MergedLevel(IReadOnlyList<FileDescriptor> roots, byte[] path, List<Part> parts, bool hasMarks)
+    private MergedLevel(IReadOnlyList<FileDescriptor> roots, byte[] path, List<Part> parts, bool hasMarks, MountEntry? mounts)
     {
         this.roots = roots;
         this.hasMarks = hasMarks;
+        this.mounts = mounts;
         Path = path;
         this.parts = parts;
     }
@@ -39,7 +41,10 @@ internal sealed class MergedLevel : IDisposable
     private static ulong FolderFlags => OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY | OpenFlags.O_NOFOLLOW;
 
     /// <summary>The root of all layers, which stay the caller's. Without marks, no file is asked for overlay's attributes.</summary>
-    public static MergedLevel Root(IReadOnlyList<FileDescriptor> roots, bool hasMarks = true)
+    /// <param name="roots">The layers, uppermost first.</param>
+    /// <param name="hasMarks">Whether files may be overlay's marks.</param>
+    /// <param name="mounts">Which mounts are entered; null for none.</param>
+    public static MergedLevel Root(IReadOnlyList<FileDescriptor> roots, bool hasMarks = true, MountEntry? mounts = null)
     {
         List<Part> all = [];
         for (int i = 0; i < roots.Count; i++)
@@ -48,7 +53,7 @@ internal sealed class MergedLevel : IDisposable
             all.Add(new Part { Layer = i, Folder = folder, Opacity = OpacityOf(folder, hasMarks) });
         }
 
-        return new MergedLevel(roots, [], all, hasMarks);
+        return new MergedLevel(roots, [], all, hasMarks, mounts);
     }
 
     /// <summary>The folder's descriptor in its n-th layer, or null when it is gone there meanwhile.</summary>
@@ -133,7 +138,7 @@ internal sealed class MergedLevel : IDisposable
             }
         }
 
-        return below.Count == 0 ? null : new MergedLevel(roots, path, below, hasMarks);
+        return below.Count == 0 ? null : new MergedLevel(roots, path, below, hasMarks, mounts);
     }
 
     /// <summary>Whether the first layer's folder hides all that lies below it.</summary>
@@ -163,13 +168,17 @@ internal sealed class MergedLevel : IDisposable
 
     private static FolderOpacity OpacityOf(FileDescriptor folder, bool hasMarks) => hasMarks ? Whiteouts.OpacityOf(folder, "."u8) : FolderOpacity.None;
 
-    private static FileDescriptor? Open(FileDescriptor folder, ReadOnlySpan<byte> path)
+    private FileDescriptor? Open(FileDescriptor folder, ReadOnlySpan<byte> path)
     {
         try
         {
             return Paths.Open(folder, path.IsEmpty ? "."u8 : path, FolderFlags, 0, Confined);
         }
-        catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP or Errno.EXDEV)
+        catch (LinuxException e) when (e.Errno == Errno.EXDEV)
+        {
+            return mounts?.TryEnter(folder, path, FolderFlags, Confined & ~ResolveFlags.RESOLVE_NO_XDEV);
+        }
+        catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP)
         {
             return null;
         }

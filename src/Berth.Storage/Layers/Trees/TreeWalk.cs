@@ -14,6 +14,7 @@ internal sealed class TreeWalk : IDisposable
     private const int MaxOpenDepth = 24;
     private readonly List<FileDescriptor> roots = [];
     private readonly bool isWholeCopy;
+    private readonly MountEntry? mounts;
     private readonly AttributeReader attributes = new();
     private readonly CancellationToken cancellationToken;
 
@@ -38,9 +39,13 @@ internal sealed class TreeWalk : IDisposable
         }
     }
 
-    /// <summary>A folder that is seen as it is, such as one of a running container; what is mounted below it is reported and not entered.</summary>
-    public TreeWalk(FileDescriptor folder, CancellationToken cancellationToken)
+    /// <summary>A folder that is seen as it is, such as one of a running container; what is mounted below it is reported, and entered where <paramref name="mounts"/> says so.</summary>
+    /// <param name="folder">Stays the caller's.</param>
+    /// <param name="mounts">Which are.</param>
+    /// <param name="cancellationToken">Ends the walk.</param>
+    public TreeWalk(FileDescriptor folder, MountEntry mounts, CancellationToken cancellationToken)
     {
+        this.mounts = mounts;
         isWholeCopy = true;
         this.cancellationToken = cancellationToken;
         roots.Add(Paths.Open(folder, "."u8, OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY));
@@ -49,7 +54,7 @@ internal sealed class TreeWalk : IDisposable
     /// <summary>Reports every visible file, hidden and deleted ones of lower layers not; the root itself is not among them.</summary>
     public void Everything(ITreeVisitor visitor)
     {
-        using MergedLevel root = MergedLevel.Root(isWholeCopy ? roots[..1] : roots, hasMarks: !isWholeCopy);
+        using MergedLevel root = MergedLevel.Root(isWholeCopy ? roots[..1] : roots, hasMarks: !isWholeCopy, mounts);
         Everything(root, visitor, 0);
     }
 
