@@ -76,8 +76,8 @@ public sealed class NetworkTests(DaemonFixture fixture) : IClassFixture<DaemonFi
     public static TheoryData<string, string[]> Unbuilt => new()
     {
         { "PortBindings", ["-p", "80:80"] },
-        { "Binds", ["-v", "/tmp:/mnt"] },
-        { "Mounts", ["--mount", "type=bind,source=/tmp,target=/mnt"] },
+        { "Binds", ["-v", "named:/mnt"] },
+        { "Mounts", ["--mount", "type=volume,source=named,target=/mnt"] },
         { "Devices", ["--device", "/dev/fuse"] },
         { "VolumesFrom", ["--volumes-from", "x"] },
         { "Dns", ["--dns", "1.1.1.1"] },
@@ -103,7 +103,7 @@ public sealed class NetworkTests(DaemonFixture fixture) : IClassFixture<DaemonFi
     }
 
     [Theory]
-    [InlineData("Binds", "[\"/tmp:/mnt\"]")]
+    [InlineData("Binds", "[\"named:/mnt\"]")]
     [InlineData("PortBindings", "{\"80/tcp\":[{\"HostPort\":\"80\"}]}")]
     [InlineData("SomethingNew", "true")]
     public async Task TheStatusIsNotImplemented(string member, string value)

@@ -33,6 +33,10 @@ public sealed class CreateRequestTests
     [InlineData("--network", "name=a,bogus=1", "invalid field key bogus")]
     [InlineData("--network", "alias=a", "network name/id is not specified")]
     [InlineData("--mount", "type=bind,dst=/a,bind-recursive=x", "invalid value for bind-recursive")]
+    [InlineData("--mount", "type=bind,src=/a,dst=/b,bind-recursive=writable", "option 'bind-recursive=writable' requires 'readonly'")]
+    [InlineData("--mount", "type=bind,src=/a,dst=/b,bind-recursive=readonly", "option 'bind-recursive=readonly' requires 'readonly'")]
+    [InlineData("--mount", "type=bind,src=/a,dst=/b,ro,bind-recursive=readonly", "requires 'bind-propagation=rprivate'")]
+    [InlineData("--mount", "type=volume,src=a,dst=/b,bind-propagation=shared", "cannot mix 'bind-*' options with mount type 'volume'")]
     [InlineData("--gpus", "count=1,count=2", "only once")]
     [InlineData("--stop-timeout", "99999999999", "value out of range")]
     public void Malformed_values_are_refused(string flag, string value, string because)
@@ -52,6 +56,30 @@ public sealed class CreateRequestTests
         var container = new ContainerFlags(flags);
         List<string> operands = flags.Parse([flag, value, otherFlag, otherValue, "img"]);
         Assert.Contains(because, Assert.Throws<CommandFailedException>(() => container.ToRequest(operands)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(":/y", "invalid spec: :/y: empty section between colons")]
+    [InlineData("/a:", "invalid spec: /a:: empty section between colons")]
+    [InlineData("/a:/b:ro:x", "invalid spec: /a:/b:ro:x: too many colons")]
+    [InlineData("", "invalid empty volume spec")]
+    public void Volumes_that_are_none_are_refused(string value, string because)
+    {
+        var flags = new FlagSet { Interspersed = false };
+        var container = new ContainerFlags(flags);
+        List<string> operands = flags.Parse(["-v", value, "img"]);
+        Assert.Equal(because, Assert.Throws<CommandFailedException>(() => container.ToRequest(operands)).Message);
+    }
+
+    [Theory]
+    [InlineData("./a:/b:ro", "/a:/b:ro")]
+    [InlineData(".:/b", ":/b")]
+    public void Paths_of_the_working_folder_are_made_absolute(string value, string rest)
+    {
+        var flags = new FlagSet { Interspersed = false };
+        var container = new ContainerFlags(flags);
+        List<string> operands = flags.Parse(["-v", value, "img"]);
+        Assert.Equal([Environment.CurrentDirectory + rest], container.ToRequest(operands).HostConfig!.Binds!); // both are always set here
     }
 
     private static void Compare(string line, string path, JsonNode? wanted, JsonNode? got, List<string> differences)

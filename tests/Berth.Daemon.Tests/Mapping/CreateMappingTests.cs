@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Berth.Api;
+using Berth.Daemon.Http;
 using Berth.Daemon.Mapping;
 using Berth.Daemon.Tests.Support;
 using Berth.Engine.Containers;
@@ -47,12 +48,12 @@ public sealed class CreateMappingTests
         Refusal.Of(ErrorKind.NotImplemented, name, () => Map($$"""{"Image":"i","{{name}}":{{value}}}"""));
 
     [Theory]
-    [InlineData("Binds", "[\"/a:/b\"]")]
     [InlineData("PortBindings", """{"80/tcp":[{"HostIp":"","HostPort":""}]}""")]
     [InlineData("PublishAllPorts", "true")]
     [InlineData("VolumeDriver", "\"local\"")]
     [InlineData("VolumesFrom", "[\"c\"]")]
-    [InlineData("Mounts", """[{"Type":"bind"}]""")]
+    [InlineData("Mounts", """[{"Type":"volume","Target":"/a"}]""")]
+    [InlineData("Mounts", """[{"Type":"tmpfs","Target":"/a"}]""")]
     [InlineData("Annotations", """{"a":"b"}""")]
     [InlineData("Dns", "[\"1.1.1.1\"]")]
     [InlineData("DnsOptions", "[\"x\"]")]
