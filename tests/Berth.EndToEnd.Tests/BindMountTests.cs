@@ -38,7 +38,7 @@ public abstract class BindMountSuite(DaemonFixture fixture) : IDisposable
         Assert.Equal("host\nhost\nhost\nrefused\nrefused\n", output);
         Assert.Equal("box\n", File.ReadAllText($"{source}/made"));
         Assert.False(File.Exists($"{source}/x"));
-        Assert.DoesNotContain(folder, File.ReadAllText("/proc/self/mountinfo"), StringComparison.Ordinal);
+        Assert.Empty(HostMounts());
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public abstract class BindMountSuite(DaemonFixture fixture) : IDisposable
         Assert.Equal("hi\n", File.ReadAllText(missing + "/f"));
 
         string other = Path.Combine(folder, "other");
-        CommandResult refused = (await fixture.Berth.RunAsync("create", "--network", "none", "--mount", $"type=bind,src={other},dst=/d", "busybox", "true")).Expect(125);
+        CommandResult refused = (await fixture.Berth.RunAsync("create", "--network", "none", "--mount", $"type=bind,src={other},dst=/d", "busybox", "true")).Expect(1);
         Assert.Contains($"invalid mount config for type \"bind\": bind source path does not exist: {other}", refused.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(other));
         string id = await CreateAsync(["true"], mounts: [new JsonObject { ["Type"] = "bind", ["Source"] = other, ["Target"] = "/d", ["BindOptions"] = new JsonObject { ["CreateMountpoint"] = true } }]);
@@ -121,7 +121,7 @@ public abstract class BindMountSuite(DaemonFixture fixture) : IDisposable
     public async Task AContainerHasItsMountsAfterTheDaemonsDeath()
     {
         string source = MakeFolder("data", ("f", "host"));
-        string before = File.ReadAllText("/proc/self/mountinfo");
+        string[] before = HostMounts();
         string id = await CreateAsync(["sleep", "100"], [source + ":/d"]);
         (await fixture.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.NoContent);
         await RestartAsync();
@@ -130,7 +130,7 @@ public abstract class BindMountSuite(DaemonFixture fixture) : IDisposable
         Assert.Equal("host\n", (await fixture.Berth.RunAsync("exec", id, "cat", "/d/f")).Expect().Output);
         (await fixture.Api.DeleteAsync($"/containers/{id}?force=1")).Expect(HttpStatusCode.NoContent);
         Assert.Equal("host\n", File.ReadAllText(source + "/f"));
-        Assert.Equal(before, File.ReadAllText("/proc/self/mountinfo"));
+        Assert.Equal(before, HostMounts());
     }
 
     [Theory, InlineData(true), InlineData(false)]
@@ -244,7 +244,7 @@ public abstract class BindMountSuite(DaemonFixture fixture) : IDisposable
         string other = MakeFolder("other");
         string id = await CreateAsync(["sleep", "100"], [$"{source}:/d:{propagation}", other + ":/other"], isPrivileged: true);
         (await fixture.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.NoContent);
-        string before = File.ReadAllText("/proc/self/mountinfo");
+        string[] before = HostMounts();
         Run("mount", "-t", "tmpfs", "none", source + "/in");
         File.WriteAllText(source + "/in/f", "");
         (await fixture.Berth.RunAsync("exec", id, "sh", "-c", "mount -t tmpfs none /d/out && touch /d/out/f && mount -t tmpfs none /other && mount -t tmpfs none /tmp && touch /other/f")).Expect();
@@ -254,8 +254,12 @@ public abstract class BindMountSuite(DaemonFixture fixture) : IDisposable
         (await fixture.Berth.RunAsync("exec", id, "umount", "/d/out")).Expect();
         Run("umount", source + "/in");
         (await fixture.Api.DeleteAsync($"/containers/{id}?force=1")).Expect(HttpStatusCode.NoContent);
-        Assert.Equal(before, File.ReadAllText("/proc/self/mountinfo"));
+        Assert.Equal(before, HostMounts());
     }
+
+    // Of this test and its daemon: other tests mount things at the same time.
+    private string[] HostMounts() => [.. File.ReadAllLines("/proc/self/mountinfo").Where(line =>
+        line.Contains(folder, StringComparison.Ordinal) || line.Contains(fixture.Daemon.Home, StringComparison.Ordinal))];
 
     private async Task RestartAsync()
     {

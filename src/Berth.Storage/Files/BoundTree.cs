@@ -84,7 +84,8 @@ internal static class BoundTree
 
     private static FileDescriptor OpenPlace(FileDescriptor top, string destination, bool isFolder)
     {
-        string[] parts = destination.Split('/', StringSplitOptions.RemoveEmptyEntries);
+        // Links that lead to nothing yet are followed, too: what is made is what they name.
+        string[] parts = ContainerRoot.Follow(top, destination).Split('/', StringSplitOptions.RemoveEmptyEntries);
         for (int count = 1; count <= parts.Length; count++)
         {
             byte[] path = Encoding.UTF8.GetBytes(string.Join('/', parts[..count]));

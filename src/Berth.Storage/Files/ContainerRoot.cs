@@ -140,27 +140,17 @@ public sealed class ContainerRoot : IDisposable
     public void Dispose() => root.Dispose();
 
     /// <summary>Opens a path inside the root; links are followed there unless the flags say otherwise.</summary>
-    internal FileDescriptor Open(ReadOnlySpan<byte> path, ulong flags)
-    {
-        for (int i = 0; ; i++)
-        {
-            try
-            {
-                return Paths.Open(root, path.IsEmpty ? "/"u8 : path, flags, 0, Confined);
-            }
-            catch (LinuxException e) when (e.Errno == Errno.EAGAIN && i < MaxTries)
-            {
-                // Something was renamed while the kernel looked at "..": it cannot tell whether that led outside.
-            }
-        }
-    }
+    internal FileDescriptor Open(ReadOnlySpan<byte> path, ulong flags) => Open(root, path, flags);
 
     /// <summary>Opens what a descriptor has pinned.</summary>
     internal static FileDescriptor Reopen(FileDescriptor pinned, ulong flags) =>
         Paths.Open(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{pinned.Number}"), flags);
 
     /// <summary>Where a path leads in the container when all links are followed; parts that are not there stay as they are. A text, for messages and answers.</summary>
-    internal string Follow(string path)
+    internal string Follow(string path) => Follow(root, path);
+
+    /// <summary>The same in the root that <paramref name="root"/> refers to.</summary>
+    internal static string Follow(FileDescriptor root, string path)
     {
         Stack<string> rest = new(Enumerable.Reverse(path.Split('/')));
         List<string> done = [];
@@ -173,7 +163,7 @@ public sealed class ContainerRoot : IDisposable
             }
             else if (part is not ("" or "."))
             {
-                string? target = links < MaxLinks ? TryReadLink("/" + string.Join('/', done), part) : null;
+                string? target = links < MaxLinks ? TryReadLink(root, "/" + string.Join('/', done), part) : null;
                 if (target is null)
                 {
                     done.Add(part);
@@ -215,6 +205,21 @@ public sealed class ContainerRoot : IDisposable
                 return binds.Count == 0 ? Paths.OpenFolder(bind.Source) : BoundTree.Open(root: null, bind.Source, binds);
             default:
                 throw new EngineException(ErrorKind.NotImplemented, $"the storage driver {snapshotter.DriverName} does not give access to the files of stopped containers");
+        }
+    }
+
+    private static FileDescriptor Open(FileDescriptor root, ReadOnlySpan<byte> path, ulong flags)
+    {
+        for (int i = 0; ; i++)
+        {
+            try
+            {
+                return Paths.Open(root, path.IsEmpty ? "/"u8 : path, flags, 0, Confined);
+            }
+            catch (LinuxException e) when (e.Errno == Errno.EAGAIN && i < MaxTries)
+            {
+                // Something was renamed while the kernel looked at "..": it cannot tell whether that led outside.
+            }
         }
     }
 
@@ -297,11 +302,11 @@ public sealed class ContainerRoot : IDisposable
         }
     }
 
-    private string? TryReadLink(string folder, string name)
+    private static string? TryReadLink(FileDescriptor root, string folder, string name)
     {
         try
         {
-            using FileDescriptor parent = Open(Encoding.UTF8.GetBytes(folder), OpenFlags.O_PATH | OpenFlags.O_DIRECTORY);
+            using FileDescriptor parent = Open(root, Encoding.UTF8.GetBytes(folder), OpenFlags.O_PATH | OpenFlags.O_DIRECTORY);
             return Encoding.UTF8.GetString(Paths.ReadLink(parent, Encoding.UTF8.GetBytes(name)));
         }
         catch (LinuxException)
