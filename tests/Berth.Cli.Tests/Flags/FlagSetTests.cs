@@ -57,13 +57,6 @@ public sealed class FlagSetTests
         Assert.Equal(message, exception.Message);
     }
 
-    [Fact]
-    public void A_flag_that_is_not_built_is_refused_by_name()
-    {
-        UsageException exception = Assert.Throws<UsageException>(() => Build(interspersed: true).Parse(["--gpus", "all"]));
-        Assert.Equal(("--gpus is not supported yet", 125), (exception.Message, exception.ExitCode));
-    }
-
     [Theory]
     [InlineData("--help", false)]
     [InlineData("-h", true)]
@@ -79,7 +72,6 @@ public sealed class FlagSetTests
         flags.Text("name", 'n', "", value => name = value);
         flags.List("env", 'e', "", environment);
         flags.Number("count", 'c', "", value => count = value);
-        flags.Refuse("gpus");
         return flags;
     }
 }
