@@ -4,7 +4,7 @@ using Berth.Linux.Mounts;
 
 namespace Berth.Storage.Layers.Trees;
 
-/// <summary>Which mounts a walk enters: those it is told of, and what is mounted in those, but for what the kernel shows of itself. For one thread.</summary>
+/// <summary>Which mounts a walk enters: those it is told of, and what is mounted in those; never what the kernel shows of itself, whose files have no end. For one thread.</summary>
 /// <param name="known">As <see cref="MountIdentity"/> tells them; added to.</param>
 internal sealed class MountEntry(HashSet<int> known)
 {
@@ -18,7 +18,7 @@ internal sealed class MountEntry(HashSet<int> known)
         {
             FileDescriptor opened = Paths.Open(folder, path, flags, 0, resolve);
             int mount = MountIdentity.Of(opened);
-            if (known.Contains(mount) || (known.Contains(MountIdentity.Of(folder)) && !IsKernels(opened)))
+            if (!IsKernels(opened) && (known.Contains(mount) || known.Contains(MountIdentity.Of(folder))))
             {
                 known.Add(mount);
                 return opened;
