@@ -38,7 +38,7 @@ internal readonly record struct PruneReport(string Text, long Bytes)
                 PruneReport report = await runAsync(context, filters);
                 context.Out.Write(report.Text.Length == 0 ? "" : report.Text + "\n");
                 if (tellsSpace)
-                    context.Out.WriteLine("Total reclaimed space: " + Units.Size(report.Bytes));
+                    context.Out.WriteLine("Total reclaimed space: " + Units.ExactSize(report.Bytes));
                 return 0;
             },
         };

@@ -15,6 +15,8 @@ public sealed partial class RequestTests
     [Theory]
     [InlineData("networks")]
     [InlineData("create-network")]
+    [InlineData("ports")]
+    [InlineData("prune")]
     public async Task Asks_what_the_stock_CLI_asked(string name)
     {
         using var engine = new EngineReplay();

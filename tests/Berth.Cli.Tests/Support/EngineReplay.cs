@@ -9,7 +9,7 @@ using System.Text.RegularExpressions;
 namespace Berth.Cli.Tests.Support;
 
 /// <summary>
-/// A daemon that gives recorded answers: the file Answers/PATH.json for a GET, 404 for what is not recorded. <c>"NOW-60"</c> in a file stands for
+/// A daemon that gives recorded answers: the file Answers/PATH.json for a GET (with _ports for containers that are filtered by that name), 404 for what is not recorded. <c>"NOW-60"</c> in a file stands for
 /// the time 60 seconds ago, so that ages stay the same. Other methods: what is made has an id, what is called <c>nosuch</c> is not there, all else is done.
 /// </summary>
 internal sealed partial class EngineReplay : IDisposable
@@ -113,7 +113,7 @@ internal sealed partial class EngineReplay : IDisposable
         if (path == "/_ping")
             return (200, "OK"u8.ToArray());
 
-        string file = Path.Combine(AnswerFolder(), path.Trim('/').Replace('/', '_') + ".json");
+        string file = Path.Combine(AnswerFolder(), path.Trim('/').Replace('/', '_') + (target.Contains("ports", StringComparison.Ordinal) && path == "/containers/json" ? "_ports" : "") + ".json");
         if (!File.Exists(file))
             return (404, Encoding.UTF8.GetBytes($$"""{"message":"No such object: {{path[(path.LastIndexOf('/') + 1)..]}}"}"""));
 
@@ -128,7 +128,7 @@ internal sealed partial class EngineReplay : IDisposable
         if (parts[0] == "/_ping")
             return;
 
-        string query = string.Join('&', (parts.Length > 1 ? parts[1] : "").Split('&').Order(StringComparer.Ordinal));
+        string query = string.Join('&', (parts.Length > 1 ? parts[1] : "").Split('&').Where(parameter => !parameter.EndsWith('=')).Order(StringComparer.Ordinal)); // an empty one says nothing
         string line = $"{method} {parts[0]}{(query.Length > 0 ? "?" + Uri.UnescapeDataString(query) : "")} {(body.Length > 0 ? Sort(JsonNode.Parse(body))?.ToJsonString(Relaxed) : "")}";
         lock (requests)
             requests.Add(line.TrimEnd() + "\n");
@@ -152,6 +152,10 @@ internal sealed partial class EngineReplay : IDisposable
             ("/containers/create", _) => (201, Encoding.UTF8.GetBytes("""{"Id":"23ce86c36b4c0000000000000000000000000000000000000000000000000000","Warnings":[]}""")),
             ("/networks/create", _) => (201, Encoding.UTF8.GetBytes("""{"Id":"9a7c53100000000000000000000000000000000000000000000000000000beef","Warning":""}""")),
             ("/networks/prune", _) => (200, Encoding.UTF8.GetBytes(target.Contains("nothing", StringComparison.Ordinal) ? """{"NetworksDeleted":null}""" : """{"NetworksDeleted":["a","b"]}""")),
+            ("/containers/prune", _) => (200, Encoding.UTF8.GetBytes("""{"ContainersDeleted":["c1","c2"],"SpaceReclaimed":1500}""")),
+            ("/images/prune", _) => (200, Encoding.UTF8.GetBytes("""{"ImagesDeleted":[{"Untagged":"a:b"},{"Deleted":"sha256:c"}],"SpaceReclaimed":20}""")),
+            ("/volumes/prune", _) => (200, Encoding.UTF8.GetBytes("""{"VolumesDeleted":["v"],"SpaceReclaimed":3}""")),
+            ("/build/prune", _) => (200, Encoding.UTF8.GetBytes("""{"CachesDeleted":null,"SpaceReclaimed":0}""")),
             (_, "DELETE") => (204, []),
             _ => (200, []),
         };

@@ -60,7 +60,7 @@ internal sealed class SystemPruneCommand
             context.Out.Flush();
         }
 
-        context.Out.WriteLine("Total reclaimed space: " + Units.Size(total));
+        context.Out.WriteLine("Total reclaimed space: " + Units.ExactSize(total));
         return 0;
     }
 
