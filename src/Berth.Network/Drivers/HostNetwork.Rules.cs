@@ -75,6 +75,16 @@ public sealed partial class HostNetwork
             Remember(id, before);
             throw;
         }
+
+        try
+        {
+            flows.Forget(before, after);
+        }
+        catch (Exception e) when (e is LinuxException or InvalidDataException)
+        {
+            // The rules are right, and new senders go by them.
+            options.Report?.Invoke($"what was sent to published ports of UDP before may go on to the former receiver: {e.Message}");
+        }
     }
 
     private void Remember(string id, EndpointPlan? endpoint)

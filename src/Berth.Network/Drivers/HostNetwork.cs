@@ -19,6 +19,7 @@ public sealed partial class HostNetwork : IDisposable
     private readonly BridgeLinks bridges;
     private readonly FirewallTable firewall;
     private readonly ForwardException exception;
+    private readonly StaleFlows flows;
     private readonly FirewallWatch watch;
     private readonly Dictionary<string, NetworkPlan> networks = new(StringComparer.Ordinal);
     private readonly Dictionary<string, EndpointPlan> endpoints = new(StringComparer.Ordinal);
@@ -36,6 +37,7 @@ public sealed partial class HostNetwork : IDisposable
             bridges = new BridgeLinks(options, route);
             firewall = new FirewallTable(options.Table, netfilter);
             exception = new ForwardException(options.Owner, netfilter);
+            flows = new StaleFlows(netfilter, route);
             watch = new FirewallWatch(OpenMonitor(), netfilter.PortId, Matters, PutBack);
         }
         catch

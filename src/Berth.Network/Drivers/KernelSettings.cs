@@ -11,7 +11,7 @@ internal static class KernelSettings
     private const ulong O_WRONLY = 1;
 
     /// <summary>Whether the kernel has IPv6.</summary>
-    public static bool HasIPv6 => Directory.Exists("/proc/sys/net/ipv6");
+    public static bool HasIPv6 { get; } = Directory.Exists("/proc/sys/net/ipv6");
 
     /// <summary>Sets one.</summary>
     /// <param name="name">Its path below /proc/sys.</param>

@@ -32,9 +32,9 @@ internal static class Sandbox
         int link = Find(route, endpoint);
 
         // As docker: a link of a network without IPv6 is none for IPv6 either, or neighbours could give it addresses and routes.
-        if (KernelSettings.HasIPv6)
+        if (endpoint.Addresses.IPv6 is null && KernelSettings.HasIPv6)
         {
-            KernelSettings.Write($"net/ipv6/conf/{endpoint.Interface}/disable_ipv6", endpoint.Addresses.IPv6 is null ? "1" : "0");
+            KernelSettings.Write(IPv6SwitchOf(endpoint), "1");
         }
 
         foreach ((string name, string value) in endpoint.Sysctls)
@@ -43,7 +43,17 @@ internal static class Sandbox
         }
 
         AddAddress(route, link, network, endpoint.Addresses.IPv4);
-        AddAddress(route, link, network, endpoint.Addresses.IPv6);
+        try
+        {
+            AddAddress(route, link, network, endpoint.Addresses.IPv6);
+        }
+        catch (LinuxException e) when (e.Errno == Errno.EACCES)
+        {
+            // Switched off for new links, by the host's settings for new namespaces (net.core.devconf_inherit_init_net) or a sysctl of the container.
+            KernelSettings.Write(IPv6SwitchOf(endpoint), "0");
+            AddAddress(route, link, network, endpoint.Addresses.IPv6);
+        }
+
         Links.SetUp(route, link);
         AddRoute(route, link, network, endpoint.Addresses.IPv4, endpoint.IsIPv4Gateway);
         AddRoute(route, link, network, endpoint.Addresses.IPv6, endpoint.IsIPv6Gateway);
@@ -57,6 +67,8 @@ internal static class Sandbox
         Reroute(route, link, network, endpoint.Addresses.IPv4, endpoint.IsIPv4Gateway);
         Reroute(route, link, network, endpoint.Addresses.IPv6, endpoint.IsIPv6Gateway);
     });
+
+    private static string IPv6SwitchOf(EndpointPlan endpoint) => $"net/ipv6/conf/{endpoint.Interface}/disable_ipv6";
 
     private static int Find(NetlinkSocket route, EndpointPlan endpoint) =>
         Links.Find(route, endpoint.Interface)?.Index ?? throw new LinuxException(Errno.ENODEV, "RTM_GETLINK", $"{endpoint.Interface} of endpoint {endpoint.Id}");

@@ -61,7 +61,7 @@ internal sealed class FirewallWatch : IDisposable
                 return;
             }
 
-            if (!monitor.Read().Any(Matters))
+            if (!HasChanged())
             {
                 continue;
             }
@@ -71,6 +71,19 @@ internal sealed class FirewallWatch : IDisposable
             {
                 return;
             }
+        }
+    }
+
+    private bool HasChanged()
+    {
+        try
+        {
+            return monitor.Read().Any(Matters);
+        }
+        catch (LinuxException)
+        {
+            // What was told is lost: as if everything had changed.
+            return true;
         }
     }
 

@@ -250,4 +250,68 @@ public sealed class ReachabilityTests : IDisposable
         Assert.Equal("", lab.Output("nft", "flush", "chain", "inet", "berth", "user"));
         lab.AssertReaches(lab.Outside, HostLab.HostAddress, 8080, 2);
     }
+
+    [Theory]
+    [InlineData(HostLab.HostAddress, "0.0.0.0")]
+    [InlineData(HostLab.HostAddress, HostLab.HostAddress)]
+    [InlineData(HostLab.HostAddress6, "::")]
+    public void WhoSendsDatagramsWithoutEndReachesWhoeverHasThePort(string address, string published)
+    {
+        NetworkPlan network = lab.AddNetwork(10);
+        var target = new System.Net.IPEndPoint(System.Net.IPAddress.Parse(address), 8080);
+        bool isIPv6 = address.Contains(':');
+        using System.Net.Sockets.Socket sender = HostLab.Open(lab.Outside, System.Net.Sockets.SocketType.Dgram, new System.Net.IPEndPoint(isIPv6 ? System.Net.IPAddress.IPv6Any : System.Net.IPAddress.Any, 0));
+        Assert.Equal("silence", Say(sender, target, attempts: 3));
+        Assert.NotEmpty(Conntrack.List(lab.Filter, target.AddressFamily, System.Net.Sockets.ProtocolType.Udp, 8080));
+
+        LabContainer first = lab.Run(network, 2, HostLab.Udp(8080, 80, published));
+        Assert.StartsWith("2 ", Say(sender, target), StringComparison.Ordinal);
+        lab.Network.Disconnect(first.Endpoint, isSandboxGone: false);
+        Assert.Equal("silence", Say(sender, target, attempts: 3));
+        lab.Run(network, 3, HostLab.Udp(8080, 80, published));
+        Assert.StartsWith("3 ", Say(sender, target), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void PortsOfSctpHaveRulesAsOthers()
+    {
+        // This kernel has no sockets of SCTP: that rules are made, not that packets pass.
+        NetworkPlan network = lab.AddNetwork(10), routed = lab.AddNetwork(11, static plan => plan with { IPv4Mode = GatewayMode.Routed });
+        lab.Run(network, 2, HostLab.Tcp(8080, 80) with { Protocol = PortProtocol.Sctp });
+        lab.Run(routed, 3, HostLab.Tcp(8080, 80) with { Protocol = PortProtocol.Sctp });
+        Assert.Contains("sctp . 8080 : 10.10.0.2 . 80", lab.Output("nft", "list", "map", "inet", "berth", "any4"), StringComparison.Ordinal);
+        Assert.Contains("10.11.0.3 . sctp . 80", lab.Output("nft", "list", "set", "inet", "berth", "open4"), StringComparison.Ordinal);
+    }
+
+    private static string Say(System.Net.Sockets.Socket sender, System.Net.IPEndPoint target, int attempts = 100)
+    {
+        var buffer = new byte[200];
+        sender.ReceiveTimeout = 100;
+        while (sender.Poll(TimeSpan.Zero, System.Net.Sockets.SelectMode.SelectRead))
+        {
+            try
+            {
+                sender.Receive(buffer); // An answer to an earlier attempt.
+            }
+            catch (System.Net.Sockets.SocketException)
+            {
+                // Nobody was there.
+            }
+        }
+
+        for (int attempt = 0; attempt < attempts; attempt++)
+        {
+            try
+            {
+                sender.SendTo("?"u8, target);
+                return System.Text.Encoding.ASCII.GetString(buffer, 0, sender.Receive(buffer));
+            }
+            catch (System.Net.Sockets.SocketException e) when (e.SocketErrorCode is System.Net.Sockets.SocketError.TimedOut or System.Net.Sockets.SocketError.WouldBlock or System.Net.Sockets.SocketError.ConnectionRefused)
+            {
+                // Nobody there, or one datagram was lost.
+            }
+        }
+
+        return "silence";
+    }
 }
