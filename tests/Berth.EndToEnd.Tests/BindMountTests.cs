@@ -168,6 +168,18 @@ public abstract class BindMountSuite(DaemonFixture fixture) : IDisposable
     }
 
     [Fact]
+    public async Task AFileDoesNotCoverAFolderNorTheReverse()
+    {
+        string source = MakeFolder("data", ("f", "host"));
+        foreach ((string bind, string what) in ((string, string)[])[(source + ":/bin/busybox", "not a directory"), (source + "/f:/tmp", "is a directory")])
+        {
+            string id = await CreateAsync(["true"], [bind]);
+            Assert.Contains(what, (await fixture.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.InternalServerError).Message.ToLowerInvariant(), StringComparison.Ordinal);
+            Assert.Contains(what, (await fixture.Berth.RunAsync("cp", id + ":/etc/passwd", folder + "/copied")).Expect(1).Error.ToLowerInvariant(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task Attack06_LinksInAnImageLeadNowhereOnTheHost()
     {
         string victim = MakeFolder("victim"), source = MakeFolder("data", ("f", "host"));

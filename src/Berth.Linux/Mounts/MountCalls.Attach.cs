@@ -6,7 +6,7 @@ namespace Berth.Linux.Mounts;
 public static unsafe partial class MountCalls
 {
     /// <summary>Attaches a detached mount, with what is mounted below it, onto what <paramref name="target"/> refers to: move_mount(2).</summary>
-    /// <exception cref="LinuxException">EINVAL: the target is not in the calling thread's mount namespace; ENOTDIR: one is a folder, the other is not.</exception>
+    /// <exception cref="LinuxException">EINVAL: the target is not in the calling thread's mount namespace, or one is a folder and the other is not.</exception>
     public static void Attach(FileDescriptor mount, FileDescriptor target)
     {
         byte empty = 0;

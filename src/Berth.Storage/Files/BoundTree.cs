@@ -79,6 +79,11 @@ internal static class BoundTree
         }
 
         using FileDescriptor place = OpenPlace(top, bind.Destination, FileStatusCalls.Stat(source).IsFolder);
+        if (FileStatusCalls.Stat(place).IsFolder && !FileStatusCalls.Stat(source).IsFolder)
+        {
+            throw new LinuxException(Errno.EISDIR, "move_mount", bind.Destination); // the kernel says EINVAL for this and more
+        }
+
         MountCalls.Attach(source, place);
     }
 
