@@ -102,11 +102,7 @@ public sealed class PortReservation : IAsyncDisposable
 
     private async Task StopProxiesAsync()
     {
-        foreach (IAsyncDisposable proxy in proxies)
-        {
-            await proxy.DisposeAsync();
-        }
-
+        await Task.WhenAll(proxies.Select(static proxy => proxy.DisposeAsync().AsTask()));
         proxies.Clear();
     }
 
