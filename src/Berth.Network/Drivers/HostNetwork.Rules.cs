@@ -20,7 +20,26 @@ public sealed partial class HostNetwork
     {
         firewall.Replace(State());
         exception.Ensure(isNeeded: networks.Count > 0);
+        if (!hasRules && networks.Count > 0)
+        {
+            bridges.InNamespace(TellOfLegacyRules);
+        }
+
         hasRules = true;
+    }
+
+    // Tables of iptables' old kernel interface are no part of nf_tables: nothing tells of changes, and they can only be replaced as a whole, past others who do the same.
+    private void TellOfLegacyRules()
+    {
+        foreach ((string file, string program) in (ReadOnlySpan<(string, string)>)[("ip_tables_names", "iptables-legacy"), ("ip6_tables_names", "ip6tables-legacy")])
+        {
+            string path = "/proc/thread-self/net/" + file;
+            if (File.Exists(path) && File.ReadLines(path).Contains("filter", StringComparer.Ordinal))
+            {
+                options.Report?.Invoke($"this host has rules of {program}: if its chain FORWARD drops packets (see {program} -S FORWARD), let those of containers pass by "
+                    + $"{program} -I FORWARD -m mark --mark 0x{FirewallLayout.PassMark:x}/0x{FirewallLayout.PassMark:x} -j ACCEPT");
+            }
+        }
     }
 
     private bool Matters(NftEvent change) => ForwardException.Concerns(change)

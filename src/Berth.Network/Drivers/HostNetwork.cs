@@ -106,6 +106,7 @@ public sealed partial class HostNetwork : IDisposable
         {
             Told($"network {network.Id} cannot be made", () =>
             {
+                ThrowIfShared(network);
                 bool wasKnown = networks.TryGetValue(network.Id, out NetworkPlan? before);
                 (int index, bool isNew) = bridges.Ensure(network);
                 try
@@ -156,8 +157,17 @@ public sealed partial class HostNetwork : IDisposable
 
             Told($"network {id} cannot be removed", () =>
             {
-                bridges.Remove(network);
-                ReplaceRules();
+                try
+                {
+                    ReplaceRules();
+                    bridges.Remove(network);
+                }
+                catch
+                {
+                    networks[id] = network; // To be removed by another attempt.
+                    throw;
+                }
+
                 return 0;
             });
         }
@@ -242,6 +252,17 @@ public sealed partial class HostNetwork : IDisposable
         }
     }
 
+    /// <summary>
+    /// Whether packets pass between an endpoint and its network: the kernel opens queues and the bridge's port on a thread of its own, a moment after
+    /// <see cref="Connect"/>. What is sent before is lost, as on a cable that is just being plugged in.
+    /// </summary>
+    /// <exception cref="EngineException"><see cref="ErrorKind.Internal"/>: the kernel refused.</exception>
+    public bool IsOpen(EndpointPlan endpoint)
+    {
+        const byte IF_OPER_UP = 6;
+        return Told("a link cannot be read", () => Links.Find(route, LinkText.HostLinkOf(endpoint.Id)) is { OperationalState: IF_OPER_UP });
+    }
+
     /// <summary>The networks that the host has a way or an address to, for the choice of free ones; default routes, groups and link-local addresses are left out.</summary>
     /// <exception cref="EngineException"><see cref="ErrorKind.Internal"/>: the kernel refused.</exception>
     public IReadOnlyList<Subnet> Subnets() => Told("the host's routes cannot be read", () =>
@@ -291,7 +312,7 @@ public sealed partial class HostNetwork : IDisposable
         {
             return action();
         }
-        catch (Exception e) when (e is LinuxException or InvalidDataException or IOException)
+        catch (Exception e) when (e is LinuxException or InvalidDataException or IOException or UnauthorizedAccessException)
         {
             throw new EngineException(ErrorKind.Internal, $"{what}: {e.Message}", e);
         }
@@ -302,6 +323,16 @@ public sealed partial class HostNetwork : IDisposable
 
     private NetworkPlan NetworkOf(EndpointPlan endpoint) =>
         networks.GetValueOrDefault(endpoint.NetworkId) ?? throw new EngineException(ErrorKind.NotFound, $"network {endpoint.NetworkId} not found");
+
+    // Two networks of one bridge would be one network with two minds.
+    private void ThrowIfShared(NetworkPlan network)
+    {
+        if (networks.Values.FirstOrDefault(other => other.Bridge == network.Bridge && other.Id != network.Id) is { } same)
+        {
+            throw new EngineException(ErrorKind.Forbidden,
+                $"cannot create network {network.Id} ({network.Bridge}): conflicts with network {same.Id} ({same.Bridge}): networks have same bridge name");
+        }
+    }
 
     private List<NetworkFailure> RestoreBridges()
     {
@@ -318,10 +349,11 @@ public sealed partial class HostNetwork : IDisposable
         {
             try
             {
+                ThrowIfShared(network);
                 bridges.Ensure(network);
                 bridges.InNamespace(() => HostForwarding.Ensure(network));
             }
-            catch (Exception e) when (e is EngineException or LinuxException or InvalidDataException or IOException)
+            catch (Exception e) when (e is EngineException or LinuxException or InvalidDataException or IOException or UnauthorizedAccessException)
             {
                 failures.Add(new NetworkFailure(network.Id, e));
             }

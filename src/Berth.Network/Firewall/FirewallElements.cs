@@ -92,11 +92,11 @@ internal sealed class FirewallElements
         NftValue target = NftValue.Concat(Value(address), NftValue.Service(port.ContainerPort)), service = NftValue.Service(port.HostPort);
         if (port.HostAddress.IsUnspecified)
         {
-            Add(isIPv6 ? Any6 : Any4, new NftElement(NftValue.Concat(Value(port.Protocol), service), target));
+            AddOnce(isIPv6 ? Any6 : Any4, new NftElement(NftValue.Concat(Value(port.Protocol), service), target));
         }
         else
         {
-            Add(isIPv6 ? Ports6 : Ports4, new NftElement(NftValue.Concat(Value(port.HostAddress), Value(port.Protocol), service), target));
+            AddOnce(isIPv6 ? Ports6 : Ports4, new NftElement(NftValue.Concat(Value(port.HostAddress), Value(port.Protocol), service), target));
         }
     }
 
@@ -121,6 +121,7 @@ internal sealed class FirewallElements
         list.Add(element);
     }
 
+    // Of several endpoints with the same port, which the kernel refuses one by one, the first has it: their records must not keep a daemon from starting.
     private void AddOnce(NftSetConfig set, NftElement element)
     {
         if (once.Add((set.Name, element.Key)))

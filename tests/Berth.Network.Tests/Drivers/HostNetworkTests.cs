@@ -169,6 +169,42 @@ public sealed class HostNetworkTests : IDisposable
     }
 
     [Fact]
+    public void TheOwnerIsToldHowToLetOursPassByRulesOfTheOldKind()
+    {
+        if (!File.Exists("/proc/self/net/ip_tables_names"))
+        {
+            return; // This kernel has none.
+        }
+
+        Assert.Equal("", lab.Output("iptables-legacy", "-P", "FORWARD", "DROP"));
+        NetworkPlan network = lab.AddNetwork(10);
+        lab.Run(network, 2, HostLab.Tcp(8080, 80));
+        lab.AssertBlocked(lab.Outside, HostLab.HostAddress, 8080);
+        string told = Assert.Single(lab.Reports);
+        Assert.Equal("", lab.Output("sh", "-c", told[(told.LastIndexOf(" by ", StringComparison.Ordinal) + 4)..]));
+        lab.AssertReaches(lab.Outside, HostLab.HostAddress, 8080, 2);
+    }
+
+    [Fact]
+    public void OneBridgeIsOneNetwork()
+    {
+        lab.AddNetwork(10, static plan => plan with { Bridge = "mine" });
+        EngineException same = Assert.Throws<EngineException>(() => lab.AddNetwork(11, static plan => plan with { Bridge = "mine" }));
+        Assert.Contains("networks have same bridge name", same.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void RecordsThatContradictEachOtherKeepNoDaemonFromStarting()
+    {
+        NetworkPlan network = lab.AddNetwork(10);
+        LabContainer one = lab.Run(network, 2, HostLab.Tcp(8080, 80)), two = lab.Run(network, 3);
+        Assert.Empty(lab.Restart().Restore([network], [one.Endpoint, two.Endpoint with { Ports = one.Endpoint.Ports }]));
+        lab.AssertReaches(lab.Outside, HostLab.HostAddress, 8080, 2);
+        Assert.True(lab.Network.IsOpen(one.Endpoint));
+        Assert.False(lab.Network.IsOpen(HostLab.EndpointOf(network, 4)));
+    }
+
+    [Fact]
     public void AFailedStepIsUndone()
     {
         NetworkPlan network = lab.AddNetwork(10);
