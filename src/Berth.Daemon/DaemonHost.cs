@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Net;
+using System.Security.Cryptography;
+using System.Text;
 using Berth.Daemon.Endpoints;
 using Berth.Daemon.Http;
 using Berth.Daemon.Options;
@@ -7,6 +9,10 @@ using Berth.Engine;
 using Berth.Engine.Containers;
 using Berth.Engine.Events;
 using Berth.Engine.Images;
+using Berth.Engine.Networks;
+using Berth.Network.Dns;
+using Berth.Network.Drivers;
+using Berth.Network.Ports;
 using Berth.Runtime.Host;
 using Berth.Runtime.Shims;
 using Berth.Storage;
@@ -95,7 +101,12 @@ internal sealed class DaemonHost : IAsyncDisposable
         var imageStore = ImageStore.Open(journal, content, snapshots);
         var shims = new ShimLauncher(engineOptions.RuntimePath, new ShimLauncherOptions { ErrorLogFolder = options.Debug ? engineOptions.ExecRoot : null });
         owned.Push(shims);
-        var services = new ContainerServices(engineOptions, root, journal, snapshots, imageStore, shims, events, logger);
+        HostNetwork kernel = Own(owned, new HostNetwork(KernelOptions(options, logger)));
+        NetworkService networks = Own(owned, new NetworkService(NetworkOptions(options), journal, events, kernel, logger));
+        await networks.LoadAsync();
+        DnsServer names = Own(owned, new DnsServer(new DnsServerOptions()));
+        var sandboxes = new SandboxService(networks, kernel, new PortReservations(), names, logger);
+        var services = new ContainerServices(engineOptions, root, journal, snapshots, imageStore, shims, networks, sandboxes, events, logger);
         var containers = new ContainerService(services);
         owned.Push(containers);
         var images = new ImageService(services, containers);
@@ -112,8 +123,9 @@ internal sealed class DaemonHost : IAsyncDisposable
         });
         web.UseRouting();
         new SystemEndpoints(options, containers, images, events, HostFacts.Read(options.DataRoot)).Map(web);
-        new ContainerEndpoints(containers, images, usage, options).Map(web);
+        new ContainerEndpoints(containers, images, usage).Map(web);
         new ContainerControlEndpoints(containers).Map(web);
+        new NetworkEndpoints(networks, containers).Map(web);
         new ExecEndpoints(containers).Map(web);
         new StatsEndpoints(containers).Map(web);
         new EventEndpoints(events).Map(web);
@@ -143,6 +155,26 @@ internal sealed class DaemonHost : IAsyncDisposable
 
         DaemonLog.Listening(logger, string.Join(", ", options.Hosts));
         return new DaemonHost(options, web, owned);
+    }
+
+    private static NetworkOptions NetworkOptions(DaemonOptions options) => new()
+    {
+        HasDefault = options.Bridge != "none",
+        DefaultBridge = options.Bridge,
+        DefaultAddress = options.BridgeAddress,
+        Mtu = options.Mtu,
+    };
+
+    // Daemons with roots of their own have tables of their own.
+    private static HostNetworkOptions KernelOptions(DaemonOptions options, ILogger logger)
+    {
+        string owner = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(options.DataRoot)))[..8];
+        return new HostNetworkOptions
+        {
+            Owner = owner,
+            Table = options.DataRoot == new DaemonOptions().DataRoot ? "berth" : "berth-" + owner,
+            Report = what => DaemonLog.Network(logger, what),
+        };
     }
 
     private static WebApplication BuildWeb(DaemonOptions options, List<ListenAddress> addresses)

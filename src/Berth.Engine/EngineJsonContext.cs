@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Berth.Engine.Containers;
+using Berth.Engine.Networks;
 using Berth.Model;
 using Berth.Model.Oci.Image;
 
@@ -13,6 +14,7 @@ namespace Berth.Engine;
     UseStringEnumConverter = true,
     Converters = [typeof(DigestConverter), typeof(ContainerIdConverter)])]
 [JsonSerializable(typeof(ContainerRecord))]
+[JsonSerializable(typeof(NetworkRecord))]
 [JsonSerializable(typeof(List<string>))]
 internal sealed partial class EngineJsonContext : JsonSerializerContext;
 

@@ -50,6 +50,21 @@ internal static partial class EngineLog
     [LoggerMessage(15, LogLevel.Warning, "container {Container}: it was let go on for its shim's sake and could not be paused again: it runs")]
     public static partial void NotFrozenAgain(ILogger logger, Exception exception, string container);
 
+    [LoggerMessage(17, LogLevel.Warning, "container {Container}: names are not answered in its networks until it is started again")]
+    public static partial void NamesNotServed(ILogger logger, Exception exception, string container);
+
+    [LoggerMessage(18, LogLevel.Warning, "container {Container}: {Problem}; the kernel goes on sending its packets to the container")]
+    public static partial void PortLost(ILogger logger, string container, string problem);
+
+    [LoggerMessage(19, LogLevel.Warning, "endpoint {Endpoint}: the kernel did not let go of it; it is removed at the daemon's next start")]
+    public static partial void EndpointStays(ILogger logger, Exception exception, string endpoint);
+
+    [LoggerMessage(20, LogLevel.Error, "network {Network}: it could not be brought into the state of its record; containers cannot be started in it")]
+    public static partial void NetworkNotRestored(ILogger logger, Exception exception, string network);
+
+    [LoggerMessage(21, LogLevel.Warning, "container {Container}: its hosts file could not be changed")]
+    public static partial void HostsNotChanged(ILogger logger, Exception exception, string container);
+
     [LoggerMessage(4, LogLevel.Information, "removed what an interrupted operation left behind: {Path}")]
     public static partial void LeftoverRemoved(ILogger logger, string path);
 }

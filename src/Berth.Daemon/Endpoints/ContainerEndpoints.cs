@@ -2,7 +2,6 @@ using System.Text.Json;
 using Berth.Api;
 using Berth.Daemon.Http;
 using Berth.Daemon.Mapping;
-using Berth.Daemon.Options;
 using Berth.Engine.Containers;
 using Berth.Engine.Images;
 using Berth.Model;
@@ -12,7 +11,7 @@ using ContainerConfig = Berth.Engine.Containers.ContainerConfig;
 namespace Berth.Daemon.Endpoints;
 
 /// <summary><c>/containers</c>.</summary>
-internal sealed class ContainerEndpoints(ContainerService containers, ImageService images, DiskUsage usage, DaemonOptions options)
+internal sealed class ContainerEndpoints(ContainerService containers, ImageService images, DiskUsage usage)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -81,10 +80,9 @@ internal sealed class ContainerEndpoints(ContainerService containers, ImageServi
         }
 
         string? name = context.GetText("name");
-        ContainerInfo made = await containers.CreateAsync(config, string.IsNullOrEmpty(name) ? null : name, context.RequestAborted);
-        List<string> warnings = config.Host.Network == NetworkMode.Default && !options.HasNoBridge ? [CreateMapping.NetworkWarning] : [];
+        ContainerInfo made = await containers.CreateAsync(config, NetworkMapping.MapEndpoints(request), string.IsNullOrEmpty(name) ? null : name, context.RequestAborted);
         await JsonBody.WriteAsync(
-            context, new ContainerCreateResponse { Id = made.Record.Id.ToString(), Warnings = warnings }, ApiJson.Context.ContainerCreateResponse, StatusCodes.Status201Created);
+            context, new ContainerCreateResponse { Id = made.Record.Id.ToString() }, ApiJson.Context.ContainerCreateResponse, StatusCodes.Status201Created);
     }
 
     private async Task InspectAsync(HttpContext context)

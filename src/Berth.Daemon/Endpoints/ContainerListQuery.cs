@@ -1,6 +1,7 @@
 using System.Globalization;
 using Berth.Daemon.Mapping;
 using Berth.Engine.Containers;
+using Berth.Engine.Networks;
 using Berth.Model;
 
 namespace Berth.Daemon.Endpoints;
@@ -52,11 +53,11 @@ internal sealed record ContainerListQuery(bool All, int Limit, IReadOnlyDictiona
             "exited" => record.State is { IsAlive: false, StartedAt: not null } && record.State.ExitCode.ToString(CultureInfo.InvariantCulture) == value,
             "label" => value.Split('=', 2) is [var key, .. var rest] && record.Config.Labels.TryGetValue(key, out string? actual) && (rest.Length == 0 || rest[0] == actual),
             "health" => (info.Health?.Status ?? "none") == value,
-            "network" => ContainerMapping.NetworkNames(record.Config.Host).Contains(value),
+            "network" => record.Endpoints.Any(endpoint => endpoint.NetworkName == value || (value.Length > 0 && endpoint.NetworkId.StartsWith(value, StringComparison.Ordinal))),
             "expose" => PortRange.Parse(filter, value) is var range && (record.Config.ExposedPorts?.Keys.Any(range.Includes) ?? false),
             "is-task" => value is "false" or "0" or "False", // what is made here is no service's
             "volume" => MountMapping.Has(record.Config.Host, value),
-            "publish" => false, // no container has any yet
+            "publish" => PortRange.Parse(filter, value) is var published && record.Endpoints.Any(endpoint => endpoint.State?.Ports.Any(port => published.Includes(PortBindings.Format(port.Protocol, port.HostPort))) ?? false),
             _ => true, // seen to above
         };
     }

@@ -88,7 +88,7 @@ internal sealed class SystemEndpoints(DaemonOptions options, ContainerService co
                 Images = images.List().Count,
                 Driver = containers.StorageDriver,
                 DriverStatus = [],
-                Plugins = new PluginsInfo { Volume = [], Network = ["host", "null"], Log = ["json-file", "none"] },
+                Plugins = new PluginsInfo { Volume = [], Network = ["bridge", "host", "null"], Log = ["json-file", "none"] },
                 PidsLimit = true,
                 MemoryLimit = true,
                 CpuCfsPeriod = true,
@@ -117,7 +117,6 @@ internal sealed class SystemEndpoints(DaemonOptions options, ContainerService co
                 Runtimes = new Dictionary<string, RuntimeInfo> { ["berth-runtime"] = new() { Path = "berth-runtime" } },
                 DefaultRuntime = "berth-runtime",
                 SecurityOptions = ["name=seccomp,profile=builtin", "name=cgroupns"],
-                Warnings = ["WARNING: container networks are not built yet"],
             },
             ApiJson.Context.SystemInfo);
     }

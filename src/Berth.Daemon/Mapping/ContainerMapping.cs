@@ -34,7 +34,7 @@ internal static class ContainerMapping
             GraphDriver = new DriverData { Name = storageDriver },
             Mounts = MountMapping.ToPoints(record.Config.Host),
             Config = ToConfig(record.Config),
-            NetworkSettings = new NetworkSettings { Networks = ToNetworks(record.Config.Host) },
+            NetworkSettings = NetworkMapping.ToSettings(record),
         };
     }
 
@@ -54,7 +54,8 @@ internal static class ContainerMapping
             Status = DescribeState(info, now),
             Mounts = MountMapping.ToPoints(record.Config.Host),
             HostConfig = new ContainerSummaryHostConfig { NetworkMode = record.Config.Host.NetworkText },
-            NetworkSettings = new ContainerSummaryNetworks { Networks = ToNetworks(record.Config.Host) },
+            NetworkSettings = new ContainerSummaryNetworks { Networks = NetworkMapping.ToNetworks(record) },
+            Ports = NetworkMapping.ToPortList(record),
         };
     }
 
@@ -89,9 +90,6 @@ internal static class ContainerMapping
         ContainerStatus.Restarting => "restarting",
         _ => "exited",
     };
-
-    /// <summary>The names of the networks that a container is in.</summary>
-    public static IReadOnlyCollection<string> NetworkNames(ContainerHostOptions host) => ToNetworks(host).Keys;
 
     private static string Quote(string word) => word.Contains(' ', StringComparison.Ordinal) ? $"'{word}'" : word;
 
@@ -147,13 +145,6 @@ internal static class ContainerMapping
         })],
     };
 
-    private static Dictionary<string, EndpointSettings?> ToNetworks(ContainerHostOptions host) => host.Network switch
-    {
-        NetworkMode.Host => new() { ["host"] = new EndpointSettings() },
-        NetworkMode.None or NetworkMode.Default => new() { ["none"] = new EndpointSettings() },
-        _ => [],
-    };
-
     private static Wire.ContainerConfig ToConfig(Engine.Containers.ContainerConfig config) => new()
     {
         Hostname = config.Hostname,
@@ -189,6 +180,12 @@ internal static class ContainerMapping
         NetworkMode = host.NetworkText,
         RestartPolicy = new RestartPolicy { Name = host.RestartPolicy.Name, MaximumRetryCount = host.RestartPolicy.MaximumRetryCount },
         Links = host.Links?.ToList(),
+        PortBindings = NetworkMapping.ToPorts(host.PortBindings),
+        PublishAllPorts = host.PublishAllPorts,
+        Dns = host.Dns?.ToList(),
+        DnsSearch = host.DnsSearch?.ToList(),
+        DnsOptions = host.DnsOptions?.ToList(),
+        ExtraHosts = host.ExtraHosts?.ToList(),
         AutoRemove = host.AutoRemove,
         ConsoleSize = host.ConsoleSize is { } size ? [size.Height, size.Width] : [0, 0],
         CapAdd = host.CapAdd?.ToList(),

@@ -4,6 +4,8 @@ using Berth.Api;
 using Berth.Daemon.Http;
 using Berth.Engine.Containers;
 using Berth.Model;
+using Berth.Network.Files;
+using Berth.Network.Ipam;
 using Wire = Berth.Api;
 
 namespace Berth.Daemon.Mapping;
@@ -11,31 +13,19 @@ namespace Berth.Daemon.Mapping;
 /// <summary>From a create request to what the engine is asked for.</summary>
 internal static class CreateMapping
 {
-    public const string NetworkWarning =
-        "Container networks are not built yet: the container gets a loopback interface alone. Use --network host, none or container:NAME to choose.";
-
     private static readonly HashSet<string> BuiltConfig = new(StringComparer.OrdinalIgnoreCase)
     {
         "Hostname", "Domainname", "User", "AttachStdin", "AttachStdout", "AttachStderr", "ExposedPorts", "Tty", "OpenStdin", "StdinOnce", "Env", "Cmd",
-        "Healthcheck", "Shell", "ArgsEscaped", "Image", "WorkingDir", "Entrypoint", "OnBuild", "Labels", "StopSignal", "StopTimeout", "HostConfig", "NetworkingConfig",
+        "Healthcheck", "Shell", "ArgsEscaped", "Image", "WorkingDir", "Entrypoint", "OnBuild", "Labels", "StopSignal", "StopTimeout", "HostConfig", "NetworkingConfig", "MacAddress",
     };
 
     private static readonly HashSet<string> BuiltHost = new(StringComparer.OrdinalIgnoreCase)
     {
         "Binds", "Mounts", "ContainerIDFile", "LogConfig", "NetworkMode", "RestartPolicy", "AutoRemove", "ConsoleSize", "CapAdd", "CapDrop", "CgroupnsMode", "GroupAdd", "IpcMode", "Links",
+        "PortBindings", "PublishAllPorts", "Dns", "DnsOptions", "DnsSearch", "ExtraHosts",
         "Init", "OomScoreAdj", "PidMode", "Privileged", "ReadonlyRootfs", "SecurityOpt", "Tmpfs", "UTSMode", "ShmSize", "Runtime", "Isolation",
         "MemorySwappiness", "PidsLimit", "Ulimits", "MaskedPaths", "ReadonlyPaths",
         "Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuShares", "CpuPeriod", "CpuQuota", "CpusetCpus", "CpusetMems",
-    };
-
-    private static readonly HashSet<string> Nothing = [];
-
-    private static readonly HashSet<string> BuiltNetworking = new(StringComparer.OrdinalIgnoreCase) { "EndpointsConfig" };
-
-    // What an engine answers with, not what a user asks for: clients send it back as it was.
-    private static readonly HashSet<string> EndpointState = new(StringComparer.OrdinalIgnoreCase)
-    {
-        "NetworkID", "EndpointID", "Gateway", "IPAddress", "IPPrefixLen", "IPv6Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen", "DNSNames", "IPAMConfig",
     };
 
     private static readonly HashSet<string> Ulimits = new(StringComparer.Ordinal)
@@ -59,7 +49,7 @@ internal static class CreateMapping
             }
             else if (property.Name.Equals("NetworkingConfig", StringComparison.OrdinalIgnoreCase))
             {
-                RefuseEndpoints(property.Value, request.HostConfig?.NetworkMode ?? "");
+                NetworkMapping.RefuseUnbuilt(property.Value);
             }
         }
 
@@ -143,6 +133,12 @@ internal static class CreateMapping
             Network = network,
             NetworkText = host.NetworkMode.Length == 0 ? "default" : host.NetworkMode,
             Links = CheckLinks(host.Links, network),
+            PortBindings = NetworkMapping.MapPorts(host.PortBindings),
+            PublishAllPorts = host.PublishAllPorts,
+            Dns = CheckServers(host.Dns),
+            DnsSearch = host.DnsSearch,
+            DnsOptions = host.DnsOptions,
+            ExtraHosts = CheckHosts(host.ExtraHosts),
             AutoRemove = host.AutoRemove,
             Privileged = host.Privileged,
             ReadonlyRootfs = host.ReadonlyRootfs,
@@ -175,31 +171,6 @@ internal static class CreateMapping
         };
     }
 
-    // Clients send an endpoint for the network that was chosen, filled with empty lists.
-    private static void RefuseEndpoints(JsonElement networking, string mode)
-    {
-        UnbuiltOptions.Refuse(networking, BuiltNetworking, "NetworkingConfig.");
-        foreach (JsonProperty endpoint in Members(networking).Where(static member => member.Value.ValueKind == JsonValueKind.Object).SelectMany(static member => Members(member.Value)))
-        {
-            if (endpoint.Name is not ("default" or "host" or "none") && endpoint.Name != mode)
-            {
-                throw UnbuiltOptions.Value("NetworkingConfig.EndpointsConfig", endpoint.Name);
-            }
-
-            if (endpoint.Value.ValueKind == JsonValueKind.Object)
-            {
-                string name = $"NetworkingConfig.EndpointsConfig.{endpoint.Name}.";
-                UnbuiltOptions.Refuse(endpoint.Value, EndpointState, name);
-                foreach (JsonProperty addresses in Members(endpoint.Value).Where(static member => member.Value.ValueKind == JsonValueKind.Object && member.Name.Equals("IPAMConfig", StringComparison.OrdinalIgnoreCase)))
-                {
-                    UnbuiltOptions.Refuse(addresses.Value, Nothing, name + "IPAMConfig.");
-                }
-            }
-        }
-    }
-
-    private static JsonElement.ObjectEnumerator Members(JsonElement element) => element.EnumerateObject();
-
     private static void RefuseValue(string name, string value, params ReadOnlySpan<string> built)
     {
         if (!built.Contains(value))
@@ -216,7 +187,8 @@ internal static class CreateMapping
             "host" => NetworkMode.Host,
             "none" => NetworkMode.None,
             _ when mode.StartsWith("container:", StringComparison.Ordinal) && mode.Length > "container:".Length => NetworkMode.Container,
-            _ => throw UnbuiltOptions.Value("HostConfig.NetworkMode", mode),
+            _ when mode.StartsWith("container:", StringComparison.Ordinal) || mode.StartsWith("ns:", StringComparison.Ordinal) => throw new EngineException(ErrorKind.InvalidArgument, $"invalid network mode: {mode}"),
+            _ => NetworkMode.Named,
         };
     }
 
@@ -225,9 +197,23 @@ internal static class CreateMapping
         (null or { Count: 0 }, _) => null,
         (_, NetworkMode.Host) => throw new EngineException(ErrorKind.InvalidArgument, "conflicting options: host type networking can't be used with links. This would result in undefined behavior"),
         (_, NetworkMode.Container) => throw new EngineException(ErrorKind.InvalidArgument, "conflicting options: container type network can't be used with links. This would result in undefined behavior"),
-        (_, NetworkMode.Default) => throw new EngineException(ErrorKind.NotImplemented, "HostConfig.Links is not supported yet; leave it out"),
+        (_, NetworkMode.Default or NetworkMode.Named) => throw new EngineException(ErrorKind.NotImplemented, "HostConfig.Links is not supported yet; leave it out"),
         _ => links,
     };
+
+    private static List<string>? CheckServers(List<string>? servers) => servers?.Find(static server => !NetAddress.TryParse(server, out _)) is { } wrong
+        ? throw new EngineException(ErrorKind.InvalidArgument, $"invalid IP address: {wrong}")
+        : servers;
+
+    private static List<string>? CheckHosts(List<string>? hosts)
+    {
+        foreach (string host in hosts ?? [])
+        {
+            _ = HostRecord.ParseExtra(host, [NetAddress.IPv4(0)]); // what stands for the host is known at the start
+        }
+
+        return hosts;
+    }
 
     private static List<string>? CheckGroups(List<string>? groups) =>
         groups is { Count: > 0 } ? throw new EngineException(ErrorKind.NotImplemented, "HostConfig.GroupAdd is not supported yet; leave it out") : groups;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Berth.Engine.Networks;
 using Berth.Model;
 
 namespace Berth.Daemon.Options;
@@ -16,11 +17,14 @@ internal sealed record DaemonOptions
     public IReadOnlyList<string> Hosts { get; init; } = [];
     public string? PidFile { get; init; }
 
-    /// <summary>The default network's bridge; only <c>none</c> is known until container networks are built.</summary>
-    public string? Bridge { get; init; }
+    /// <summary>The default network's bridge; <c>none</c>: there is no default network.</summary>
+    public string Bridge { get; init; } = "berth0";
 
-    /// <summary>Whether containers are meant to have no default network, so that nobody needs to be told of it.</summary>
-    public bool HasNoBridge => Bridge is not null;
+    /// <summary>That bridge's address with its prefix length; empty: the engine chooses one that is free.</summary>
+    public string BridgeAddress { get; init; } = "";
+
+    /// <summary>Bytes of the default network's packets; null: the kernel's default.</summary>
+    public int? Mtu { get; init; }
     public bool Debug { get; init; }
 
     /// <summary>Whether containers have an init unless they say otherwise.</summary>
@@ -35,7 +39,8 @@ internal sealed record DaemonOptions
         The Berth daemon: serves the Docker Engine API and keeps containers and images.
 
         Options:
-              --bridge string        Default network's bridge ("none": containers get a loopback interface alone; the only value until container networks are built)
+              --bip string           Address of the default network's bridge with its prefix length, which gives the subnet (default: one that is free)
+              --bridge string        Name of the default network's bridge, made by the daemon; "none": there is no default network (default "berth0")
               --config-file string   Daemon configuration file (default "/etc/berth/daemon.json")
               --data-root string     Root folder of persistent state (default "/var/lib/berth")
           -D, --debug                Log more
@@ -43,6 +48,7 @@ internal sealed record DaemonOptions
               --help                 Print usage
           -H, --host list            Address to listen on, unix://PATH or tcp://HOST:PORT (default "unix:///run/berth.sock")
               --init                 Run an init in containers that say nothing about it; it forwards signals and reaps processes
+              --mtu int              Bytes of a packet in the default network (default: the kernel's)
           -p, --pidfile string       File to write the daemon's process id to
           -s, --storage-driver string
                                      How layers are kept: overlay2 or vfs (default as the data root was made, overlay2 for a new one)
@@ -83,7 +89,7 @@ internal sealed record DaemonOptions
                 case "-s" or "--storage-driver":
                     overrides["storage-driver"] = Value();
                     break;
-                case "--data-root" or "--exec-root" or "--bridge":
+                case "--data-root" or "--exec-root" or "--bridge" or "--bip" or "--mtu":
                     overrides[name[2..]] = Value();
                     break;
                 default:
@@ -140,7 +146,11 @@ internal sealed record DaemonOptions
                 ? value
                 : throw new EngineException(ErrorKind.InvalidArgument, $"driver not supported: {value}; the storage drivers are overlay2 and vfs"),
         },
+        "bridge" when value.Length is 0 or > 15 || value.Any(static c => c is '/' or ':' or '%' || !char.IsAsciiLetterOrDigit(c) && c is not ('.' or '_' or '-')) =>
+            throw new EngineException(ErrorKind.InvalidArgument, $"bridge: wanted an interface name of at most 15 characters, or \"none\", got \"{value}\""),
         "bridge" => this with { Bridge = value },
+        "bip" => this with { BridgeAddress = value },
+        "mtu" => this with { Mtu = BridgeOptions.ParseMtu(value) },
         "debug" => this with { Debug = Switch(name, value) },
         "init" => this with { Init = Switch(name, value) },
         _ => throw new EngineException(ErrorKind.InvalidArgument, $"the following directives don't match any configuration option: {name}"),
@@ -151,11 +161,6 @@ internal sealed record DaemonOptions
 
     private DaemonOptions Validate()
     {
-        if (Bridge is not (null or "none"))
-        {
-            throw new EngineException(ErrorKind.NotImplemented, $"--bridge {Bridge}: container networks are not built yet; leave the option out or use \"none\"");
-        }
-
         foreach (string host in Hosts)
         {
             _ = ListenAddress.Parse(host);

@@ -116,6 +116,7 @@ internal sealed partial class Container
             ThrowIfGone();
             string old = record.Name;
             await CommitAsync(record with { Name = name }, CancellationToken.None);
+            await RenameInNetworksAsync();
             FailPoint.Reach(FailPoints.RenameRecorded);
             services.Events.Publish(record, "rename", ("oldName", "/" + old));
             FailPoint.Reach(FailPoints.RenameTold);

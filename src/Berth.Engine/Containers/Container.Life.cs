@@ -1,5 +1,6 @@
 using Berth.Engine.Containers.Health;
 using Berth.Engine.Events;
+using Berth.Engine.Networks;
 using Berth.Model;
 using Berth.Runtime.Cgroups;
 using Berth.Runtime.Shims;
@@ -26,15 +27,22 @@ internal sealed partial class Container
         var starting = record with { State = Lifecycle.Starting(before, DateTimeOffset.UtcNow, isAsked) };
         string bundle = services.Options.Bundle(record.Id);
         Shim? launched = null;
-        Task journaled = Task.CompletedTask;
+        Task journaled = Task.CompletedTask, connected = Task.CompletedTask;
         await fileUses.DrainAsync();
         try
         {
-            BundleWriter.Write(services, record, LogPath, ExitFile, links.FindNetwork(record));
+            // The namespace has to be there for the shim; what comes into it, only when the process begins.
+            JoinedNetwork? joined = links.FindNetwork(record);
+            ContainerSandbox planned = sandbox = services.Sandboxes.Plan(record);
+            starting = starting with { Endpoints = planned.Endpoints };
+            services.Sandboxes.Open(record, planned);
+            BundleWriter.Write(services, record, LogPath, ExitFile, planned, joined);
             FailPoint.Reach(FailPoints.StartBundleWritten);
             journaled = services.Journal.CommitAsync([Change(starting)], never).AsTask(); // beside the work below; awaited before it is acknowledged
+            connected = Task.Run(() => services.Sandboxes.ApplyAsync(record, planned), never);
             launched = await services.Shims.PrepareAsync(bundle, never);
             FailPoint.Reach(FailPoints.StartPrepared);
+            await connected;
             launched.ExecExited = OnExecExited;
             foreach (AttachSession session in TakePending())
             {
@@ -58,6 +66,7 @@ internal sealed partial class Container
         catch (Exception exception)
         {
             await journaled.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await connected.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             EngineException failure = Translate(exception, "failed to create task for container: ");
             await AbandonAsync(launched, Lifecycle.StartFailed(before, StartExitCode(exception), failure.Message));
             throw failure;
@@ -109,7 +118,9 @@ internal sealed partial class Container
         }
 
         await CleanQuietlyAsync();
-        await RecordAsync(record with { State = failed });
+        await CloseSandboxAsync();
+        await RecordAsync(record.WithoutRun() with { State = failed });
+        ReleaseSandbox();
         CompleteEnded();
         if (record.Config.Host.AutoRemove)
         {
@@ -176,7 +187,8 @@ internal sealed partial class Container
         bool isUsers = isStopWanted || Volatile.Read(ref userRestarts) > 0;
         bool restarts = !isUsers && WantsRestart(status.Code);
         bool removes = record.Config.Host.AutoRemove && Volatile.Read(ref userRestarts) == 0;
-        ContainerRecord next = record with { State = Lifecycle.Ended(record.State, status, error, restarts) };
+        await CloseSandboxAsync();
+        ContainerRecord next = record.WithoutRun() with { State = Lifecycle.Ended(record.State, status, error, restarts) };
 
         // The exit file is durable already; of a container about to be removed nothing else needs to be.
         if (removes)
@@ -186,6 +198,7 @@ internal sealed partial class Container
         else
         {
             await RecordAsync(next);
+            ReleaseSandbox();
         }
 
         FailPoint.Reach(FailPoints.EndRecorded);
@@ -263,6 +276,7 @@ internal sealed partial class Container
     {
         await services.Journal.CommitAsync([new JournalChange(Bucket, record.Id.ToString(), null)], CancellationToken.None);
         FailPoint.Reach(FailPoints.RemoveRecorded);
+        ReleaseSandbox();
         foreach (AttachSession session in TakePending())
         {
             session.Cancel();
@@ -304,4 +318,23 @@ internal sealed partial class Container
             Directory.Delete(bundle, recursive: true);
         }
     });
+
+    // Nobody finds it in its networks any more.
+    private async Task CloseSandboxAsync()
+    {
+        if (sandbox is { } closing)
+        {
+            await services.Sandboxes.CloseAsync(closing);
+        }
+    }
+
+    // Only when the record without the run is durable: nobody gets an address that a record has.
+    private void ReleaseSandbox()
+    {
+        if (sandbox is { } closed)
+        {
+            sandbox = null;
+            SandboxService.Release(closed);
+        }
+    }
 }

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using Berth.Engine.Containers.Health;
+using Berth.Engine.Networks;
 using Berth.Model;
+using Berth.Network.Drivers;
 using Berth.Runtime.Cgroups;
 using Berth.Runtime.Shims;
 
@@ -37,6 +39,18 @@ internal sealed partial class Container
             EngineLog.ShimUnanswering(services.Logger, record.Id.Short);
             watch = RestoreLateAsync(asking, WithoutStatus);
         }
+    }
+
+    /// <summary>Takes what the record says that the container has in networks. Called once, before <see cref="RestoreAsync(CancellationToken)"/>.</summary>
+    public IReadOnlyList<EndpointPlan> RecallNetworks()
+    {
+        if (record.Endpoints.All(static endpoint => endpoint.State is null))
+        {
+            return [];
+        }
+
+        sandbox = services.Sandboxes.Recall(record);
+        return [.. sandbox.Networks.Select(static attached => attached.Plan).OfType<EndpointPlan>()];
     }
 
     // One that waits for a process which was frozen before it ran does not answer: it is let go on for a moment.
@@ -97,7 +111,9 @@ internal sealed partial class Container
         bool isNews = exit is not null && (record.State.FinishedAt is not { } finished || exit.At > finished);
         if (HasProcess && !isNews && (exit is not null || !File.Exists(ExitFile)))
         {
-            await CommitAsync(record with { State = Lifecycle.NeverStarted(record.State, exit) }, cancellationToken);
+            await CloseSandboxAsync();
+            await CommitAsync(record.WithoutRun() with { State = Lifecycle.NeverStarted(record.State, exit) }, cancellationToken);
+            ReleaseSandbox();
             CompleteEnded();
         }
         else if (HasProcess || isNews)
@@ -238,6 +254,7 @@ internal sealed partial class Container
             record = record with { State = running };
         }
 
+        await AdoptSandboxAsync();
         watch = WatchAsync(found);
         StartHealth();
         foreach (AttachSession session in TakePending())
@@ -246,6 +263,19 @@ internal sealed partial class Container
         }
 
         return true;
+    }
+
+    // A container without a resolver is better than none.
+    private async Task AdoptSandboxAsync()
+    {
+        try
+        {
+            sandbox = await services.Sandboxes.AdoptAsync(record, sandbox ?? services.Sandboxes.Recall(record));
+        }
+        catch (Exception exception) when (exception is IOException or EngineException or System.Net.Sockets.SocketException)
+        {
+            EngineLog.NamesNotServed(services.Logger, exception, record.Id.Short);
+        }
     }
 
     // Null when it ended before it could answer.

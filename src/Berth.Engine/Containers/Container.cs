@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Berth.Engine.Containers.Health;
+using Berth.Engine.Networks;
 using Berth.Model;
 using Berth.Runtime.Host;
 using Berth.Runtime.Shims;
@@ -28,6 +29,7 @@ internal sealed partial class Container : IAsyncDisposable
     private volatile ContainerRecord record;
     private volatile Shim? shim;
     private volatile bool isDisposed;
+    private ContainerSandbox? sandbox; // under the gate
     private Task watch = Task.CompletedTask;
 
     /// <param name="services">What the container needs of the world.</param>
@@ -203,6 +205,11 @@ internal sealed partial class Container : IAsyncDisposable
         }
 
         await watch.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (sandbox is { } open)
+        {
+            await SandboxService.ForgetAsync(open);
+        }
+
         await restart.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         closing.Dispose();
     }

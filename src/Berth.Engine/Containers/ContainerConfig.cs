@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Berth.Engine.Containers.Health;
 using Berth.Engine.Containers.Mounts;
+using Berth.Engine.Networks;
 using Berth.Model;
 
 namespace Berth.Engine.Containers;
@@ -60,8 +61,19 @@ public sealed record ContainerHostOptions
     public string ContainerIdFile { get; init; } = "";
     public NetworkMode Network { get; init; }
 
-    /// <summary>The network as the user wrote it: <c>default</c>, <c>host</c>, <c>none</c>, <c>container:NAME</c>.</summary>
+    /// <summary>The network as the user wrote it: <c>default</c>, <c>host</c>, <c>none</c>, <c>container:NAME</c>, a network's name or id.</summary>
     public string NetworkText { get; init; } = "default";
+    public IReadOnlyList<PortBinding>? PortBindings { get; init; }
+
+    /// <summary>Whether every exposed port is published.</summary>
+    public bool PublishAllPorts { get; init; }
+    public IReadOnlyList<string>? Dns { get; init; }
+    public IReadOnlyList<string>? DnsSearch { get; init; }
+    public IReadOnlyList<string>? DnsOptions { get; init; }
+
+    /// <summary>Lines for the hosts file: <c>NAME:ADDRESS</c>.</summary>
+    public IReadOnlyList<string>? ExtraHosts { get; init; }
+
     /// <summary>Docker's links, see <see cref="LegacyLinks"/>; only with <see cref="NetworkMode.None"/>.</summary>
     public IReadOnlyList<string>? Links { get; init; }
     public bool AutoRemove { get; init; }
@@ -111,7 +123,7 @@ public sealed record ContainerHostOptions
 /// <summary>Where the container's network comes from.</summary>
 public enum NetworkMode
 {
-    /// <summary>The default; until container networks are built it is a loopback interface alone, with a warning at creation.</summary>
+    /// <summary>The network <c>bridge</c>; a loopback interface alone when the daemon has none.</summary>
     Default,
 
     /// <summary>The host's network namespace.</summary>
@@ -122,6 +134,9 @@ public enum NetworkMode
 
     /// <summary>Another container's namespace.</summary>
     Container,
+
+    /// <summary>A network of this name or id.</summary>
+    Named,
 }
 
 /// <summary>A resource limit by its short name (<c>nofile</c>).</summary>

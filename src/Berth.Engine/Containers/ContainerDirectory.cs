@@ -58,6 +58,9 @@ internal sealed class ContainerDirectory
         }
     }
 
+    /// <summary>By its whole id; null when there is none.</summary>
+    public Container? TryFind(string id) => byId.GetValueOrDefault(id);
+
     /// <exception cref="EngineException">NotFound when none fits, InvalidArgument when the beginning of an id fits several.</exception>
     public Container Find(string reference)
     {

@@ -1,4 +1,5 @@
 using Berth.Engine.Containers.Health;
+using Berth.Engine.Networks;
 using Berth.Model;
 
 namespace Berth.Engine.Containers;
@@ -59,6 +60,12 @@ public sealed record ContainerRecord
     public required IReadOnlyList<Digest> ChainIds { get; init; }
     public required ContainerConfig Config { get; init; }
     public ContainerState State { get; init; } = new();
+
+    /// <summary>The networks it is in, or would be; that of its mode first.</summary>
+    public IReadOnlyList<ContainerEndpoint> Endpoints { get; init; } = [];
+
+    /// <summary>As it is when nothing of a run is left.</summary>
+    internal ContainerRecord WithoutRun() => this with { Endpoints = [.. Endpoints.Select(static endpoint => endpoint with { State = null })] };
 }
 
 /// <summary>A container as reported: its record and what only the running daemon knows.</summary>

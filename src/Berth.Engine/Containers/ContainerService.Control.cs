@@ -1,6 +1,7 @@
 using Berth.Engine.Containers.Top;
 using Berth.Engine.Events;
 using Berth.Engine.Logs;
+using Berth.Engine.Networks;
 using Berth.Model;
 using Berth.Runtime.Cgroups;
 using Berth.Runtime.Shims;
@@ -107,6 +108,14 @@ public sealed partial class ContainerService
     /// <param name="cancellationToken">Ends the wait for the turn.</param>
     public Task UpdateAsync(string reference, Func<ContainerRecord, ContainerHostOptions> change, CancellationToken cancellationToken) =>
         directory.Find(reference).UpdateAsync(change, cancellationToken);
+
+    /// <summary>Puts a container into a network.</summary>
+    /// <exception cref="EngineException">NotFound; Forbidden or InvalidArgument for what cannot be.</exception>
+    public Task ConnectAsync(string reference, EndpointConfig config, CancellationToken cancellationToken) => directory.Find(reference).ConnectAsync(config, cancellationToken);
+
+    /// <summary>Takes a container out of a network.</summary>
+    /// <exception cref="EngineException">NotFound; Forbidden when it is not in it.</exception>
+    public Task DisconnectAsync(string reference, string network, CancellationToken cancellationToken) => directory.Find(reference).DisconnectAsync(network, cancellationToken);
 
     /// <summary>Begins a wait; what happens after this call returns is not missed.</summary>
     public Task<WaitResult> WaitAsync(string reference, WaitCondition condition, CancellationToken cancellationToken) =>

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Berth.Engine.Containers.Health;
 using Berth.Engine.Containers.Mounts;
 using Berth.Engine.Events;
+using Berth.Engine.Networks;
 using Berth.Model;
 using Berth.Model.Oci.Image;
 using Berth.Runtime.Shims;
@@ -26,7 +27,7 @@ public sealed partial class ContainerService : IAsyncDisposable
     public ContainerService(ContainerServices services)
     {
         this.services = services;
-        links = new ContainerLinks(containerByExec, Forget, NetworkPath, restored.Task);
+        links = new ContainerLinks(containerByExec, Forget, FindNetwork, restored.Task);
     }
 
     /// <summary>What clients know the storage of layers as.</summary>
@@ -46,8 +47,12 @@ public sealed partial class ContainerService : IAsyncDisposable
     /// <summary>
     /// Makes a container: durable and visible when this returns, or nothing is left. <paramref name="config"/> is completed from the image.
     /// </summary>
+    /// <param name="config">What is asked of it.</param>
+    /// <param name="asked">What is asked of networks, that of its mode among them or not.</param>
+    /// <param name="name">Null: one of our own choice.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
     /// <exception cref="EngineException">NotFound for the image, Conflict for the name, InvalidArgument for what contradicts itself.</exception>
-    public async Task<ContainerInfo> CreateAsync(ContainerConfig config, string? name, CancellationToken cancellationToken)
+    public async Task<ContainerInfo> CreateAsync(ContainerConfig config, IReadOnlyList<EndpointConfig> asked, string? name, CancellationToken cancellationToken)
     {
         name = name is null ? null : CheckName(name);
         CheckSharing(config);
@@ -59,6 +64,7 @@ public sealed partial class ContainerService : IAsyncDisposable
         name ??= NameGenerator.Create(directory.IsNameTaken);
         IReadOnlyList<string>? linked = LegacyLinks.Resolve(complete.Host.Links, name, reference => directory.Find(reference).Record.Name);
         complete = complete with { Host = complete.Host with { Links = linked } };
+        IReadOnlyList<ContainerEndpoint> endpoints = services.Sandboxes.EndpointsOf(complete.Host, asked);
         directory.ReserveName(name, id);
         bool isMade = false;
         try
@@ -71,6 +77,7 @@ public sealed partial class ContainerService : IAsyncDisposable
                 ImageId = image.Id,
                 ChainIds = image.ChainIds,
                 Config = complete,
+                Endpoints = endpoints,
             };
             var container = new Container(services, record, links);
             Directory.CreateDirectory(container.Folder);
@@ -114,6 +121,7 @@ public sealed partial class ContainerService : IAsyncDisposable
             directory.Add(new Container(services, record, links));
         }
 
+        RestoreNetworks();
         await Task.WhenAll(directory.All.ToList().Select(container => RestoreOneAsync(container, cancellationToken)));
         LeftoverSweep.Run(services, directory.All.Select(static container => container.Record.Id).ToHashSet());
         await CollectLayersAsync(cancellationToken);
@@ -140,6 +148,13 @@ public sealed partial class ContainerService : IAsyncDisposable
         {
             EngineLog.LeftoverStays(services.Logger, exception, "layers of images that were removed");
         }
+    }
+
+    // What records of running containers say is taken, whoever runs still: the others give it back when they are looked at.
+    private void RestoreNetworks()
+    {
+        services.Networks.DescribeContainer = id => directory.TryFind(id) is { } container ? $"name:\"{container.Record.Name}\" id:\"{container.Record.Id.Short}\"" : $"id:\"{id}\"";
+        services.Networks.Restore([.. directory.All.SelectMany(static container => container.RecallNetworks())]);
     }
 
     private async Task RestoreOneAsync(Container container, CancellationToken cancellationToken)
@@ -219,7 +234,7 @@ public sealed partial class ContainerService : IAsyncDisposable
 
     private static string JoinedContainer(ContainerHostOptions host) => host.NetworkText["container:".Length..];
 
-    private string? NetworkPath(ContainerRecord record)
+    private JoinedNetwork? FindNetwork(ContainerRecord record)
     {
         if (record.Config.Host.Network != NetworkMode.Container)
         {
@@ -229,7 +244,7 @@ public sealed partial class ContainerService : IAsyncDisposable
         Container other = directory.Find(JoinedContainer(record.Config.Host));
         int pid = other.Record.State.Pid;
         return other.HasProcess && pid > 0
-            ? $"/proc/{pid}/ns/net"
+            ? new JoinedNetwork($"/proc/{pid}/ns/net", other.Folder)
             : throw new EngineException(ErrorKind.Conflict, $"cannot join network of a non running container: {other.Record.Id}");
     }
 

@@ -1,4 +1,5 @@
 using Berth.Engine.Events;
+using Berth.Engine.Networks;
 using Berth.Runtime.Shims;
 using Berth.Storage;
 using Berth.Storage.Images;
@@ -15,10 +16,13 @@ namespace Berth.Engine.Containers;
 /// <param name="Snapshots">Writable layers.</param>
 /// <param name="Images">Where images are resolved, and let go of with their last container.</param>
 /// <param name="Shims">Starts and finds shims.</param>
+/// <param name="Networks">Which networks there are.</param>
+/// <param name="Sandboxes">Puts containers into them.</param>
 /// <param name="Events">Where it is told what happens.</param>
 /// <param name="Logger">Where recovery and background failures are told.</param>
 public sealed record ContainerServices(
-    EngineOptions Options, StorageRoot Root, Journal Journal, ISnapshotter Snapshots, ImageStore Images, ShimLauncher Shims, EventHub Events, ILogger Logger)
+    EngineOptions Options, StorageRoot Root, Journal Journal, ISnapshotter Snapshots, ImageStore Images, ShimLauncher Shims, NetworkService Networks,
+    SandboxService Sandboxes, EventHub Events, ILogger Logger)
 {
     /// <summary>What the first process of a container with an init runs.</summary>
     internal InitProgram InitProgram { get; } = new(Options);

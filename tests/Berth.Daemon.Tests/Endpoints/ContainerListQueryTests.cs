@@ -1,8 +1,10 @@
 using Berth.Daemon.Endpoints;
 using Berth.Daemon.Tests.Support;
 using Berth.Engine.Containers;
+using Berth.Engine.Networks;
 using Berth.Engine.Containers.Health;
 using Berth.Model;
+using Berth.Network.Drivers;
 
 namespace Berth.Daemon.Tests.Endpoints;
 
@@ -45,7 +47,9 @@ public sealed class ContainerListQueryTests
     [InlineData("health", "none", "made web_2 done failed")]
     [InlineData("is-task", "true", "")]
     [InlineData("is-task", "false", "made web_1 web_2 done failed")]
-    [InlineData("network", "none", "made web_1 web_2 done failed")]
+    [InlineData("network", "mine", "web_1")]
+    [InlineData("network", "abc", "web_1")]
+    [InlineData("publish", "8080/tcp", "web_1")]
     [InlineData("network", "host", "")]
     [InlineData("expose", "80", "web_2")]
     [InlineData("expose", "70-90/tcp", "web_2")]
@@ -97,6 +101,14 @@ public sealed class ContainerListQueryTests
                 ExposedPorts = name == "web_2" ? new Dictionary<string, System.Text.Json.JsonElement> { ["80/tcp"] = default } : null,
                 Image = "busybox", Labels = (labels ?? []).Select(static label => label.Split('=')).ToDictionary(static label => label[0], static label => label[1], StringComparer.Ordinal),
             },
+            Endpoints = name != "web_1" ? [] :
+            [
+                new ContainerEndpoint
+                {
+                    Config = new EndpointConfig { Network = "mine" }, NetworkName = "mine", NetworkId = "abcdef",
+                    State = new EndpointState { Id = "e", Ports = [new PortState(PortProtocol.Tcp, "0.0.0.0", 8080, 80)] },
+                },
+            ],
             State = new ContainerState { Status = status, ExitCode = exitCode, StartedAt = status == ContainerStatus.Created ? null : DateTimeOffset.UnixEpoch },
         };
         return new ContainerInfo(record, [], "", "") { Health = name == "web_1" ? new HealthReport { Status = HealthReport.Healthy } : null };

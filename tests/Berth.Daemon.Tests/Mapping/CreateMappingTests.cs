@@ -4,7 +4,10 @@ using Berth.Daemon.Http;
 using Berth.Daemon.Mapping;
 using Berth.Daemon.Tests.Support;
 using Berth.Engine.Containers;
+using Berth.Engine.Networks;
 using Berth.Model;
+using Berth.Network.Drivers;
+using PortBinding = Berth.Engine.Networks.PortBinding;
 
 namespace Berth.Daemon.Tests.Mapping;
 
@@ -42,23 +45,16 @@ public sealed class CreateMappingTests
     [Theory]
     [InlineData("Volumes", """{"/data":{}}""")]
     [InlineData("NetworkDisabled", "true")]
-    [InlineData("MacAddress", "\"02:00:00:00:00:01\"")]
     [InlineData("Invented", "1")]
     public void Unbuilt_members_are_refused_by_name(string name, string value) =>
         Refusal.Of(ErrorKind.NotImplemented, name, () => Map($$"""{"Image":"i","{{name}}":{{value}}}"""));
 
     [Theory]
-    [InlineData("PortBindings", """{"80/tcp":[{"HostIp":"","HostPort":""}]}""")]
-    [InlineData("PublishAllPorts", "true")]
     [InlineData("VolumeDriver", "\"local\"")]
     [InlineData("VolumesFrom", "[\"c\"]")]
     [InlineData("Mounts", """[{"Type":"volume","Target":"/a"}]""")]
     [InlineData("Mounts", """[{"Type":"tmpfs","Target":"/a"}]""")]
     [InlineData("Annotations", """{"a":"b"}""")]
-    [InlineData("Dns", "[\"1.1.1.1\"]")]
-    [InlineData("DnsOptions", "[\"x\"]")]
-    [InlineData("DnsSearch", "[\"x\"]")]
-    [InlineData("ExtraHosts", "[\"a:1.1.1.1\"]")]
     [InlineData("Links", "[\"a:b\"]")]
     [InlineData("Cgroup", "\"x\"")]
     [InlineData("CgroupParent", "\"/x\"")]
@@ -82,7 +78,6 @@ public sealed class CreateMappingTests
     [InlineData("MemorySwappiness", "10")]
     [InlineData("SecurityOpt", "[\"apparmor=mine\"]")]
     [InlineData("LogConfig", """{"Type":"syslog"}""")]
-    [InlineData("NetworkMode", "\"mine\"")]
     [InlineData("Invented", "1")]
     public void Unbuilt_host_options_are_refused_by_name(string name, string value)
     {
@@ -119,12 +114,41 @@ public sealed class CreateMappingTests
     }
 
     [Fact]
-    public void Other_networks_and_addresses_are_refused()
+    public void Network_options_arrive()
     {
-        Refusal.Of(ErrorKind.NotImplemented, "container:", () => MapHost("""{"NetworkMode":"container:"}"""));
-        Refusal.Of(ErrorKind.NotImplemented, "mine", () => Map("""{"Image":"i","NetworkingConfig":{"EndpointsConfig":{"mine":{}}}}"""));
-        Refusal.Of(ErrorKind.NotImplemented, "default",
-            () => Map("""{"Image":"i","NetworkingConfig":{"EndpointsConfig":{"default":{"IPAMConfig":{"IPv4Address":"10.0.0.2"}}}}}"""));
+        ContainerHostOptions host = MapHost("""
+            {"NetworkMode":"mine","PortBindings":{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"8080"},{"HostPort":"9000-9010"}],"53/udp":null},"PublishAllPorts":true,
+             "Dns":["1.1.1.1"],"DnsSearch":["a.example"],"DnsOptions":["ndots:2"],"ExtraHosts":["a:10.0.0.1","b:host-gateway"]}
+            """);
+        Assert.Equal((NetworkMode.Named, "mine", true), (host.Network, host.NetworkText, host.PublishAllPorts));
+        Assert.Equal(
+            [
+                new PortBinding(PortProtocol.Tcp, 80, "127.0.0.1", 8080, 8080),
+                new PortBinding(PortProtocol.Tcp, 80, "", 9000, 9010),
+                new PortBinding(PortProtocol.Udp, 53, "", 0, 0),
+            ], host.PortBindings!);
+        Assert.Equal(["1.1.1.1", "a.example", "ndots:2", "a:10.0.0.1", "b:host-gateway"], [.. host.Dns!, .. host.DnsSearch!, .. host.DnsOptions!, .. host.ExtraHosts!]);
+    }
+
+    [Theory]
+    [InlineData("""{"NetworkMode":"container:"}""", "container:")]
+    [InlineData("""{"PortBindings":{"0/tcp":[]}}""", "invalid port: 0/tcp")]
+    [InlineData("""{"PortBindings":{"80/icmp":[]}}""", "invalid protocol: icmp")]
+    [InlineData("""{"PortBindings":{"80":[{"HostPort":"9-8"}]}}""", "invalid port specification: \"9-8\"")]
+    [InlineData("""{"PortBindings":{"80":[{"HostIp":"here"}]}}""", "invalid IP address: here")]
+    [InlineData("""{"Dns":["one"]}""", "invalid IP address: one")]
+    [InlineData("""{"ExtraHosts":["a"]}""", "bad format for add-host: \"a\"")]
+    public void Wrong_network_options_are_refused(string host, string message) => Refusal.Of(ErrorKind.InvalidArgument, message, () => MapHost(host));
+
+    [Fact]
+    public void Endpoints_arrive()
+    {
+        EndpointConfig endpoint = Assert.Single(NetworkMapping.MapEndpoints(JsonSerializer.Deserialize("""
+            {"NetworkingConfig":{"EndpointsConfig":{"mine":{"Aliases":["a"],"Links":["x:y"],"IPAMConfig":{"IPv4Address":"10.0.0.2","IPv6Address":"fd00::2"},"MacAddress":"02:42:ac:11:00:02",
+             "DriverOpts":{"com.docker.network.endpoint.sysctls":"net.ipv4.conf.IFNAME.log_martians=1"},"GwPriority":3}}}}
+            """, ApiJson.Context.ContainerCreateRequest)!));
+        Assert.Equal(("mine", "10.0.0.2", "fd00::2", "02:42:ac:11:00:02", 3), (endpoint.Network, endpoint.IPv4, endpoint.IPv6, endpoint.Mac, endpoint.GatewayPriority));
+        Assert.Equal(["a", "x:y"], [.. endpoint.Aliases, .. endpoint.Links]);
     }
 
     [Fact]
@@ -196,11 +220,8 @@ public sealed class CreateMappingTests
     public void Endpoints_of_empty_lists_and_of_state_are_accepted(string endpoints) => Map($$$"""{"Image":"i","NetworkingConfig":{"EndpointsConfig":{{{endpoints}}} } }""");
 
     [Theory]
-    [InlineData("Aliases", "[\"a\"]")]
-    [InlineData("Links", "[\"a:b\"]")]
-    [InlineData("DriverOpts", """{"a":"b"}""")]
-    [InlineData("MacAddress", "\"02:42:ac:11:00:02\"")]
-    [InlineData("GwPriority", "1")]
+    [InlineData("Invented", "1")]
+    [InlineData("IPAMConfig", """{"Invented":"1"}""")]
     public void Endpoint_options_are_refused_by_name(string name, string value) => Refusal.Of(
         ErrorKind.NotImplemented, "EndpointsConfig.none." + name, () => Map($$$"""{"Image":"i","NetworkingConfig":{"EndpointsConfig":{"none":{"{{{name}}}":{{{value}}} } } } }"""));
 

@@ -52,7 +52,13 @@ public sealed class DaemonOptionsTests : IDisposable
     public void Wrong_flags_are_named(string message, params string[] args) => Refusal.Of(ErrorKind.InvalidArgument, message, () => Parse("{}", args));
 
     [Fact]
-    public void A_bridge_is_not_built() => Refusal.Of(ErrorKind.NotImplemented, "--bridge br0", () => Parse("{}", "--bridge", "br0"));
+    public void The_default_networks_bridge_can_be_chosen()
+    {
+        DaemonOptions options = Parse("""{"bip":"10.5.0.1/24"}""", "--bridge", "br0", "--mtu=1400");
+        Assert.Equal(("br0", "10.5.0.1/24", 1400), (options.Bridge, options.BridgeAddress, options.Mtu));
+        Refusal.Of(ErrorKind.InvalidArgument, "at most 15 characters", () => Parse("{}", "--bridge", "a-name-that-is-too-long"));
+        Refusal.Of(ErrorKind.InvalidArgument, "invalid MTU: 5", () => Parse("{}", "--mtu", "5"));
+    }
 
     [Theory]
     [InlineData("{")]

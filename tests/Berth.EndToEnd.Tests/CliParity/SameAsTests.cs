@@ -4,7 +4,7 @@ using Berth.EndToEnd.Tests.Support;
 
 namespace Berth.EndToEnd.Tests.CliParity;
 
-/// <summary>A daemon whose containers are meant to have no network, as Berth has none yet: nothing is said about it.</summary>
+/// <summary>A daemon whose containers have no network unless they ask for one.</summary>
 public sealed class NoBridgeFixture() : DaemonFixture("--bridge", "none");
 
 /// <summary>

@@ -16,10 +16,19 @@ public sealed class RunningDaemon : IAsyncDisposable
 
     private readonly string? secondHost;
     private readonly string[] options;
+    private readonly bool hasOwnNetwork;
+
+    // Another daemon on the same roots enters the namespace of the one before, which this file keeps.
+    private const string InNamespace = """
+        if [ ! -e "$NETNS" ]; then touch "$NETNS"; unshare --net="$NETNS" ip link set lo up || exit 1; fi
+        exec nsenter --net="$NETNS" "$0" "$@" >>"$LOG" 2>&1 </dev/null
+        """;
 
     private RunningDaemon(string home, string? secondHost, string[] options)
     {
-        this.options = options;
+        // A bridge of the machine's is made only where a test is about it, and then within a namespace of its own.
+        this.options = options.Contains("--bridge") || options.Contains(OwnNetwork) ? [.. options.Where(static option => option != OwnNetwork)] : ["--bridge", "none", .. options];
+        hasOwnNetwork = options.Contains(OwnNetwork);
         Home = home;
         this.secondHost = secondHost;
         Directory.CreateDirectory(Path.Combine(DataRoot, "containers"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -29,11 +38,17 @@ public sealed class RunningDaemon : IAsyncDisposable
         Api = new EngineHttp(SocketPath);
     }
 
+    /// <summary>Among a daemon's options: it runs in a network namespace that ends with it and its containers, so that the machine's links and rules are left alone.</summary>
+    public const string OwnNetwork = "--own-network";
+
     /// <summary>The folder that holds everything of this daemon; short, since sockets' paths are.</summary>
     public string Home { get; }
     public string DataRoot => Path.Combine(Home, "data");
     public string ExecRoot => Path.Combine(Home, "exec");
     public string SocketPath => Path.Combine(Home, "berth.sock");
+
+    /// <summary>The network namespace of a daemon with <see cref="OwnNetwork"/>, for <c>nsenter --net=</c>.</summary>
+    public string NamespacePath => Path.Combine(Home, "netns");
     public string LogPath => Path.Combine(Home, "berthd.log");
     public string Host => "unix://" + SocketPath;
     public EngineHttp Api { get; }
@@ -88,8 +103,9 @@ public sealed class RunningDaemon : IAsyncDisposable
     public async Task<TimeSpan> StartAsync(string? failAt = null)
     {
         // The shell opens the log and becomes the daemon: same process id.
-        var info = new ProcessStartInfo("/bin/sh", ["-c", "exec \"$0\" \"$@\" >>\"$LOG\" 2>&1 </dev/null", berthd ?? Binaries.Berthd, "--data-root", DataRoot, "--exec-root", ExecRoot, "-H", Host, .. secondHost is null ? Array.Empty<string>() : ["-H", secondHost], .. options]);
+        var info = new ProcessStartInfo("/bin/sh", ["-c", hasOwnNetwork ? InNamespace : "exec \"$0\" \"$@\" >>\"$LOG\" 2>&1 </dev/null", berthd ?? Binaries.Berthd, "--data-root", DataRoot, "--exec-root", ExecRoot, "-H", Host, .. secondHost is null ? Array.Empty<string>() : ["-H", secondHost], .. options]);
         info.Environment["LOG"] = LogPath;
+        info.Environment["NETNS"] = NamespacePath;
         if (failAt is not null)
         {
             info.Environment["BERTH_FAIL_AT"] = failAt;
@@ -210,6 +226,12 @@ public sealed class RunningDaemon : IAsyncDisposable
         }
 
         Leftovers.Thaw(this);
+
+        if (File.Exists(NamespacePath))
+        {
+            using Process unmount = Process.Start("/bin/umount", [NamespacePath]);
+            await unmount.WaitForExitAsync();
+        }
 
         watcher?.Dispose();
         Api.Dispose();

@@ -8,7 +8,7 @@ namespace Berth.Engine.Tests.Containers;
 public sealed class ContainerDirectoryTests
 {
     // A directory asks its containers for their names only.
-    private static readonly ContainerServices Services = new(null!, null!, null!, null!, null!, null!, null!, null!);
+    private static readonly ContainerServices Services = new(null!, null!, null!, null!, null!, null!, null!, null!, null!, null!);
 
     private static readonly ContainerLinks Links = new(new ConcurrentDictionary<string, Container>(StringComparer.Ordinal), static _ => { }, static _ => null, Task.CompletedTask);
 

@@ -1,0 +1,110 @@
+using Berth.Model;
+using Berth.Network.Dns;
+using Berth.Network.Drivers;
+using Berth.Network.Ipam;
+
+namespace Berth.Engine.Networks;
+
+/// <summary>The one owner of a network's state in memory: which addresses are taken, who is in it, how they are called. Safe for concurrent use.</summary>
+internal sealed class ContainerNetwork
+{
+    private readonly Lock sync = new();
+    private readonly Dictionary<string, EndpointState> endpoints = new(StringComparer.Ordinal);
+    private bool isRemoved;
+
+    /// <exception cref="EngineException">The record's pools contradict each other.</exception>
+    public ContainerNetwork(NetworkRecord record, bool isBridgeForeign = false)
+    {
+        Record = record;
+        IsUserDefined = !record.IsPredefined;
+        AddressPool[] pools = [.. record.Pools.Select(ToPool)];
+        Addresses = new NetworkAddresses(record.Config.Name, record.Id, pools, IsUserDefined, record.Config.Pools.Count > 0);
+        Names = new NameTable(record.Config.Name);
+        Plan = record.Bridge.Length > 0 ? BridgeOptions.PlanOf(record, isBridgeForeign) : null;
+    }
+
+    public NetworkRecord Record { get; }
+    public string Name => Record.Config.Name;
+
+    /// <summary>Whether its containers find each other by name.</summary>
+    public bool IsUserDefined { get; }
+    public NetworkAddresses Addresses { get; }
+    public NameTable Names { get; }
+
+    /// <summary>The bridge; null for <c>host</c> and <c>none</c>.</summary>
+    public NetworkPlan? Plan { get; }
+
+    public NetworkInfo Info
+    {
+        get
+        {
+            lock (sync)
+            {
+                return new NetworkInfo(Record, new Dictionary<string, EndpointState>(endpoints, StringComparer.Ordinal));
+            }
+        }
+    }
+
+    /// <summary>Lets a container in.</summary>
+    /// <exception cref="EngineException">NotFound: the network was removed in this moment.</exception>
+    public void Enter(string containerId, EndpointState endpoint)
+    {
+        lock (sync)
+        {
+            if (isRemoved)
+            {
+                throw new EngineException(ErrorKind.NotFound, $"network {Name} not found");
+            }
+
+            endpoints[containerId] = endpoint;
+        }
+    }
+
+    /// <summary>Lets it go; one that is not in it is no fault.</summary>
+    public void Leave(string containerId)
+    {
+        lock (sync)
+        {
+            endpoints.Remove(containerId);
+        }
+    }
+
+    /// <summary>Lets nobody in any more, so that it can be removed.</summary>
+    /// <param name="describe">Names a container by its id, for the message.</param>
+    /// <exception cref="EngineException">Forbidden: somebody is in it.</exception>
+    public void Close(Func<string, string> describe)
+    {
+        lock (sync)
+        {
+            if (isRemoved)
+            {
+                throw new EngineException(ErrorKind.NotFound, $"network {Name} not found");
+            }
+
+            if (endpoints.Count > 0)
+            {
+                throw new EngineException(ErrorKind.Forbidden,
+                    $"error while removing network: network {Name} has active endpoints ({string.Join(", ", endpoints.Keys.Select(describe).Order(StringComparer.Ordinal))})");
+            }
+
+            isRemoved = true;
+        }
+    }
+
+    /// <summary>Takes <see cref="Close"/> back.</summary>
+    public void Reopen()
+    {
+        lock (sync)
+        {
+            isRemoved = false;
+        }
+    }
+
+    private static AddressPool ToPool(NetworkPool pool) => new(new AddressPoolConfig
+    {
+        Subnet = Subnet.Parse(pool.Subnet),
+        IpRange = string.IsNullOrEmpty(pool.IpRange) ? null : Subnet.Parse(pool.IpRange),
+        Gateway = NetAddress.Parse(pool.Gateway),
+        AuxAddresses = (pool.AuxAddresses ?? new Dictionary<string, string>()).ToDictionary(static aux => aux.Key, static aux => NetAddress.Parse(aux.Value), StringComparer.Ordinal),
+    });
+}

@@ -1,0 +1,39 @@
+using Berth.Network.Dns;
+using Berth.Network.Drivers;
+using Berth.Network.Ipam;
+using Berth.Network.Ports;
+using Berth.Network.Sandboxes;
+
+namespace Berth.Engine.Networks;
+
+/// <summary>What a container that runs has of networks, as long as it runs. Only its owner uses it, one call at a time.</summary>
+internal sealed class ContainerSandbox
+{
+    public ContainerSandbox(string containerId) => ContainerId = containerId;
+
+    public string ContainerId { get; }
+
+    /// <summary>Its network namespace; null for containers in none of ours: the host's, another container's, or one that the runtime makes.</summary>
+    public Sandbox? Namespace { get; set; }
+
+    /// <summary>In the order in which names are looked for.</summary>
+    public List<AttachedNetwork> Networks { get; } = [];
+
+    public PortReservation? Ports { get; set; }
+
+    public DnsListener? Names { get; set; }
+
+    /// <summary>What is to be recorded.</summary>
+    public IReadOnlyList<ContainerEndpoint> Endpoints => [.. Networks.Select(static attached => attached.Endpoint)];
+}
+
+/// <summary>One network that a running container is in.</summary>
+/// <param name="Network">Which.</param>
+/// <param name="Endpoint">What was asked and what it got.</param>
+/// <param name="Addresses">What is given back at its end; null without addresses.</param>
+/// <param name="Plan">What the kernel has of it; null where it has nothing.</param>
+internal sealed record AttachedNetwork(ContainerNetwork Network, ContainerEndpoint Endpoint, EndpointAddresses? Addresses, EndpointPlan? Plan)
+{
+    /// <summary>Whether the kernel has been told.</summary>
+    public bool IsApplied { get; init; }
+}

@@ -1,0 +1,352 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Berth.Engine.Events;
+using Berth.Model;
+using Berth.Network.Drivers;
+using Berth.Network.Ipam;
+using Berth.Storage.Metadata;
+using Microsoft.Extensions.Logging;
+
+namespace Berth.Engine.Networks;
+
+/// <summary>The use cases on networks. Every method that takes a reference finds it by name, id or the beginning of an id. One change at a time.</summary>
+public sealed class NetworkService : IDisposable
+{
+    private const string Bucket = "networks";
+    private const string DefaultName = "bridge";
+    private const int BridgeIdDigits = 12;
+    private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+
+    private readonly NetworkOptions options;
+    private readonly Journal journal;
+    private readonly EventHub events;
+    private readonly ILogger logger;
+    private readonly HostNetwork kernel;
+    private readonly SubnetChooser chooser;
+    private readonly SemaphoreSlim changes = new(1, 1);
+    private readonly NetworkDirectory directory = new();
+
+    /// <param name="options">What the daemon was told.</param>
+    /// <param name="journal">The truth about networks.</param>
+    /// <param name="events">Where it is told what happens.</param>
+    /// <param name="kernel">What makes them.</param>
+    /// <param name="logger">Where recovery is told.</param>
+    public NetworkService(NetworkOptions options, Journal journal, EventHub events, HostNetwork kernel, ILogger logger)
+    {
+        this.options = options;
+        this.journal = journal;
+        this.events = events;
+        this.kernel = kernel;
+        this.logger = logger;
+        chooser = new SubnetChooser(options.Pools);
+    }
+
+    /// <summary>Names a container by its id in messages; its id until somebody knows better.</summary>
+    public Func<string, string> DescribeContainer { get; set; } = static id => $"id:\"{id[..BridgeIdDigits]}\"";
+
+    /// <summary>What containers that name no network are in.</summary>
+    internal string DefaultNetwork => options.HasDefault ? DefaultName : "none";
+
+    internal NetworkOptions Options => options;
+
+    /// <summary>Every network, in the order of their making.</summary>
+    public IReadOnlyList<NetworkInfo> List() => [.. directory.All.Select(static network => network.Info).OrderBy(static info => info.Record.Created)];
+
+    /// <summary>One network as it is at this moment.</summary>
+    /// <exception cref="EngineException">NotFound.</exception>
+    public NetworkInfo Inspect(string reference) => directory.Find(reference).Info;
+
+    /// <summary>The gateways of the default network, which stand for the host: none without one.</summary>
+    internal IReadOnlyList<NetAddress> HostGateways => directory.TryFind(DefaultName) is { } network ? [.. network.Addresses.Pools.Select(static pool => pool.Gateway)] : [];
+
+    internal ContainerNetwork Find(string reference) => directory.Find(reference);
+
+    internal ContainerNetwork? TryFind(string reference) => directory.TryFind(reference);
+
+    /// <summary>Reads the records and makes those of the networks that are always there. Called once, before anything else; the kernel is not touched.</summary>
+    public async Task LoadAsync()
+    {
+        foreach (byte[] json in journal.Read(Bucket).Values)
+        {
+            NetworkRecord record = JsonSerializer.Deserialize(json, EngineJsonContext.Default.NetworkRecord)
+                ?? throw new EngineException(ErrorKind.Internal, "the journal holds a network record that is null");
+            if (record is not { IsPredefined: true, Bridge.Length: > 0 })
+            {
+                directory.Add(new ContainerNetwork(record));
+            }
+            else if (options.HasDefault)
+            {
+                await LoadDefaultAsync(record);
+            }
+        }
+
+        foreach ((string name, string driver) in ((string, string)[])[("host", "host"), ("none", "null")])
+        {
+            if (directory.TryFind(name) is null)
+            {
+                await AddAsync(New(new NetworkConfig { Name = name, Driver = driver }, [], "", isPredefined: true));
+            }
+        }
+
+        if (options.HasDefault && directory.TryFind(DefaultName) is null)
+        {
+            await LoadDefaultAsync(null);
+        }
+    }
+
+    /// <summary>Makes a network: durable, in the kernel and visible when this returns, or nothing is left.</summary>
+    /// <exception cref="EngineException">Conflict for the name, Forbidden for a pool that another network has, InvalidArgument for what contradicts itself.</exception>
+    public async Task<NetworkInfo> CreateAsync(NetworkConfig config, CancellationToken cancellationToken)
+    {
+        config = config with { Driver = config.Driver.Length == 0 ? "bridge" : config.Driver };
+        Check(config);
+        IReadOnlyList<AddressPoolConfig> asked = AddressPoolConfig.Check(config.Pools);
+        await changes.WaitAsync(cancellationToken);
+        try
+        {
+            if (directory.IsNameTaken(config.Name))
+            {
+                throw new EngineException(ErrorKind.Conflict, $"network with name {config.Name} already exists");
+            }
+
+            IReadOnlyList<NetworkPool> pools = Choose(config, asked);
+            string id = NewId();
+            string bridge = config.Options.TryGetValue(BridgeOptions.Bridge, out string? wanted) ? wanted : $"br-{id[..BridgeIdDigits]}";
+            NetworkRecord record = New(config, pools, bridge, isPredefined: false) with { Id = id };
+            var network = new ContainerNetwork(record);
+            await Task.Run(() => kernel.AddNetwork(network.Plan!), CancellationToken.None); // a bridge network has a plan
+            try
+            {
+                await journal.CommitAsync([Change(record)], CancellationToken.None);
+            }
+            catch
+            {
+                await Task.Run(() => kernel.RemoveNetwork(record.Id), CancellationToken.None);
+                throw;
+            }
+
+            directory.Add(network);
+            Publish(record, "create");
+            return network.Info;
+        }
+        finally
+        {
+            changes.Release();
+        }
+    }
+
+    /// <summary>Removes a network that no running container is in.</summary>
+    /// <exception cref="EngineException">NotFound; Forbidden: it is used, or always there.</exception>
+    public async Task RemoveAsync(string reference, CancellationToken cancellationToken)
+    {
+        await changes.WaitAsync(cancellationToken);
+        try
+        {
+            ContainerNetwork network = directory.Find(reference);
+            if (network.Record.IsPredefined)
+            {
+                throw new EngineException(ErrorKind.Forbidden, $"{network.Name} is a pre-defined network and cannot be removed");
+            }
+
+            network.Close(DescribeContainer);
+            try
+            {
+                await journal.CommitAsync([new JournalChange(Bucket, network.Record.Id, null)], CancellationToken.None);
+            }
+            catch
+            {
+                network.Reopen();
+                throw;
+            }
+
+            directory.Remove(network);
+            await Task.Run(() => kernel.RemoveNetwork(network.Record.Id), CancellationToken.None); // what stays has no record and goes at the next start
+            Publish(network.Record, "destroy");
+        }
+        finally
+        {
+            changes.Release();
+        }
+    }
+
+    /// <summary>Removes every network of users that <paramref name="isWanted"/> takes and no container that runs is in.</summary>
+    /// <returns>Their names.</returns>
+    public async Task<IReadOnlyList<string>> PruneAsync(Predicate<NetworkInfo> isWanted, CancellationToken cancellationToken)
+    {
+        var gone = new List<string>();
+        foreach (NetworkInfo info in List().Where(info => !info.Record.IsPredefined && info.Endpoints.Count == 0 && isWanted(info)))
+        {
+            try
+            {
+                await RemoveAsync(info.Record.Id, cancellationToken);
+                gone.Add(info.Record.Config.Name);
+            }
+            catch (EngineException exception) when (exception.Kind is ErrorKind.Forbidden or ErrorKind.NotFound)
+            {
+                // Used or removed by somebody else in this moment.
+            }
+        }
+
+        events.Publish("network", "prune", "", new Dictionary<string, string> { ["reclaimed"] = "0" });
+        return gone;
+    }
+
+    /// <summary>Tells that a container came into a network, or left it.</summary>
+    internal void Publish(NetworkRecord record, string action, string? containerId = null)
+    {
+        var attributes = new Dictionary<string, string>(StringComparer.Ordinal) { ["name"] = record.Config.Name, ["type"] = record.Config.Driver };
+        if (containerId is not null)
+        {
+            attributes["container"] = containerId;
+        }
+
+        events.Publish("network", action, record.Id, attributes);
+    }
+
+    /// <summary>Brings the kernel in line with the records. What runs is not disturbed.</summary>
+    /// <param name="endpoints">Those of containers that are said to run.</param>
+    internal void Restore(IReadOnlyList<EndpointPlan> endpoints)
+    {
+        List<NetworkPlan> plans = [.. directory.All.Select(static network => network.Plan).OfType<NetworkPlan>()];
+        if (plans.Count == 0)
+        {
+            kernel.Purge(); // a daemon that has no networks has nothing in the kernel
+            return;
+        }
+
+        foreach (NetworkFailure failure in kernel.Restore(plans, endpoints))
+        {
+            EngineLog.NetworkNotRestored(logger, failure.Error, failure.NetworkId);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => changes.Dispose();
+
+    // The record stands as long as the daemon is told the same.
+    private async Task LoadDefaultAsync(NetworkRecord? record)
+    {
+        var chosen = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            [BridgeOptions.IsDefault] = "true",
+            ["com.docker.network.bridge.enable_icc"] = "true",
+            ["com.docker.network.bridge.enable_ip_masquerade"] = "true",
+            [BridgeOptions.HostBinding] = "0.0.0.0",
+            [BridgeOptions.Bridge] = options.DefaultBridge,
+        };
+        if (options.Mtu is { } mtu)
+        {
+            chosen[BridgeOptions.Mtu] = mtu.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
+
+        NetworkConfig config = new() { Name = DefaultName, Driver = "bridge", Options = chosen, Pools = DefaultPools() };
+        bool isSame = record is not null && record.Bridge == options.DefaultBridge && Pairs(record.Config.Options).SequenceEqual(Pairs(chosen)) && record.Config.Pools.SequenceEqual(config.Pools);
+        if (isSame)
+        {
+            directory.Add(new ContainerNetwork(record!));
+            return;
+        }
+
+        IReadOnlyList<NetworkPool> pools = Choose(config, AddressPoolConfig.Check(config.Pools));
+        await AddAsync(New(config, pools, options.DefaultBridge, isPredefined: true) with { Id = record?.Id ?? NewId() });
+    }
+
+    private static IEnumerable<KeyValuePair<string, string>> Pairs(IReadOnlyDictionary<string, string> options) => options.OrderBy(static option => option.Key, StringComparer.Ordinal);
+
+    private List<AddressPoolRequest> DefaultPools()
+    {
+        if (options.DefaultAddress.Length == 0)
+        {
+            return [];
+        }
+
+        int slash = options.DefaultAddress.IndexOf('/', StringComparison.Ordinal);
+        if (slash < 0 || !Subnet.TryParse(options.DefaultAddress, out Subnet subnet, out _))
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"invalid bip {options.DefaultAddress}: wanted an address with a prefix length, such as 172.20.0.1/24");
+        }
+
+        return [new AddressPoolRequest { Subnet = subnet.ToString(), Gateway = options.DefaultAddress[..slash] }];
+    }
+
+    private async Task AddAsync(NetworkRecord record)
+    {
+        var network = new ContainerNetwork(record);
+        await journal.CommitAsync([Change(record)], CancellationToken.None);
+        directory.Add(network);
+    }
+
+    private static void Check(NetworkConfig config)
+    {
+        if (config.Name.Length == 0 || !char.IsAsciiLetterOrDigit(config.Name[0]) || config.Name.AsSpan().IndexOfAnyExcept(NameCharacters) >= 0)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"invalid network name (\"{config.Name}\"), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
+        }
+
+        if (config.Name is "default" or DefaultName or "host" or "none")
+        {
+            throw new EngineException(ErrorKind.Forbidden, $"operation is not permitted on predefined {config.Name} network");
+        }
+
+        switch (config.Driver)
+        {
+            case "bridge":
+                break;
+            case "host" or "null":
+                throw new EngineException(ErrorKind.Forbidden, $"only one instance of \"{config.Driver}\" network is allowed");
+            case "overlay" or "macvlan" or "ipvlan":
+                throw new EngineException(ErrorKind.NotImplemented, $"the network driver {config.Driver} is not supported yet; bridge is");
+            default:
+                throw new EngineException(ErrorKind.NotFound, $"could not find plugin {config.Driver} in v2 plugin registry: plugin not found");
+        }
+
+        if (!config.EnableIPv4 && !config.EnableIPv6)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, "IPv4 or IPv6 must be enabled");
+        }
+
+        BridgeOptions.Check(config);
+    }
+
+    private List<NetworkPool> Choose(NetworkConfig config, IReadOnlyList<AddressPoolConfig> asked)
+    {
+        List<Subnet> taken = [.. directory.All.SelectMany(static network => network.Addresses.Pools).Select(static pool => pool.Subnet)];
+        var chosen = new List<AddressPoolConfig>();
+        foreach (AddressPoolConfig pool in asked)
+        {
+            if (pool.Subnet.IsIPv6 ? !config.EnableIPv6 : !config.EnableIPv4)
+            {
+                string family = pool.Subnet.IsIPv6 ? "IPv6" : "IPv4";
+                throw new EngineException(ErrorKind.InvalidArgument, $"the subnet {pool.Subnet} is an {family} block, and {family} is not enabled for this network");
+            }
+
+            SubnetChooser.ThrowIfOverlapping(pool.Subnet, taken);
+            chosen.Add(pool);
+        }
+
+        foreach (bool isIPv6 in (ReadOnlySpan<bool>)[false, true])
+        {
+            if ((isIPv6 ? config.EnableIPv6 : config.EnableIPv4) && !chosen.Exists(pool => pool.Subnet.IsIPv6 == isIPv6))
+            {
+                chosen.Add(new AddressPoolConfig { Subnet = chooser.Choose(isIPv6, taken, kernel.Subnets()) });
+            }
+        }
+
+        return [.. chosen.Select(pool => new NetworkPool
+        {
+            Subnet = pool.Subnet.ToString(),
+            IpRange = pool.IpRange?.ToString(),
+            Gateway = new AddressPool(pool).Gateway.ToString(),
+            IsGatewayAsked = pool.Gateway is not null,
+            AuxAddresses = pool.AuxAddresses.Count == 0 ? null : pool.AuxAddresses.ToDictionary(static aux => aux.Key, static aux => aux.Value.ToString(), StringComparer.Ordinal),
+        })];
+    }
+
+    private static NetworkRecord New(NetworkConfig config, IReadOnlyList<NetworkPool> pools, string bridge, bool isPredefined) =>
+        new() { Id = NewId(), Created = DateTimeOffset.UtcNow, Config = config, Pools = pools, Bridge = bridge, IsPredefined = isPredefined };
+
+    private static string NewId() => RandomNumberGenerator.GetHexString(64, lowercase: true);
+
+    private static JournalChange Change(NetworkRecord record) => new(Bucket, record.Id, JsonSerializer.SerializeToUtf8Bytes(record, EngineJsonContext.Default.NetworkRecord));
+}
