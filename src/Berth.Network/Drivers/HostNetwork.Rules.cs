@@ -62,11 +62,12 @@ public sealed partial class HostNetwork
                 if (!isIntact)
                 {
                     firewall.Replace(state);
+                    options.Report?.Invoke($"rules of table {options.Table} that somebody had changed or removed were put back");
                 }
 
-                if (exception.Ensure(isNeeded: networks.Count > 0) || !isIntact)
+                if (exception.Ensure(isNeeded: networks.Count > 0))
                 {
-                    options.Report?.Invoke($"rules of table {options.Table} that somebody had changed or removed were put back");
+                    options.Report?.Invoke("the chain FORWARD of iptables changed: the rule there that lets containers' packets pass was added or removed as it is needed");
                 }
             }
             catch (Exception e) when (e is LinuxException or InvalidDataException)

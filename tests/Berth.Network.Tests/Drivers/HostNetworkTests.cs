@@ -186,6 +186,67 @@ public sealed class HostNetworkTests : IDisposable
     }
 
     [Fact]
+    public void TwoDaemonsOfOneHostLeaveEachOtherAlone()
+    {
+        NetworkPlan network = lab.AddNetwork(10), theirs = HostLab.Plan(11);
+        LabContainer one = lab.Run(network, 2, HostLab.Tcp(8080, 80));
+        Assert.Equal("", lab.Output("iptables", "-P", "FORWARD", "DROP"));
+        string before = lab.Output("nft", "list", "table", "inet", "berth");
+        using (var other = new HostNetwork(new HostNetworkOptions { Owner = "99999999", Table = "berth-99999999", Namespace = lab.Host }))
+        {
+            Assert.Empty(other.Restore([theirs], []));
+            EndpointPlan plan = HostLab.EndpointOf(theirs, 3) with { Ports = [HostLab.Tcp(8081, 80)] };
+            FileDescriptor sandbox = lab.Own(HostNetwork.CreateSandbox());
+            other.Connect(plan, sandbox);
+            lab.Serve(sandbox, 3, 80);
+            lab.AssertReaches(lab.Outside, HostLab.HostAddress, 8080, 2);
+            lab.AssertReaches(lab.Outside, HostLab.HostAddress, 8081, 3);
+            lab.AssertReaches(one.Inside, HostLab.HostAddress, 8081, 3);
+            lab.AssertBlocked(one.Inside, "10.11.0.3", 80);
+            lab.AssertBlocked(sandbox, "10.10.0.2", 80);
+            other.Purge();
+        }
+
+        Assert.Equal(before, lab.Output("nft", "list", "table", "inet", "berth"));
+        Assert.DoesNotContain("99999999", lab.Output("nft", "list", "ruleset"), StringComparison.Ordinal);
+        lab.AssertReaches(lab.Outside, HostLab.HostAddress, 8080, 2);
+    }
+
+    [Fact]
+    public async Task SeveralThreadsTakeTurns()
+    {
+        NetworkPlan network = lab.AddNetwork(10);
+        List<FileDescriptor> sandboxes = [.. Enumerable.Range(0, 16).Select(_ => lab.Own(HostNetwork.CreateSandbox()))];
+        await Task.WhenAll(Enumerable.Range(0, 16).Select(i => Task.Run(() =>
+        {
+            EndpointPlan plan = HostLab.EndpointOf(network, i + 2) with { Ports = [HostLab.Tcp(9000 + i, 80)] };
+            for (int round = 0; round < 5; round++)
+            {
+                lab.Network.Connect(plan, sandboxes[i]);
+                NetworkPlan own = lab.AddNetwork(20 + i);
+                lab.Network.Disconnect(plan, isSandboxGone: false);
+                lab.Network.RemoveNetwork(own.Id);
+            }
+        })));
+        Assert.Equal(["lo", "wan", network.Bridge], Links.List(lab.Route).Select(static link => link.Name).Except(["sit0", "ip6tnl0"], StringComparer.Ordinal));
+        Assert.DoesNotContain("900", lab.Output("nft", "list", "map", "inet", "berth", "any4"), StringComparison.Ordinal);
+        Assert.Empty(lab.Reports);
+    }
+
+    [Fact]
+    public void ANetworkMayHaveIPv6Alone()
+    {
+        lab.Sysctl("ipv4/ip_forward", "0");
+        lab.AddNetwork(10, static plan => plan with { Pools = [plan.Pools[1]] });
+        EndpointPlan plan = HostLab.EndpointOf(HostLab.Plan(10), 2) with { Ports = [HostLab.Tcp(8080, 80, "::"), HostLab.Tcp(8080, 80)] };
+        LabContainer one = lab.Run(HostLab.Plan(10), 2, _ => plan with { Addresses = plan.Addresses with { IPv4 = null } });
+        lab.AssertReaches(lab.Outside, HostLab.HostAddress6, 8080, 2);
+        Assert.Equal("refused", lab.Ask(lab.Outside, PortProtocol.Tcp, HostLab.HostAddress, 8080));
+        Assert.DoesNotContain("inet ", lab.OutputIn(one.Inside, "ip", "address", "show", "eth0"), StringComparison.Ordinal);
+        Assert.Equal("0", lab.Sysctl("ipv4/ip_forward"));
+    }
+
+    [Fact]
     public void OneBridgeIsOneNetwork()
     {
         lab.AddNetwork(10, static plan => plan with { Bridge = "mine" });
