@@ -62,7 +62,7 @@ internal static partial class EngineLog
     [LoggerMessage(20, LogLevel.Error, "network {Network}: it could not be brought into the state of its record; containers cannot be started in it")]
     public static partial void NetworkNotRestored(ILogger logger, Exception exception, string network);
 
-    [LoggerMessage(21, LogLevel.Warning, "container {Container}: its hosts file could not be changed")]
+    [LoggerMessage(21, LogLevel.Warning, "container {Container}: its hosts or resolv.conf could not be changed")]
     public static partial void HostsNotChanged(ILogger logger, Exception exception, string container);
 
     [LoggerMessage(4, LogLevel.Information, "removed what an interrupted operation left behind: {Path}")]

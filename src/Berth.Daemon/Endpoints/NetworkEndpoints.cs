@@ -62,15 +62,15 @@ internal sealed class NetworkEndpoints(NetworkService networks, ContainerService
     {
         PruneFilter filter = PruneFilter.Read(context.GetFilters(PruneFilter.Names, []), DateTimeOffset.UtcNow);
 
-        // One that containers which do not run are in is theirs still.
-        HashSet<string> used = [.. containers.List().SelectMany(static info => info.Record.Endpoints).Select(static endpoint => endpoint.NetworkId)];
-        IReadOnlyList<string> gone = await networks.PruneAsync(info => !used.Contains(info.Record.Id) && filter.Includes(info.Record.Created, info.Record.Config.Labels), context.RequestAborted);
+        // As docker, without regard to containers that do not run.
+        IReadOnlyList<string> gone = await networks.PruneAsync(info => filter.Includes(info.Record.Created, info.Record.Config.Labels), context.RequestAborted);
         await JsonBody.WriteAsync(context, new NetworksPruneResponse { NetworksDeleted = gone.Count == 0 ? null : [.. gone] }, ApiJson.Context.NetworksPruneResponse);
     }
 
     private async Task ConnectAsync(HttpContext context)
     {
         NetworkConnectRequest request = await JsonBody.ReadAsync(context, ApiJson.Context.NetworkConnectRequest);
+        _ = containers.Inspect(request.Container); // told to be missing before a network is, as docker does
         EndpointConfig config = NetworkMapping.MapEndpoint(networks.Inspect(Id(context)).Record.Config.Name, request.EndpointConfig);
         await containers.ConnectAsync(request.Container, config, context.RequestAborted);
         context.Response.StatusCode = StatusCodes.Status200OK;
@@ -79,6 +79,7 @@ internal sealed class NetworkEndpoints(NetworkService networks, ContainerService
     private async Task DisconnectAsync(HttpContext context)
     {
         NetworkDisconnectRequest request = await JsonBody.ReadAsync(context, ApiJson.Context.NetworkDisconnectRequest);
+        _ = containers.Inspect(request.Container);
         await containers.DisconnectAsync(request.Container, Id(context), context.RequestAborted);
         context.Response.StatusCode = StatusCodes.Status200OK;
     }

@@ -33,7 +33,7 @@ internal sealed partial class Container
         {
             // The namespace has to be there for the shim; what comes into it, only when the process begins.
             JoinedNetwork? joined = links.FindNetwork(record);
-            ContainerSandbox planned = sandbox = services.Sandboxes.Plan(record);
+            ContainerSandbox planned = sandbox = await services.Sandboxes.PlanAsync(record);
             starting = starting with { Endpoints = planned.Endpoints };
             services.Sandboxes.Open(record, planned);
             BundleWriter.Write(services, record, LogPath, ExitFile, planned, joined);

@@ -18,6 +18,7 @@ internal sealed partial class Container
             ContainerNetwork network = services.Networks.Find(config.Network);
             CheckConnect(network);
             ContainerEndpoint endpoint = services.Sandboxes.ToEndpoint(config);
+            string resolverBefore = ResolverText();
             if (HasProcess && sandbox is { } open)
             {
                 endpoint = await Task.Run(() => services.Sandboxes.Connect(record, open, endpoint), CancellationToken.None);
@@ -34,6 +35,7 @@ internal sealed partial class Container
             }
 
             ChangeHosts(network, isAdded: true);
+            ChangeResolver(resolverBefore);
         }
         finally
         {
@@ -56,6 +58,7 @@ internal sealed partial class Container
                 throw new EngineException(ErrorKind.InvalidArgument, "conflicting options: container cannot be disconnected from host network or connected to host network");
             }
 
+            string resolverBefore = ResolverText();
             if (network is not null)
             {
                 ChangeHosts(network, isAdded: false);
@@ -64,6 +67,8 @@ internal sealed partial class Container
                     await Task.Run(() => services.Sandboxes.Disconnect(record, open, network.Record.Id), CancellationToken.None);
                 }
             }
+
+            ChangeResolver(resolverBefore);
 
             // A record that still has the endpoint after a crash has it taken at the next start, which is as it was before.
             await CommitAsync(record with { Endpoints = Merge([.. record.Endpoints.Where(other => other != endpoint)]) }, CancellationToken.None);
@@ -116,6 +121,25 @@ internal sealed partial class Container
         {
             services.Sandboxes.Rename(record, open);
             await CommitAsync(record with { Endpoints = Merge(record.Endpoints) }, CancellationToken.None);
+        }
+    }
+
+    private string ResolverText() => sandbox is null ? "" : services.Sandboxes.FilesOf(record, sandbox).ResolvConf;
+
+    // With the first network that has names, and without the last, the container asks others; a file that its user has changed stays.
+    private void ChangeResolver(string before)
+    {
+        string path = Path.Combine(Folder, "resolv.conf"), after = ResolverText();
+        try
+        {
+            if (before != after && ContainerFile.Read(path) == before)
+            {
+                ContainerFile.Write(path, after);
+            }
+        }
+        catch (IOException exception)
+        {
+            EngineLog.HostsNotChanged(services.Logger, exception, record.Id.Short);
         }
     }
 

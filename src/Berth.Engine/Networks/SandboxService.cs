@@ -79,7 +79,7 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
 
     /// <summary>Plans a run: addresses and ports are taken, nothing is made. What it returns must be closed and released.</summary>
     /// <exception cref="EngineException">In docker's words: a network that is not there, no address left, a port that is taken.</exception>
-    internal ContainerSandbox Plan(ContainerRecord record)
+    internal async Task<ContainerSandbox> PlanAsync(ContainerRecord record)
     {
         var sandbox = new ContainerSandbox(record.Id.ToString());
         try
@@ -87,6 +87,11 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
             foreach (ContainerEndpoint endpoint in record.Endpoints)
             {
                 ContainerNetwork network = FindOf(endpoint);
+                if (network.Plan is null && record.Config.Host.Network == NetworkMode.Named)
+                {
+                    throw new EngineException(ErrorKind.InvalidArgument, $"the network {network.Name} is asked for by its name alone: --network {network.Name}");
+                }
+
                 sandbox.Networks.Add(Attach(record, network, endpoint, NextInterface(sandbox, network)));
             }
 
@@ -101,6 +106,7 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
         }
         catch (Exception exception)
         {
+            await (sandbox.Ports?.DisposeAsync() ?? ValueTask.CompletedTask);
             Release(sandbox);
             throw exception is EngineException known ? new EngineException(known.Kind, "failed to set up container networking: " + known.Message, known) : exception;
         }
