@@ -19,7 +19,7 @@ internal sealed class FirewallElements
     public int CountOf(NftSetConfig set) => elements.TryGetValue(set, out List<NftElement>? list) ? list.Count : 0;
 
     /// <summary>The name of a network's own chain.</summary>
-    public static string LeavingChainOf(NetworkPlan network) => LeavingPrefix + network.Id[..Math.Min(12, network.Id.Length)];
+    public static string SourceChainOf(NetworkPlan network) => SourcePrefix + network.Id[..Math.Min(12, network.Id.Length)];
 
     /// <summary>What a network adds.</summary>
     public void Add(NetworkPlan network)
@@ -30,7 +30,6 @@ internal sealed class FirewallElements
         Add(Inside, new NftElement(twice, Verdict: new NftVerdict(NftVerdictCode.Goto, network.HasInterContainerTraffic ? Pass : Linked)));
         Add(Guard4, new NftElement(bridge, Verdict: GuardOf(network.IPv4Mode)));
         Add(Guard6, new NftElement(bridge, Verdict: GuardOf(network.IPv6Mode)));
-        Add(Leaving, new NftElement(bridge, Verdict: new NftVerdict(NftVerdictCode.Goto, LeavingChainOf(network))));
         if (network.IsInternal)
         {
             Add(Internal, new NftElement(bridge));

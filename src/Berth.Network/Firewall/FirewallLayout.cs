@@ -15,7 +15,7 @@ internal static class FirewallLayout
         Ours = "ours", Linked = "linked", Unprotected = "unprotected", Routed = "routed", Pass = "pass", Unmark = "unmark";
 
     /// <summary>What the names of the chains of single networks begin with, in which their source addresses are translated.</summary>
-    public const string LeavingPrefix = "leaving-";
+    public const string SourcePrefix = "source-";
 
     /// <summary>
     /// The bit of a packet's mark that says, between our forward chain and the end of that hook, that our rules let it pass: a rule in the chain FORWARD of
@@ -49,9 +49,6 @@ internal static class FirewallLayout
     /// <summary>What becomes of what is sent to a network by its containers' own addresses.</summary>
     public static readonly NftSetConfig Guard4 = Map("guard4", [NftDataType.InterfaceName], NftDataType.Verdict), Guard6 = Guard4 with { Name = "guard6" };
 
-    /// <summary>The chain of a network's source addresses.</summary>
-    public static readonly NftSetConfig Leaving = Map("leaving", [NftDataType.InterfaceName], NftDataType.Verdict);
-
     /// <summary>Ports published on one address of the host.</summary>
     public static readonly NftSetConfig
         Ports4 = Map("ports4", [NftDataType.Ipv4Address, NftDataType.InetProtocol, NftDataType.InetService], NftDataType.Ipv4Address, NftDataType.InetService),
@@ -77,7 +74,7 @@ internal static class FirewallLayout
 
     /// <summary>Of the table of the family inet.</summary>
     public static readonly IReadOnlyList<NftSetConfig> Sets =
-        [Bridges, Internal, Same, Inside, Guard4, Guard6, Leaving, Ports4, Ports6, Any4, Any6, Open4, Open6, Links4, Links6];
+        [Bridges, Internal, Same, Inside, Guard4, Guard6, Ports4, Ports6, Any4, Any6, Open4, Open6, Links4, Links6];
 
     /// <summary>Of the table of the family bridge.</summary>
     public static readonly IReadOnlyList<NftSetConfig> BridgeSets = [Closed, Links4, Links6];

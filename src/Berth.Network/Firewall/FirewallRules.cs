@@ -38,15 +38,24 @@ internal static class FirewallRules
 
         yield return (Postrouting, new NftRule().MarkHas(TurnMark).Masquerade());
         yield return (Postrouting, new NftRule().In(Bridges.Name, NftField.OutputInterface).Source(Loopback4).Masquerade());
-        yield return (Postrouting, new NftRule().VerdictMap(Leaving.Name, NftField.InputInterface));
         foreach ((string chain, NftRule rule) in ForwardRules())
         {
             yield return (chain, rule);
         }
     }
 
-    /// <summary>The rules of a network's own chain: which source its packets get.</summary>
-    public static IEnumerable<NftRule> Translation(NetworkPlan network)
+    /// <summary>
+    /// A network's own chain, and the way there: which source its packets get. By their source they are known, as before 5.7 the kernel does not tell at this
+    /// place which link packets came in by; and only the first packet of a connection goes through it.
+    /// </summary>
+    public static IEnumerable<(string Chain, NftRule Rule)> OfNetwork(NetworkPlan network)
+    {
+        string chain = FirewallElements.SourceChainOf(network);
+        List<NftRule> rules = [.. Translation(network)];
+        return rules.Count == 0 ? [] : [.. rules.Select(rule => (chain, rule)), (Postrouting, new NftRule().Jump(chain))];
+    }
+
+    private static IEnumerable<NftRule> Translation(NetworkPlan network)
     {
         foreach (PoolPlan pool in network.Pools.Where(_ => network is { HasMasquerade: true, IsInternal: false }))
         {

@@ -32,7 +32,7 @@ internal sealed class FirewallTable(string name, NetlinkSocket netfilter)
             transaction.AddSet(table, set);
         }
 
-        foreach (NftChainConfig chain in Chains.Concat(LeavingChains(state)))
+        foreach (NftChainConfig chain in Chains.Concat(SourceChains(state)))
         {
             transaction.AddChain(table, chain);
         }
@@ -92,7 +92,7 @@ internal sealed class FirewallTable(string name, NetlinkSocket netfilter)
         }
 
         HashSet<string> chains = [.. NftRuleset.Chains(netfilter, table).Select(static chain => chain.Name)];
-        if (!chains.Contains(User) || !chains.IsSupersetOf(Chains.Concat(LeavingChains(state)).Select(static chain => chain.Name)))
+        if (!chains.Contains(User) || !chains.IsSupersetOf(Chains.Concat(SourceChains(state)).Select(static chain => chain.Name)))
         {
             return false;
         }
@@ -124,12 +124,11 @@ internal sealed class FirewallTable(string name, NetlinkSocket netfilter)
         transaction.Commit(netfilter);
     }
 
-    private static IEnumerable<NftChainConfig> LeavingChains(FirewallState state) =>
-        state.Networks.Select(static network => new NftChainConfig { Name = FirewallElements.LeavingChainOf(network) });
+    private static IEnumerable<NftChainConfig> SourceChains(FirewallState state) =>
+        state.Networks.Select(static network => new NftChainConfig { Name = FirewallElements.SourceChainOf(network) });
 
     private static IEnumerable<(string Chain, NftRule Rule)> RulesOf(FirewallState state) =>
-        FirewallRules.Static().Concat(state.Networks.SelectMany(static network =>
-            FirewallRules.Translation(network).Select(rule => (FirewallElements.LeavingChainOf(network), rule))));
+        FirewallRules.Static().Concat(state.Networks.SelectMany(FirewallRules.OfNetwork));
 
     // Rules first, as they use sets and chains; then what other versions of this program made otherwise.
     private void Clear(NftTransaction transaction)
@@ -153,14 +152,14 @@ internal sealed class FirewallTable(string name, NetlinkSocket netfilter)
             transaction.DeleteChain(table, chain.Name);
         }
 
-        foreach (NftChainInfo chain in chains.Where(static chain => chain.Name.StartsWith(LeavingPrefix, StringComparison.Ordinal)))
+        foreach (NftChainInfo chain in chains.Where(static chain => chain.Name.StartsWith(SourcePrefix, StringComparison.Ordinal)))
         {
             transaction.DeleteChain(table, chain.Name);
         }
     }
 
     private static bool IsOurs(NftChainInfo chain) =>
-        chain.Name.StartsWith(LeavingPrefix, StringComparison.Ordinal) || Chains.Any(known => known.Name == chain.Name);
+        chain.Name.StartsWith(SourcePrefix, StringComparison.Ordinal) || Chains.Any(known => known.Name == chain.Name);
 
     private static bool IsLike(NftSetInfo set, NftSetConfig wanted)
     {
