@@ -1,7 +1,7 @@
 # The daemon under systemd and cgroup v2: import, run, exec, stop, a daemon killed and started again.
 export BERTH_HOST=unix://$home/berth.sock
 start_daemon() {
-    berthd --data-root "$home/data" --exec-root "$home/exec" -H "$BERTH_HOST" </dev/null >>"$home/log" 2>&1 &
+    berthd --bridge none --data-root "$home/data" --exec-root "$home/exec" -H "$BERTH_HOST" </dev/null >>"$home/log" 2>&1 &
     daemon=$!
     eventually berth version
 }
