@@ -77,34 +77,65 @@ public sealed partial class HostNetwork
         }
     }
 
-    private void ChangeRules(NetworkPlan network, EndpointPlan? before, EndpointPlan? after)
+    private void ChangeRules(params IReadOnlyList<EndpointChange> changes)
     {
-        string id = (after ?? before)!.Id; // One of them is given.
-        Remember(id, after);
+        foreach (EndpointChange change in changes)
+        {
+            Remember(change.Id, change.After);
+        }
+
         try
         {
-            firewall.Change(State, networks.Values.Any(static known => !known.HasInterContainerTraffic), network, before, after);
+            firewall.Change(State, networks.Values.Any(static known => !known.HasInterContainerTraffic), changes);
         }
-        catch (LinuxException e) when (e.Errno == Errno.EEXIST)
+        catch (Exception e)
         {
-            Remember(id, before);
-            throw new EngineException(ErrorKind.Conflict, $"a port that endpoint {id} publishes is published by another one: {e.Message}", e);
-        }
-        catch
-        {
-            Remember(id, before);
+            foreach (EndpointChange change in changes)
+            {
+                Remember(change.Id, change.Before);
+            }
+
+            if (e is LinuxException { Errno: Errno.EEXIST })
+            {
+                throw new EngineException(ErrorKind.Conflict, $"a port that endpoint {changes[0].Id} publishes is published by another one: {e.Message}", e);
+            }
+
             throw;
         }
 
         try
         {
-            flows.Forget(before, after);
+            foreach (EndpointChange change in changes)
+            {
+                flows.Forget(change.Before, change.After);
+            }
         }
         catch (Exception e) when (e is LinuxException or InvalidDataException)
         {
             // The rules are right, and new senders go by them.
             options.Report?.Invoke($"what was sent to published ports of UDP before may go on to the former receiver: {e.Message}");
         }
+    }
+
+    // Of the container's other endpoints, which are rerouted before or afterwards, the one that has the ports so far.
+    private IEnumerable<EndpointChange> Yielding(EndpointPlan endpoint)
+    {
+        HashSet<(PortProtocol, Ipam.NetAddress, ushort)> ports = [.. endpoint.Ports.Where(port => IsTranslated(endpoint, port)).Select(KeyOf)];
+        foreach (EndpointPlan other in endpoints.Values.Where(other => other.Id != endpoint.Id && other.Ports.Any(port => IsTaken(other, port))))
+        {
+            yield return new EndpointChange(networks[other.NetworkId], other, other with { Ports = [.. other.Ports.Where(port => !IsTaken(other, port))] });
+        }
+
+        bool IsTaken(EndpointPlan other, PublishedPort port) => IsTranslated(other, port) && ports.Contains(KeyOf(port));
+
+        static (PortProtocol, Ipam.NetAddress, ushort) KeyOf(PublishedPort port) => (port.Protocol, port.HostAddress, port.HostPort);
+    }
+
+    // Only then a port of the host can be but one endpoint's.
+    private bool IsTranslated(EndpointPlan endpoint, PublishedPort port)
+    {
+        NetworkPlan network = networks[endpoint.NetworkId];
+        return (port.HostAddress.IsIPv6 ? network.IPv6Mode : network.IPv4Mode) is GatewayMode.Nat or GatewayMode.NatUnprotected;
     }
 
     private void Remember(string id, EndpointPlan? endpoint)

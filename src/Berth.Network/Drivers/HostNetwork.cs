@@ -190,7 +190,7 @@ public sealed partial class HostNetwork : IDisposable
                 {
                     AllowReturn(link, endpoint);
                     Sandbox.Configure(sandbox, network, endpoint);
-                    ChangeRules(network, before: null, endpoint);
+                    ChangeRules(new EndpointChange(network, Before: null, endpoint));
                 }
                 catch
                 {
@@ -215,7 +215,7 @@ public sealed partial class HostNetwork : IDisposable
             {
                 if (endpoints.TryGetValue(endpoint.Id, out EndpointPlan? known) && networks.TryGetValue(known.NetworkId, out NetworkPlan? network))
                 {
-                    ChangeRules(network, known, after: null);
+                    ChangeRules(new EndpointChange(network, known, After: null));
                 }
 
                 if (!isSandboxGone && Links.Find(route, LinkText.HostLinkOf(endpoint.Id)) is { } link && LinkText.IdOf(options.Owner, link) == endpoint.Id)
@@ -230,7 +230,7 @@ public sealed partial class HostNetwork : IDisposable
 
     /// <summary>
     /// Follows a plan that has changed because another endpoint of the container became, or ceased to be, its default route: routes, published ports, links.
-    /// The order in which a container's endpoints are rerouted does not matter.
+    /// The order in which a container's endpoints are rerouted does not matter: a port that another one has is taken from it at once.
     /// </summary>
     /// <exception cref="EngineException"><see cref="ErrorKind.NotFound"/>: there is no such network; <see cref="ErrorKind.Internal"/>: the kernel refused.</exception>
     public void Reroute(EndpointPlan endpoint, FileDescriptor sandbox)
@@ -246,7 +246,7 @@ public sealed partial class HostNetwork : IDisposable
                 }
 
                 Sandbox.Reroute(sandbox, network, endpoint);
-                ChangeRules(network, endpoints.GetValueOrDefault(endpoint.Id), endpoint);
+                ChangeRules([new EndpointChange(network, endpoints.GetValueOrDefault(endpoint.Id), endpoint), .. Yielding(endpoint)]);
                 return 0;
             });
         }

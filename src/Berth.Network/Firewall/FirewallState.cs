@@ -25,3 +25,13 @@ internal sealed record FirewallState(IReadOnlyCollection<NetworkPlan> Networks, 
         return elements;
     }
 }
+
+/// <summary>What becomes of an endpoint.</summary>
+/// <param name="Network">Its network.</param>
+/// <param name="Before">Null: there was none.</param>
+/// <param name="After">Null: there is none any more.</param>
+internal sealed record EndpointChange(NetworkPlan Network, EndpointPlan? Before, EndpointPlan? After)
+{
+    /// <summary>The endpoint's.</summary>
+    public string Id => (After ?? Before)?.Id ?? throw new InvalidOperationException("no endpoint at all");
+}

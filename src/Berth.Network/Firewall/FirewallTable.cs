@@ -51,22 +51,20 @@ internal sealed class FirewallTable(string name, NetlinkSocket netfilter)
         transaction.Commit(netfilter);
     }
 
-    /// <summary>Changes an endpoint's elements from what it had to what it has.</summary>
+    /// <summary>Changes endpoints' elements from what they had to what they have, all at once, so that a port may go from one to another.</summary>
     /// <param name="state">The networks and endpoints, as they are after the change; asked only when the table is not there any more.</param>
     /// <param name="hasClosedNetworks">Whether there is the table of the family bridge.</param>
-    /// <param name="network">The endpoint's.</param>
-    /// <param name="before">Null: it had none.</param>
-    /// <param name="after">Null: it has none any more.</param>
+    /// <param name="changes">Which.</param>
     /// <exception cref="LinuxException">Nothing was changed; EEXIST: a port of the host is another endpoint's.</exception>
-    public void Change(Func<FirewallState> state, bool hasClosedNetworks, NetworkPlan network, EndpointPlan? before, EndpointPlan? after)
+    public void Change(Func<FirewallState> state, bool hasClosedNetworks, IReadOnlyList<EndpointChange> changes)
     {
         using var transaction = new NftTransaction();
-        foreach ((NftTable place, NftSetConfig set, List<NftElement> list) in ElementsOf(hasClosedNetworks, network, before))
+        foreach ((NftTable place, NftSetConfig set, List<NftElement> list) in changes.SelectMany(change => ElementsOf(hasClosedNetworks, change.Network, change.Before)))
         {
             transaction.DeleteElements(place, set, mayBeAbsent: false, list);
         }
 
-        foreach ((NftTable place, NftSetConfig set, List<NftElement> list) in ElementsOf(hasClosedNetworks, network, after))
+        foreach ((NftTable place, NftSetConfig set, List<NftElement> list) in changes.SelectMany(change => ElementsOf(hasClosedNetworks, change.Network, change.After)))
         {
             transaction.AddElements(place, set, list);
         }

@@ -356,7 +356,14 @@ public sealed class HostNetworkTests : IDisposable
 
         lab.AssertReaches(lab.Outside, HostLab.HostAddress, 8080, 2);
         lab.AssertReaches(container.Inside, HostLab.OutsideAddress, 80, 100);
+
+        // The new one first, and the old one.
+        lab.Network.Reroute(container.Endpoint, container.Inside);
+        lab.AssertReaches(lab.Outside, HostLab.HostAddress, 8080, 2);
         lab.Network.Reroute(other, container.Inside);
+        Assert.Equal("via 10.10.0.1 dev eth0", DefaultRoute(container.Inside, "-4"));
+        lab.AssertReaches(lab.Outside, HostLab.HostAddress, 8080, 2);
+        lab.Network.Reroute(container.Endpoint with { IsIPv4Gateway = false, IsIPv6Gateway = false, Ports = [] }, container.Inside);
         Assert.Equal("", DefaultRoute(container.Inside, "-4"));
         lab.Network.Reroute(container.Endpoint, container.Inside);
         Assert.Equal("via 10.10.0.1 dev eth0", DefaultRoute(container.Inside, "-4"));
