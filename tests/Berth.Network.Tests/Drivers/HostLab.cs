@@ -110,6 +110,7 @@ internal sealed class HostLab : IDisposable
         }
 
         WaitForCarrier(Route, Links.Find(Route, "bv" + plan.Id[..12])!.Index);
+        WaitForCarrier(Route, Links.Find(Route, network.Bridge)!.Index);
         if (sandbox is null)
         {
             foreach (int port in (int[])[80, 81])
