@@ -119,6 +119,10 @@ public sealed record SystemInfo
     public CommitInfo InitCommit { get; set => field = value ?? new CommitInfo(); } = new();
     public List<string> SecurityOptions { get; set => field = value ?? []; } = [];
 
+    /// <summary>Null unless the daemon was told some.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public List<AddressPoolInfo>? DefaultAddressPools { get; set; }
+
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public FirewallInfo? FirewallBackend { get; set; }
 
@@ -154,6 +158,13 @@ public sealed record IndexInfo
     public List<string>? Mirrors { get; set; } = [];
     public bool Secure { get; set; }
     public bool Official { get; set; }
+}
+
+/// <summary>A block that networks get their subnets from, and the prefix length of each.</summary>
+public sealed record AddressPoolInfo
+{
+    public string Base { get; set => field = value ?? ""; } = "";
+    public int Size { get; set; }
 }
 
 /// <summary>An OCI runtime by its executable.</summary>

@@ -1,7 +1,5 @@
 using System.Globalization;
 using System.Net;
-using System.Security.Cryptography;
-using System.Text;
 using Berth.Daemon.Endpoints;
 using Berth.Daemon.Http;
 using Berth.Daemon.Options;
@@ -101,8 +99,8 @@ internal sealed class DaemonHost : IAsyncDisposable
         var imageStore = ImageStore.Open(journal, content, snapshots);
         var shims = new ShimLauncher(engineOptions.RuntimePath, new ShimLauncherOptions { ErrorLogFolder = options.Debug ? engineOptions.ExecRoot : null });
         owned.Push(shims);
-        HostNetwork kernel = Own(owned, new HostNetwork(KernelOptions(options, logger)));
-        NetworkService networks = Own(owned, new NetworkService(NetworkOptions(options), journal, events, kernel, logger));
+        HostNetwork kernel = Own(owned, new HostNetwork(options.Kernel with { Report = what => DaemonLog.Network(logger, what) }));
+        NetworkService networks = Own(owned, new NetworkService(options.Networks, journal, events, kernel, logger));
         await networks.LoadAsync();
         DnsServer names = Own(owned, new DnsServer(new DnsServerOptions()));
         var sandboxes = new SandboxService(networks, kernel, new PortReservations(), names, logger);
@@ -155,26 +153,6 @@ internal sealed class DaemonHost : IAsyncDisposable
 
         DaemonLog.Listening(logger, string.Join(", ", options.Hosts));
         return new DaemonHost(options, web, owned);
-    }
-
-    private static NetworkOptions NetworkOptions(DaemonOptions options) => new()
-    {
-        HasDefault = options.Bridge != "none",
-        DefaultBridge = options.Bridge,
-        DefaultAddress = options.BridgeAddress,
-        Mtu = options.Mtu,
-    };
-
-    // Daemons with roots of their own have tables of their own.
-    private static HostNetworkOptions KernelOptions(DaemonOptions options, ILogger logger)
-    {
-        string owner = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(options.DataRoot)))[..8];
-        return new HostNetworkOptions
-        {
-            Owner = owner,
-            Table = options.DataRoot == new DaemonOptions().DataRoot ? "berth" : "berth-" + owner,
-            Report = what => DaemonLog.Network(logger, what),
-        };
     }
 
     private static WebApplication BuildWeb(DaemonOptions options, List<ListenAddress> addresses)

@@ -16,7 +16,14 @@ if (args is ["-v" or "--version"])
 
 try
 {
-    await using DaemonHost host = await DaemonHost.StartAsync(DaemonOptions.Parse(args));
+    DaemonOptions options = DaemonOptions.Parse(args);
+    if (options.IsPurge)
+    {
+        Purge.Run(options, Console.Out);
+        return 0;
+    }
+
+    await using DaemonHost host = await DaemonHost.StartAsync(options);
     await host.WaitAsync();
     return 0;
 }

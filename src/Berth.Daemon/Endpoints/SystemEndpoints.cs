@@ -116,6 +116,7 @@ internal sealed class SystemEndpoints(DaemonOptions options, ContainerService co
                 ServerVersion = ProductVersion.Text,
                 Runtimes = new Dictionary<string, RuntimeInfo> { ["berth-runtime"] = new() { Path = "berth-runtime" } },
                 DefaultRuntime = "berth-runtime",
+                DefaultAddressPools = options.AddressPools.Count == 0 ? null : [.. options.AddressPools.Select(static pool => new AddressPoolInfo { Base = pool.Base.ToString(), Size = pool.Size })],
                 SecurityOptions = ["name=seccomp,profile=builtin", "name=cgroupns"],
             },
             ApiJson.Context.SystemInfo);

@@ -1,11 +1,10 @@
 using System.Text.Json;
-using Berth.Engine.Networks;
 using Berth.Model;
 
 namespace Berth.Daemon.Options;
 
 /// <summary>What the daemon was told by its command line and daemon.json; the command line wins.</summary>
-internal sealed record DaemonOptions
+internal sealed partial record DaemonOptions
 {
     public const string DefaultHost = "unix:///run/berth.sock";
     public const string DefaultConfigFile = "/etc/berth/daemon.json";
@@ -16,15 +15,6 @@ internal sealed record DaemonOptions
     /// <summary>Addresses to listen on, <c>unix://PATH</c> or <c>tcp://HOST:PORT</c>; empty for <see cref="DefaultHost"/>.</summary>
     public IReadOnlyList<string> Hosts { get; init; } = [];
     public string? PidFile { get; init; }
-
-    /// <summary>The default network's bridge; <c>none</c>: there is no default network.</summary>
-    public string Bridge { get; init; } = "berth0";
-
-    /// <summary>That bridge's address with its prefix length; empty: the engine chooses one that is free.</summary>
-    public string BridgeAddress { get; init; } = "";
-
-    /// <summary>Bytes of the default network's packets; null: the kernel's default.</summary>
-    public int? Mtu { get; init; }
     public bool Debug { get; init; }
 
     /// <summary>Whether containers have an init unless they say otherwise.</summary>
@@ -32,6 +22,9 @@ internal sealed record DaemonOptions
 
     /// <summary>How layers are kept: <c>overlay2</c>, <c>vfs</c>, or empty for what the data root was made with (overlay2 for a new one).</summary>
     public string StorageDriver { get; init; } = "";
+
+    /// <summary>Whether nothing is served, but removed what the root's networks have in the kernel.</summary>
+    public bool IsPurge { get; init; }
 
     public const string Usage = """
         Usage:  berthd [OPTIONS]
@@ -44,12 +37,23 @@ internal sealed record DaemonOptions
               --config-file string   Daemon configuration file (default "/etc/berth/daemon.json")
               --data-root string     Root folder of persistent state (default "/var/lib/berth")
           -D, --debug                Log more
+              --default-address-pool list
+                                     Where networks that name no subnet get theirs from: base=172.30.0.0/16,size=24
+              --dns list             DNS server of containers that name none (default: the host's)
+              --dns-opt list         Option of their resolv.conf
+              --dns-search list      Domain that they search
               --exec-root string     Root folder of state that may vanish at a reboot (default "/run/berth")
+              --fixed-cidr string    Part of the default network's subnet that addresses are given from
               --help                 Print usage
           -H, --host list            Address to listen on, unix://PATH or tcp://HOST:PORT (default "unix:///run/berth.sock")
+              --icc                  Let containers of the default network talk to each other (default true)
               --init                 Run an init in containers that say nothing about it; it forwards signals and reaps processes
+              --ip ip                Address of the host that ports of the default network are published on (default 0.0.0.0)
+              --ip-masq              Give what leaves the default network the host's address (default true)
               --mtu int              Bytes of a packet in the default network (default: the kernel's)
           -p, --pidfile string       File to write the daemon's process id to
+              --purge                Serve nothing: remove the bridges, links and rules of this data root from the kernel, and end. For the end of an
+                                     installation: containers that still run lose their networks; the data stay. Refused while a daemon runs on the root
           -s, --storage-driver string
                                      How layers are kept: overlay2 or vfs (default as the data root was made, overlay2 for a new one)
           -v, --version              Print version information and quit
@@ -62,7 +66,8 @@ internal sealed record DaemonOptions
     {
         string? configFile = null;
         var overrides = new Dictionary<string, string>(StringComparer.Ordinal);
-        var hosts = new List<string>();
+        var lists = new Dictionary<string, List<string>>(StringComparer.Ordinal);
+        bool isPurge = false;
         for (int i = 0; i < args.Count; i++)
         {
             (string name, string? value) = args[i].StartsWith("--", StringComparison.Ordinal) && args[i].IndexOf('=', StringComparison.Ordinal) is > 0 and int equals
@@ -72,16 +77,25 @@ internal sealed record DaemonOptions
             switch (name)
             {
                 case "-H" or "--host":
-                    hosts.Add(Value());
+                    AddTo("hosts", Value());
+                    break;
+                case "--dns" or "--dns-search":
+                    AddTo(name[2..], Value());
+                    break;
+                case "--dns-opt" or "--default-address-pool":
+                    AddTo(name[2..] + "s", Value());
+                    break;
+                case "--purge" when value is null:
+                    isPurge = true;
                     break;
                 case "--config-file":
                     configFile = Value();
                     break;
-                case "-D" or "--debug":
-                    overrides["debug"] = value ?? "true";
+                case "-D":
+                    overrides["debug"] = "true";
                     break;
-                case "--init":
-                    overrides["init"] = value ?? "true";
+                case "--debug" or "--init" or "--icc" or "--ip-masq":
+                    overrides[name[2..]] = value ?? "true";
                     break;
                 case "-p" or "--pidfile":
                     overrides["pidfile"] = Value();
@@ -89,7 +103,7 @@ internal sealed record DaemonOptions
                 case "-s" or "--storage-driver":
                     overrides["storage-driver"] = Value();
                     break;
-                case "--data-root" or "--exec-root" or "--bridge" or "--bip" or "--mtu":
+                case "--data-root" or "--exec-root" or "--bridge" or "--bip" or "--mtu" or "--ip" or "--fixed-cidr":
                     overrides[name[2..]] = Value();
                     break;
                 default:
@@ -103,8 +117,22 @@ internal sealed record DaemonOptions
             options = options.With(name, value);
         }
 
-        options = hosts.Count > 0 ? options with { Hosts = hosts } : options;
-        return options.Validate();
+        foreach ((string name, List<string> values) in lists)
+        {
+            options = options.WithList(name, values);
+        }
+
+        return (options with { IsPurge = isPurge }).Validate();
+
+        void AddTo(string name, string value)
+        {
+            if (!lists.TryGetValue(name, out List<string>? values))
+            {
+                lists[name] = values = [];
+            }
+
+            values.Add(value);
+        }
     }
 
     private static DaemonOptions ReadFile(string? configFile)
@@ -121,8 +149,8 @@ internal sealed record DaemonOptions
             using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
             foreach (JsonProperty property in document.RootElement.EnumerateObject())
             {
-                options = property.Name == "hosts"
-                    ? options with { Hosts = [.. property.Value.EnumerateArray().Select(static host => host.GetString() ?? "")] }
+                options = property.Value.ValueKind == JsonValueKind.Array || property.Name == "hosts"
+                    ? options.WithList(property.Name, [.. property.Value.EnumerateArray().Select(ToText)])
                     : options.With(property.Name, property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString()! : property.Value.GetRawText());
             }
 
@@ -146,15 +174,24 @@ internal sealed record DaemonOptions
                 ? value
                 : throw new EngineException(ErrorKind.InvalidArgument, $"driver not supported: {value}; the storage drivers are overlay2 and vfs"),
         },
-        "bridge" when value.Length is 0 or > 15 || value.Any(static c => c is '/' or ':' or '%' || !char.IsAsciiLetterOrDigit(c) && c is not ('.' or '_' or '-')) =>
-            throw new EngineException(ErrorKind.InvalidArgument, $"bridge: wanted an interface name of at most 15 characters, or \"none\", got \"{value}\""),
-        "bridge" => this with { Bridge = value },
-        "bip" => this with { BridgeAddress = value },
-        "mtu" => this with { Mtu = BridgeOptions.ParseMtu(value) },
         "debug" => this with { Debug = Switch(name, value) },
         "init" => this with { Init = Switch(name, value) },
-        _ => throw new EngineException(ErrorKind.InvalidArgument, $"the following directives don't match any configuration option: {name}"),
+        _ => WithNetwork(name, value),
     };
+
+    private DaemonOptions WithList(string name, IReadOnlyList<string> values) => name switch
+    {
+        "hosts" => this with { Hosts = values },
+        _ => WithNetworkList(name, values),
+    };
+
+    private static EngineException Unknown(string name) =>
+        new(ErrorKind.InvalidArgument, $"the following directives don't match any configuration option: {name}");
+
+    // A pool of addresses is an object in the file, and a text as on the command line from here on.
+    private static string ToText(JsonElement element) => element.ValueKind == JsonValueKind.Object
+        ? string.Join(',', element.EnumerateObject().Select(static member => $"{member.Name}={(member.Value.ValueKind == JsonValueKind.String ? member.Value.GetString() : member.Value.GetRawText())}"))
+        : element.GetString() ?? "";
 
     private static bool Switch(string name, string value) =>
         bool.TryParse(value, out bool result) ? result : throw new EngineException(ErrorKind.InvalidArgument, $"{name} must be true or false, got \"{value}\"");

@@ -230,9 +230,9 @@ public sealed class NetworkService : IDisposable
         var chosen = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             [BridgeOptions.IsDefault] = "true",
-            ["com.docker.network.bridge.enable_icc"] = "true",
-            ["com.docker.network.bridge.enable_ip_masquerade"] = "true",
-            [BridgeOptions.HostBinding] = "0.0.0.0",
+            ["com.docker.network.bridge.enable_icc"] = options.HasInterContainerTraffic ? "true" : "false",
+            ["com.docker.network.bridge.enable_ip_masquerade"] = options.HasMasquerade ? "true" : "false",
+            [BridgeOptions.HostBinding] = options.HostBinding.ToString(),
             [BridgeOptions.Bridge] = options.DefaultBridge,
         };
         if (options.Mtu is { } mtu)
@@ -256,9 +256,10 @@ public sealed class NetworkService : IDisposable
 
     private List<AddressPoolRequest> DefaultPools()
     {
+        string? range = options.DefaultRange.Length > 0 ? options.DefaultRange : null;
         if (options.DefaultAddress.Length == 0)
         {
-            return [];
+            return range is null ? [] : [new AddressPoolRequest { Subnet = range, IpRange = range }];
         }
 
         int slash = options.DefaultAddress.IndexOf('/', StringComparison.Ordinal);
@@ -267,7 +268,7 @@ public sealed class NetworkService : IDisposable
             throw new EngineException(ErrorKind.InvalidArgument, $"invalid bip {options.DefaultAddress}: wanted an address with a prefix length, such as 172.20.0.1/24");
         }
 
-        return [new AddressPoolRequest { Subnet = subnet.ToString(), Gateway = options.DefaultAddress[..slash] }];
+        return [new AddressPoolRequest { Subnet = subnet.ToString(), IpRange = range, Gateway = options.DefaultAddress[..slash] }];
     }
 
     private async Task AddAsync(NetworkRecord record)

@@ -275,24 +275,31 @@ public sealed partial class HostNetwork : IDisposable
     });
 
     /// <summary>Removes every link that has our alias, the rules, and our exception among those of others. For the end of everything: containers lose their networks.</summary>
+    /// <returns>What there was, one line each.</returns>
     /// <exception cref="EngineException"><see cref="ErrorKind.Internal"/>: the kernel refused.</exception>
-    public void Purge()
+    public IReadOnlyList<string> Purge()
     {
         lock (turn)
         {
             networks.Clear();
             endpoints.Clear();
-            Told("what the networks have in the kernel cannot be removed", () =>
+            return Told("what the networks have in the kernel cannot be removed", () =>
             {
+                List<string> removed = [];
                 foreach (LinkInfo link in Links.List(route).Where(link => LinkText.IdOf(options.Owner, link) is not null))
                 {
                     bridges.Delete(link.Index);
+                    removed.Add("link " + link.Name);
                 }
 
-                exception.Ensure(isNeeded: false);
-                firewall.Remove();
+                if (exception.Ensure(isNeeded: false))
+                {
+                    removed.Add("exception in iptables' chain FORWARD");
+                }
+
+                removed.AddRange(firewall.Remove().Select(static table => $"table {(table.Family == NftFamily.Bridge ? "bridge" : "inet")} {table.Name}"));
                 hasRules = false;
-                return 0;
+                return (IReadOnlyList<string>)removed;
             });
         }
     }

@@ -107,19 +107,19 @@ internal sealed class FirewallTable(string name, NetlinkSocket netfilter)
     }
 
     /// <summary>Removes everything; none is no fault.</summary>
+    /// <returns>The tables that there were.</returns>
     /// <exception cref="LinuxException">The kernel refused.</exception>
-    public void Remove()
+    public IReadOnlyList<NftTable> Remove()
     {
         using var transaction = new NftTransaction();
-        foreach (NftTable place in (NftTable[])[table, bridge])
+        List<NftTable> found = [.. ((NftTable[])[table, bridge]).Where(Has)];
+        foreach (NftTable place in found)
         {
-            if (Has(place))
-            {
-                transaction.DeleteTable(place);
-            }
+            transaction.DeleteTable(place);
         }
 
         transaction.Commit(netfilter);
+        return found;
     }
 
     private static IEnumerable<NftChainConfig> SourceChains(FirewallState state) =>

@@ -1,6 +1,8 @@
 using Berth.Daemon.Options;
 using Berth.Daemon.Tests.Support;
+using Berth.Engine.Networks;
 using Berth.Model;
+using Berth.Network.Files;
 
 namespace Berth.Daemon.Tests.Options;
 
@@ -60,6 +62,60 @@ public sealed class DaemonOptionsTests : IDisposable
         Refusal.Of(ErrorKind.InvalidArgument, "invalid MTU: 5", () => Parse("{}", "--mtu", "5"));
     }
 
+    [Fact]
+    public void The_default_network_can_be_told_more()
+    {
+        NetworkOptions networks = Parse("""{"icc":false,"fixed-cidr":"10.5.0.64/26"}""", "--bip=10.5.0.1/24", "--ip-masq=false", "--ip", "127.0.0.1").Networks;
+        Assert.Equal((false, false, "127.0.0.1", "10.5.0.1/24", "10.5.0.64/26"), (networks.HasInterContainerTraffic, networks.HasMasquerade, networks.HostBinding.ToString(), networks.DefaultAddress, networks.DefaultRange));
+        networks = Parse("{}").Networks;
+        Assert.Equal((true, true, "0.0.0.0", true), (networks.HasInterContainerTraffic, networks.HasMasquerade, networks.HostBinding.ToString(), networks.HasDefault));
+        Assert.True(Parse("""{"icc":false}""", "--icc").Networks.HasInterContainerTraffic);
+        Assert.False(Parse("{}", "--bridge", "none").Networks.HasDefault);
+    }
+
+    [Fact]
+    public void What_containers_resolve_with_can_be_told()
+    {
+        const string json = """{"dns":["10.0.0.1"],"dns-search":["a.example"],"dns-opts":["ndots:2"]}""";
+        ResolverSettings resolver = Parse(json).Networks.Resolver;
+        Assert.Equal("10.0.0.1; a.example; ndots:2", Text(resolver));
+        resolver = Parse(json, "--dns", "10.0.0.2", "--dns=::1", "--dns-opt", "rotate").Networks.Resolver;
+        Assert.Equal("10.0.0.2 ::1; a.example; rotate", Text(resolver));
+        Assert.Equal([], Parse("{}").Networks.Resolver.Servers);
+    }
+
+    [Fact]
+    public void Networks_get_their_subnets_from_the_pools_that_are_told()
+    {
+        const string json = """{"default-address-pools":[{"base":"10.10.0.0/16","size":24},{"base":"fd00:1::/48","size":64}]}""";
+        Assert.Equal(["10.10.0.0/16 24", "fd00:1::/48 64"], Pools(Parse(json)));
+        string[] pools = Pools(Parse(json, "--default-address-pool", "base=10.20.0.0/16,size=20", "--default-address-pool=size=26,base=10.30.0.0/24"));
+        Assert.Equal(["10.20.0.0/16 20", "10.30.0.0/24 26"], pools[..2]);
+        Assert.StartsWith("fd", Assert.Single(pools[2..]), StringComparison.Ordinal); // a network with IPv6 has to get its subnet from somewhere
+        Assert.Equal(Pools(Parse("{}")), Pools(Parse("{}")));
+        Assert.Empty(Parse("{}").AddressPools);
+    }
+
+    [Fact]
+    public void A_purge_is_asked_for_on_the_command_line_alone()
+    {
+        Assert.Equal((true, false), (Parse("{}", "--purge").IsPurge, Parse("{}").IsPurge));
+        Refusal.Of(ErrorKind.InvalidArgument, "purge", () => Parse("""{"purge":true}"""));
+    }
+
+    [Theory]
+    [InlineData("dns: wanted an IP address, got \"x\"", "--dns", "x")]
+    [InlineData("dns-search: wanted a domain", "--dns-search", "a b")]
+    [InlineData("dns-opts: wanted an option", "--dns-opt=")]
+    [InlineData("default-address-pool: wanted base=", "--default-address-pool", "10.0.0.0/8")]
+    [InlineData("default-address-pool: wanted base=", "--default-address-pool", "base=10.0.0.1/8,size=24")]
+    [InlineData("default-address-pool: wanted base=", "--default-address-pool", "base=10.0.0.0/8")]
+    [InlineData("with size 8: wanted a size from 16", "--default-address-pool", "base=10.1.0.0/16,size=8")]
+    [InlineData("ip: wanted an IPv4 address", "--ip", "::1")]
+    [InlineData("fixed-cidr: wanted an IPv4 subnet", "--fixed-cidr", "10.0.0.0")]
+    [InlineData("icc must be true or false", "--icc=perhaps")]
+    public void Wrong_network_options_are_named(string message, params string[] args) => Refusal.Of(ErrorKind.InvalidArgument, message, () => Parse("{}", args));
+
     [Theory]
     [InlineData("{")]
     [InlineData("[]")]
@@ -76,6 +132,10 @@ public sealed class DaemonOptionsTests : IDisposable
     [Fact]
     public void A_file_that_was_asked_for_has_to_be_there() =>
         Refusal.Of(ErrorKind.InvalidArgument, "/nonexistent/daemon.json", static () => DaemonOptions.Parse(["--config-file", "/nonexistent/daemon.json"]));
+
+    private static string Text(ResolverSettings resolver) => $"{string.Join(' ', resolver.Servers)}; {string.Join(' ', resolver.Search)}; {string.Join(' ', resolver.Options)}";
+
+    private static string[] Pools(DaemonOptions options) => [.. options.Networks.Pools.Select(static pool => $"{pool.Base} {pool.Size}")];
 
     private DaemonOptions Parse(string json, params string[] args)
     {
