@@ -16,6 +16,7 @@ public sealed class ContractTests(DaemonFixture fixture) : IClassFixture<DaemonF
     private readonly Contract contract = Contract.TryLoad() ?? throw new InvalidOperationException("the fact runs only where there is a contract");
     private readonly HashSet<string> asked = new(StringComparer.Ordinal);
     private readonly List<string> wrong = [];
+    private EngineHttp api = fixture.Api;
 
     [ContractFact]
     public async Task AnswersAreAsTheContractHasThem()
@@ -26,7 +27,56 @@ public sealed class ContractTests(DaemonFixture fixture) : IClassFixture<DaemonF
         await AskExecAsync(id);
         await AskImagesAsync(id);
         await AskEndAsync(id);
-        IEnumerable<string> built = contract.Operations.Where(static operation => operation.Tags.Any(Parts.Contains)).Select(static operation => operation.ToString()).Except(NotBuilt);
+        AssertAllWasAsked(Parts);
+    }
+
+    /// <summary>The same about networks, with a daemon that has a network namespace of its own: it makes bridges.</summary>
+    [ContractFact]
+    public async Task AnswersAboutNetworksAreAsTheContractHasThem()
+    {
+        await using RunningDaemon daemon = await RunningDaemon.CreateAsync(null, RunningDaemon.OwnNetwork);
+        api = daemon.Api;
+        string network = await MakeAsync("POST /networks/create", body: JsonNode.Parse("""
+            {"Name": "contract", "Driver": "bridge", "EnableIPv6": true, "Labels": {"a": "b"}, "Options": {"com.docker.network.driver.mtu": "1400"},
+             "IPAM": {"Config": [{"Subnet": "10.97.0.0/24", "IPRange": "10.97.0.128/25", "Gateway": "10.97.0.1", "AuxiliaryAddresses": {"router": "10.97.0.200"}}, {"Subnet": "fd97::/64"}]}}
+            """));
+        await AskAsync("POST /networks/create", body: new JsonObject { ["Name"] = "contract" });
+        await AskAsync("POST /networks/create", body: new JsonObject { ["Name"] = "other", ["IPAM"] = JsonNode.Parse("""{"Config": [{"Subnet": "10.97.0.0/16"}]}""") });
+        JsonObject request = EngineHttp.Request(["sleep", "1000"]);
+        request["ExposedPorts"] = JsonNode.Parse("""{"80/tcp": {}, "53/udp": {}}""");
+        request["HostConfig"] = JsonNode.Parse("""{"NetworkMode": "contract", "PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": ""}]}}""");
+        request["NetworkingConfig"] = JsonNode.Parse("""{"EndpointsConfig": {"contract": {"Aliases": ["web"], "IPAMConfig": {"IPv4Address": "10.97.0.9"}}}}""");
+        string id = await MakeAsync("POST /containers/create", "?name=contract", body: request);
+        await AskAsync("GET /containers/{id}/json", id: id);
+        await AskAsync("POST /containers/{id}/start", id: id);
+        await AskAsync("GET /containers/{id}/json", id: id);
+        await AskAsync("GET /containers/json");
+        await AskAsync("GET /networks");
+        await AskAsync("GET /networks", "?filters=%7B%22driver%22%3A%5B%22bridge%22%5D%7D");
+        await AskAsync("GET /networks/{id}", id: network);
+        await AskAsync("GET /networks/{id}", id: "bridge");
+        await AskAsync("GET /networks/{id}", id: "nowhere");
+        await AskAsync("POST /networks/{id}/connect", id: "bridge", body: new JsonObject { ["Container"] = id });
+        await AskAsync("GET /containers/{id}/json", id: id);
+        await AskAsync("POST /networks/{id}/connect", id: "bridge", body: new JsonObject { ["Container"] = "nobody" });
+        await AskAsync("POST /networks/{id}/disconnect", id: "bridge", body: new JsonObject { ["Container"] = id });
+        await AskAsync("POST /networks/{id}/disconnect", id: "bridge", body: new JsonObject { ["Container"] = id });
+        await AskAsync("DELETE /networks/{id}", id: network);
+        await AskAsync("DELETE /networks/{id}", id: "bridge");
+        await AskAsync("POST /containers/{id}/kill", id: id);
+        await AskAsync("DELETE /containers/{id}", "?force=1", id: id);
+        await AskAsync("DELETE /networks/{id}", id: network);
+        await AskAsync("DELETE /networks/{id}", id: network);
+        await MakeAsync("POST /networks/create", body: new JsonObject { ["Name"] = "unused" });
+        await AskAsync("POST /networks/prune");
+        await AskAsync("GET /info");
+        await AskAsync("GET /events", "?since=0&until=" + DateTimeOffset.UtcNow.ToUnixTimeSeconds());
+        AssertAllWasAsked(["Network"]);
+    }
+
+    private void AssertAllWasAsked(IReadOnlyCollection<string> parts)
+    {
+        IEnumerable<string> built = contract.Operations.Where(operation => operation.Tags.Any(parts.Contains)).Select(static operation => operation.ToString()).Except(NotBuilt);
         wrong.AddRange(built.Except(asked).Select(static name => $"{name} was not asked"));
         Assert.True(wrong.Count == 0, string.Join('\n', wrong));
     }
@@ -48,7 +98,7 @@ public sealed class ContractTests(DaemonFixture fixture) : IClassFixture<DaemonF
         string id = await MakeAsync("POST /containers/create", "?name=contract", body: request);
         await AskAsync("POST /containers/{id}/start", id: id);
         await AskAsync("POST /containers/{id}/start", id: id);
-        await Poll.UntilAsync(async () => ((string?)(await fixture.Api.GetAsync($"/containers/{id}/json")).Json["State"]?["Health"]?["Status"]) == "healthy", "a healthy container");
+        await Poll.UntilAsync(async () => ((string?)(await api.GetAsync($"/containers/{id}/json")).Json["State"]?["Health"]?["Status"]) == "healthy", "a healthy container");
         await AskAsync("GET /containers/json", "?all=1&size=1");
         await AskAsync("GET /containers/{id}/json", "?size=1", id: id);
         await AskAsync("GET /containers/{id}/top", id: id);
@@ -78,7 +128,7 @@ public sealed class ContractTests(DaemonFixture fixture) : IClassFixture<DaemonF
     {
         string exec = await MakeAsync("POST /containers/{id}/exec", id: id, body: new JsonObject { ["Cmd"] = new JsonArray("sleep", "1000"), ["Tty"] = true });
         await AskAsync("POST /exec/{id}/start", id: exec, body: new JsonObject { ["Detach"] = true });
-        await Poll.UntilAsync(async () => (int?)(await fixture.Api.GetAsync($"/exec/{exec}/json")).Json["Pid"] > 0, "a running session");
+        await Poll.UntilAsync(async () => (int?)(await api.GetAsync($"/exec/{exec}/json")).Json["Pid"] > 0, "a running session");
         await AskAsync("GET /exec/{id}/json", id: exec);
         await AskAsync("POST /exec/{id}/resize", "?h=24&w=80", id: exec);
     }
@@ -93,7 +143,7 @@ public sealed class ContractTests(DaemonFixture fixture) : IClassFixture<DaemonF
         await AskAsync("GET /images/{name}/history", id: "contract:one");
         await AskAsync("POST /images/{name}/tag", "?repo=contract&tag=two", id: "contract:one");
         await AskAsync("GET /images/get", "?names=contract:one&names=contract:two");
-        byte[] archive = await fixture.Api.GetBytesAsync("/images/contract:one/get");
+        byte[] archive = await api.GetBytesAsync("/images/contract:one/get");
         await AskAsync("GET /images/{name}/get", id: "contract:one");
         await AskAsync("POST /images/load", content: () => new ByteArrayContent(archive));
         await AskAsync("GET /system/df");
@@ -130,7 +180,7 @@ public sealed class ContractTests(DaemonFixture fixture) : IClassFixture<DaemonF
         asked.Add(name);
         string path = "/v1.51" + operation.Path.Replace("{id}", id, StringComparison.Ordinal).Replace("{name}", id, StringComparison.Ordinal) + query;
         using HttpContent? sent = content?.Invoke() ?? (body is null ? null : new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json"));
-        Reply reply = await fixture.Api.SendAsync(new HttpMethod(operation.Method), path, sent);
+        Reply reply = await api.SendAsync(new HttpMethod(operation.Method), path, sent);
         int status = (int)reply.Status;
         string where = $"{operation.Method} {path}: {status}";
         if (!operation.MayAnswer(status) || status >= 500)
