@@ -37,7 +37,7 @@ public sealed class PurgeTests
 
     private static async Task<(int Status, string Output, string Error)> InNamespaceAsync(RunningDaemon daemon, params string[] command)
     {
-        var info = new ProcessStartInfo("nsenter", ["--net=" + daemon.NamespacePath, .. command]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var info = new ProcessStartInfo("nsenter", ["--net=" + daemon.NamespacePath, .. command]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         using Process process = Process.Start(info) ?? throw new InvalidOperationException("nsenter did not start");
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = await process.StandardOutput.ReadToEndAsync();
