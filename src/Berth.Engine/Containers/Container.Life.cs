@@ -119,9 +119,14 @@ internal sealed partial class Container
 
         await CleanQuietlyAsync();
         await CloseSandboxAsync();
+        bool wasAlive = record.State.IsAlive;
         await RecordAsync(record.WithoutRun() with { State = failed });
         ReleaseSandbox();
-        CompleteEnded();
+        if (wasAlive)
+        {
+            CompleteEnded(); // a restart; whoever waits for the end of a run that never began is told by the start's own answer, as in docker
+        }
+
         if (record.Config.Host.AutoRemove)
         {
             await RemoveStoppedAsync();

@@ -203,6 +203,9 @@ public sealed partial class ContainerService : IAsyncDisposable
         bool isJoined = config.Host.Network == NetworkMode.Container;
         string? conflict = isJoined && config.Hostname.Length > 0 ? "hostname and the network mode"
             : config.Host.HostUts && config.Hostname.Length > 0 ? "hostname and the UTS mode"
+            : isJoined && config.Host.Dns is { Count: > 0 } ? "dns and the network mode"
+            : isJoined && config.Host.ExtraHosts is { Count: > 0 } ? "custom host-to-IP mapping and the network mode"
+            : isJoined && (config.Host.PublishAllPorts || config.Host.PortBindings is { Count: > 0 }) ? "port publishing and the container type network mode"
             : isJoined && config.ExposedPorts is { Count: > 0 } ? "port exposing and the container type network mode"
             : null;
         if (conflict is not null)

@@ -23,7 +23,7 @@ public sealed class NetworkService : IDisposable
     private readonly EventHub events;
     private readonly ILogger logger;
     private readonly HostNetwork kernel;
-    private readonly SubnetChooser chooser;
+    private SubnetChooser chooser;
     private readonly SemaphoreSlim changes = new(1, 1);
     private readonly NetworkDirectory directory = new();
 
@@ -87,6 +87,12 @@ public sealed class NetworkService : IDisposable
             {
                 await AddAsync(New(new NetworkConfig { Name = name, Driver = driver }, [], "", isPredefined: true));
             }
+        }
+
+        if (!options.Pools.Any(static source => source.Base.IsIPv6))
+        {
+            // An id is random and stays with the data, so the prefix is this installation's own.
+            chooser = new SubnetChooser([.. options.Pools, AddressPoolSource.UniqueLocal(System.Text.Encoding.ASCII.GetBytes(directory.Find("none").Record.Id))]);
         }
 
         if (options.HasDefault && directory.TryFind(DefaultName) is null)

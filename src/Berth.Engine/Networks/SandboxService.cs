@@ -211,7 +211,14 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
         }
         catch
         {
+            List<AttachedNetwork> left = [.. sandbox.Networks];
             Disconnect(sandbox, sandbox.Networks.FindIndex(other => other.Network == network), isTold: false);
+            ChooseGateways(sandbox);
+            if (sandbox.Namespace is { } made)
+            {
+                Reroute(sandbox, left, made); // the new one may have been the way out already
+            }
+
             throw;
         }
     }

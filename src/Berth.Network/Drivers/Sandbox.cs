@@ -85,7 +85,7 @@ internal static class Sandbox
     {
         if (isGateway && GatewayOf(network, address) is { } gateway)
         {
-            Routes.Add(route, Route.Default(gateway, link));
+            Routes.Replace(route, Route.Default(gateway, link)); // a container that runs has one through another endpoint
         }
     }
 
