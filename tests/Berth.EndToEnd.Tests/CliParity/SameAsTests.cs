@@ -22,10 +22,29 @@ public sealed class SameAsTests(NoBridgeFixture fixture) : IClassFixture<NoBridg
     public static TheoryData<string> Cases => [.. Oracle.Cases()];
 
     [OracleTheory, MemberData(nameof(Cases))]
-    public async Task A_user_sees_the_same(string name)
+    public Task A_user_sees_the_same(string name) => CompareAsync(fixture.Daemon, name);
+
+    /// <summary>Its containers are in the machine's own network, where the case's ports are asked for: so there is a bridge there, which goes with the test.</summary>
+    [OracleTheory, InlineData("04-networks")]
+    public async Task A_user_of_networks_sees_the_same(string name)
+    {
+        await using RunningDaemon daemon = await RunningDaemon.CreateAsync(null, "--bridge", $"bt{Environment.ProcessId}");
+        try
+        {
+            await CompareAsync(daemon, name);
+        }
+        finally
+        {
+            await daemon.RemoveEverythingAsync();
+            Assert.Equal(0, await daemon.StopAsync());
+            await daemon.PurgeAsync();
+        }
+    }
+
+    private static async Task CompareAsync(RunningDaemon daemon, string name)
     {
         string host = await Oracle.StartAsync();
-        CommandResult result = await Oracle.RunAsync("same-as", host, fixture.Daemon.Host, Oracle.PathOf(name));
+        CommandResult result = await Oracle.RunAsync("same-as", host, daemon.Host, Oracle.PathOf(name));
         string[] differences = [.. result.Output.Split('\n').Where(line => line is ['+' or '-', ..] && !line.StartsWith("+++ ", StringComparison.Ordinal)
             && !line.StartsWith("--- ", StringComparison.Ordinal) && !Chance.Contains(line[1..]))];
         Assert.True(differences.Length == 0 && result.Output.TrimEnd('\n').EndsWith("failed", StringComparison.Ordinal), result.Output + result.Error);
@@ -46,7 +65,11 @@ internal static class Oracle
     public static IEnumerable<string> Cases() =>
         [.. Built, .. Directory.GetFiles(OwnFolder, "*.sh").Select(file => Path.GetFileNameWithoutExtension(file)!).Order(StringComparer.Ordinal)]; // a file has a name
 
-    public static string PathOf(string name) => Path.Combine(Built.Contains(name) ? Path.Combine(Shared ?? "", "cases") : OwnFolder, name + ".sh");
+    public static string PathOf(string name)
+    {
+        string shared = Path.Combine(Shared ?? "", "cases", name + ".sh");
+        return File.Exists(shared) ? shared : Path.Combine(OwnFolder, name + ".sh");
+    }
 
     /// <summary>Starts it unless it runs, and leaves it running: starting it again costs more than all cases. Where it listens.</summary>
     public static async Task<string> StartAsync() => (await RunAsync("oracle", "start")).Expect().Output.TrimEnd('\n').Split('\n')[^1];

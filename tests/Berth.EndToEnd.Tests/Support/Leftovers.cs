@@ -55,7 +55,7 @@ internal static class Leftovers
     private static List<string> Find(RunningDaemon daemon, bool imagesToo, bool isRunning)
     {
         var found = new List<string>();
-        found.AddRange(File.ReadLines("/proc/self/mountinfo").Where(line => line.Contains(daemon.Home, StringComparison.Ordinal)).Select(static line => "mount " + line));
+        found.AddRange(File.ReadLines("/proc/self/mountinfo").Where(line => line.Contains(daemon.Home, StringComparison.Ordinal) && !line.Contains(daemon.NamespacePath, StringComparison.Ordinal)).Select(static line => "mount " + line));
         found.AddRange(Cgroups(daemon));
         foreach (int pid in Processes(daemon).Where(pid => !isRunning || pid != daemon.Pid))
         {

@@ -191,6 +191,20 @@ public sealed class RunningDaemon : IAsyncDisposable
         return status;
     }
 
+    /// <summary>Has what the daemon, which was stopped, left in the kernel for its networks removed.</summary>
+    public async Task PurgeAsync()
+    {
+        await using var session = new CliSession(new ProcessStartInfo(Binaries.Berthd, ["--purge", "--data-root", DataRoot, "--exec-root", ExecRoot])
+        {
+            UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        });
+        session.CloseInput();
+        (await session.WaitAsync()).Expect();
+    }
+
     /// <summary>Sends a signal to a process that this daemon started.</summary>
     public static void Signal(int pid, string signal)
     {
