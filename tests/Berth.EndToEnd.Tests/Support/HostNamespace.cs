@@ -77,9 +77,33 @@ internal sealed partial class HostNamespace(RunningDaemon daemon)
     /// <summary>What networks are in the kernel, in an order of its own: names of links, routes, and rules; without what changes by itself (carriers, link-local addresses).</summary>
     public async Task<string> KernelAsync()
     {
+        // Links of containers that have ended may be on their way out.
+        for (int i = 0; i < 100 && await LinksAsync() != await EndpointsAsync(); i++)
+        {
+            await Task.Delay(50);
+        }
+
+        return await ReadKernelAsync();
+    }
+
+    private async Task<int> LinksAsync() => (await RunAsync("ip", "-brief", "link")).Expect().Output.Split('\n').Count(static line => line.StartsWith("bv", StringComparison.Ordinal));
+
+    private async Task<int> EndpointsAsync()
+    {
+        int count = 0;
+        foreach (JsonNode? network in (await daemon.Api.GetAsync("/networks")).Expect(HttpStatusCode.OK).Json.AsArray().Where(static network => (string?)network!["Driver"] == "bridge")) // a list has no nulls
+        {
+            count += (await daemon.Api.GetAsync($"/networks/{network!["Id"]}")).Expect(HttpStatusCode.OK).Json["Containers"]!.AsObject().Count; // as above
+        }
+
+        return count;
+    }
+
+    private async Task<string> ReadKernelAsync()
+    {
         string links = (await RunAsync("ip", "-brief", "link")).Expect().Output;
         string routes = (await RunAsync("sh", "-c", "ip route show table all; ip -6 route show table all")).Expect().Output;
-        string rules = (await RunAsync("nft", "list", "ruleset")).Expect().Output;
+        string rules = (await RunAsync("nft", "list", "ruleset")).Expect().Output.Replace("\n}\n", "\n\n", StringComparison.Ordinal);
         return string.Join(
             "\n",
             Sorted(links.Split('\n').Select(static line => line.Split(' ')[0])),
@@ -92,11 +116,11 @@ internal sealed partial class HostNamespace(RunningDaemon daemon)
     /// <summary>Waits until the kernel is as it was: the links of a namespace that has ended go on a thread of the kernel's.</summary>
     public async Task ExpectKernelAsync(string wanted, string which = "")
     {
-        string now = await KernelAsync();
+        string now = await ReadKernelAsync();
         for (int i = 0; i < 100 && now != wanted; i++)
         {
             await Task.Delay(50);
-            now = await KernelAsync();
+            now = await ReadKernelAsync();
         }
 
         Assert.True(now == wanted, $"{which}\n--- wanted\n{wanted}\n--- got\n{now}\n--- berthd.log\n{daemon.Log}");
