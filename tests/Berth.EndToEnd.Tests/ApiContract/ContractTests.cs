@@ -40,7 +40,6 @@ public sealed class ContractTests(DaemonFixture fixture) : IClassFixture<DaemonF
             {"Name": "contract", "Driver": "bridge", "EnableIPv6": true, "Labels": {"a": "b"}, "Options": {"com.docker.network.driver.mtu": "1400"},
              "IPAM": {"Config": [{"Subnet": "10.97.0.0/24", "IPRange": "10.97.0.128/25", "Gateway": "10.97.0.1", "AuxiliaryAddresses": {"router": "10.97.0.200"}}, {"Subnet": "fd97::/64"}]}}
             """));
-        await AskAsync("POST /networks/create", body: new JsonObject { ["Name"] = "contract" });
         await AskAsync("POST /networks/create", body: new JsonObject { ["Name"] = "other", ["IPAM"] = JsonNode.Parse("""{"Config": [{"Subnet": "10.97.0.0/16"}]}""") });
         JsonObject request = EngineHttp.Request(["sleep", "1000"]);
         request["ExposedPorts"] = JsonNode.Parse("""{"80/tcp": {}, "53/udp": {}}""");
