@@ -67,4 +67,7 @@ internal static partial class EngineLog
 
     [LoggerMessage(4, LogLevel.Information, "removed what an interrupted operation left behind: {Path}")]
     public static partial void LeftoverRemoved(ILogger logger, string path);
+
+    [LoggerMessage(22, LogLevel.Warning, "container {Container}: it does not reach a container it is linked to by that one's new address until it is started again")]
+    public static partial void LinkNotFollowed(ILogger logger, Exception exception, string container);
 }

@@ -197,7 +197,6 @@ internal static class CreateMapping
         (null or { Count: 0 }, _) => null,
         (_, NetworkMode.Host) => throw new EngineException(ErrorKind.InvalidArgument, "conflicting options: host type networking can't be used with links. This would result in undefined behavior"),
         (_, NetworkMode.Container) => throw new EngineException(ErrorKind.InvalidArgument, "conflicting options: container type network can't be used with links. This would result in undefined behavior"),
-        (_, NetworkMode.Default or NetworkMode.Named) => throw new EngineException(ErrorKind.NotImplemented, "HostConfig.Links is not supported yet; leave it out"),
         _ => links,
     };
 

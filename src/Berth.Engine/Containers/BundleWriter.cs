@@ -15,7 +15,7 @@ internal static class BundleWriter
         string folder = services.Root.ContainerFolder(record.Id);
         string bundle = services.Options.Bundle(record.Id);
         bool hasInit = SpecBuilder.HasInit(record.Config.Host, services.Options.Init);
-        RuntimeSpec spec = SpecBuilder.Build(record, joined?.Folder ?? folder, joined?.Path ?? sandbox.Namespace?.Path, hasInit ? services.InitProgram.GetPath() : null, BindSources.Prepare(record.Config.Host.BindMounts));
+        RuntimeSpec spec = SpecBuilder.Build(record, joined?.Folder ?? folder, joined?.Path ?? sandbox.Namespace?.Path, hasInit ? services.InitProgram.GetPath() : null, BindSources.Prepare(record.Config.Host.BindMounts), LegacyLinks.Variables(record.Name, sandbox.Linked));
         var shim = new ShimConfig
         {
             Id = record.Id.ToString(),

@@ -22,7 +22,7 @@ internal sealed partial class Container
     {
         Lifecycle.CheckExec(record, reference);
         var session = new ExecSession(ContainerId.Create().ToString(), record.Id, request);
-        await CallShimAsync(running => running.CreateExecAsync(session.Id, request.ToConfig(record.Config), CancellationToken.None));
+        await CallShimAsync(running => running.CreateExecAsync(session.Id, request.ToConfig(record.Config, LegacyLinks.Variables(record.Name, links.FindLinked(record, false))), CancellationToken.None));
         FailPoint.Reach(FailPoints.ExecMade);
         links.OwnerByExec[session.Id] = this;
         execs.Add(session);

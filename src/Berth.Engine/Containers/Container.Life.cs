@@ -33,7 +33,7 @@ internal sealed partial class Container
         {
             // The namespace has to be there for the shim; what comes into it, only when the process begins.
             JoinedNetwork? joined = links.FindNetwork(record);
-            ContainerSandbox planned = sandbox = await services.Sandboxes.PlanAsync(record);
+            ContainerSandbox planned = sandbox = await services.Sandboxes.PlanAsync(record, links.FindLinked(record, true));
             starting = starting with { Endpoints = planned.Endpoints };
             services.Sandboxes.Open(record, planned);
             BundleWriter.Write(services, record, LogPath, ExitFile, planned, joined);
@@ -77,6 +77,8 @@ internal sealed partial class Container
             KeepHealth((healthReport ?? new HealthReport()).Restarted());
             StartHealth();
         }
+
+        await links.OnStarted(record);
     }
 
     // An attachment that cannot be connected is no reason not to start; a shim that died fails the start itself.

@@ -79,6 +79,34 @@ internal sealed partial class Container
         }
     }
 
+    /// <summary>A container that this one is linked to may have another address.</summary>
+    public async Task FollowLinksAsync()
+    {
+        await gate.WaitAsync();
+        try
+        {
+            if (!HasProcess || sandbox is not { } open)
+            {
+                return;
+            }
+
+            IReadOnlyList<LinkedContainer> linked = links.FindLinked(record, false);
+            ChangeHosts(text => HostsFile.Readdress(text, LegacyLinks.Hosts(linked)));
+            if (await Task.Run(() => services.Sandboxes.Relink(open, linked), CancellationToken.None))
+            {
+                await CommitAsync(record with { Endpoints = Merge(record.Endpoints) }, CancellationToken.None);
+            }
+        }
+        catch (EngineException exception)
+        {
+            EngineLog.LinkNotFollowed(services.Logger, exception, record.Id.Short); // the other one runs all the same
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
     private void CheckConnect(ContainerNetwork network)
     {
         ContainerHostOptions host = record.Config.Host;
@@ -151,12 +179,21 @@ internal sealed partial class Container
             return;
         }
 
+        IEnumerable<HostRecord> lines = SandboxService.LinesOf(record, attached);
+        ChangeHosts(text => isAdded ? HostsFile.Add(text, lines) : HostsFile.Remove(text, lines));
+    }
+
+    private void ChangeHosts(Func<string, string> change)
+    {
         string path = Path.Combine(Folder, "hosts");
         try
         {
             string text = ContainerFile.Read(path);
-            IEnumerable<HostRecord> lines = SandboxService.LinesOf(record, attached);
-            ContainerFile.Write(path, isAdded ? HostsFile.Add(text, lines) : HostsFile.Remove(text, lines));
+            string changed = change(text);
+            if (changed != text)
+            {
+                ContainerFile.Write(path, changed);
+            }
         }
         catch (IOException exception)
         {

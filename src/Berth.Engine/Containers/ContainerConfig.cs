@@ -74,8 +74,11 @@ public sealed record ContainerHostOptions
     /// <summary>Lines for the hosts file: <c>NAME:ADDRESS</c>.</summary>
     public IReadOnlyList<string>? ExtraHosts { get; init; }
 
-    /// <summary>Docker's links, see <see cref="LegacyLinks"/>; only with <see cref="NetworkMode.None"/>.</summary>
+    /// <summary>Docker's links as inspect tells them, see <see cref="LegacyLinks"/>; none on networks of users'.</summary>
     public IReadOnlyList<string>? Links { get; init; }
+
+    /// <summary>The same by the containers' ids, which renaming does not change.</summary>
+    public IReadOnlyList<LinkTarget>? LinkTargets { get; init; }
     public bool AutoRemove { get; init; }
     public bool Privileged { get; init; }
     public bool ReadonlyRootfs { get; init; }

@@ -6,8 +6,11 @@ namespace Berth.Engine.Containers;
 /// <param name="OwnerByExec">Where sessions of all containers are found; the container enters its own and takes them out.</param>
 /// <param name="OnRemoved">Takes the container out of the directory of names; called once, when its removal is durable.</param>
 /// <param name="FindNetwork">Another container's network to join, or null; when it throws, the start has failed.</param>
+/// <param name="FindLinked">The containers that one is linked to, which have to run if the second argument says so; when it throws, the start has failed.</param>
+/// <param name="OnStarted">Tells those that are linked to a container its new address.</param>
 /// <param name="Restored">Completes when all containers are restored: no run begins by itself before.</param>
-internal sealed record ContainerLinks(ConcurrentDictionary<string, Container> OwnerByExec, Action<Container> OnRemoved, Func<ContainerRecord, JoinedNetwork?> FindNetwork, Task Restored);
+internal sealed record ContainerLinks(ConcurrentDictionary<string, Container> OwnerByExec, Action<Container> OnRemoved, Func<ContainerRecord, JoinedNetwork?> FindNetwork,
+    Func<ContainerRecord, bool, IReadOnlyList<LinkedContainer>> FindLinked, Func<ContainerRecord, Task> OnStarted, Task Restored);
 
 /// <summary>Another container's network.</summary>
 /// <param name="Path">Its namespace.</param>

@@ -205,6 +205,43 @@ public sealed partial class ContainerService
         string name = string.IsNullOrEmpty(signal) ? config.StopSignal ?? "" : signal;
         return (name.Length == 0 ? Signals.SIGTERM : Signals.Parse(name), seconds is < 0 or > LongestStopSeconds ? null : TimeSpan.FromSeconds(seconds));
     }
+
+    // What was removed is no link any more, as in docker.
+    private List<LinkedContainer> FindLinked(ContainerRecord record, bool isStart)
+    {
+        var linked = new List<LinkedContainer>();
+        foreach (LinkTarget target in record.Endpoints.Any(static endpoint => endpoint.NetworkName == NetworkService.DefaultName) ? record.Config.Host.LinkTargets ?? [] : [])
+        {
+            if (directory.TryFind(target.Id) is not { } other)
+            {
+                continue;
+            }
+
+            ContainerRecord there = other.Record;
+            EndpointState? endpoint = there.Endpoints.FirstOrDefault(static endpoint => endpoint.NetworkName == NetworkService.DefaultName)?.State;
+            if (other.HasProcess && endpoint is not null)
+            {
+                linked.Add(new LinkedContainer(target.Alias, there, endpoint));
+            }
+            else if (isStart)
+            {
+                throw new EngineException(ErrorKind.Internal, other.HasProcess
+                    ? $"Cannot link to /{there.Name}, as it does not belong to the default network"
+                    : $"Cannot link to a non running container: /{there.Name} AS /{record.Name}/{target.Alias}");
+            }
+        }
+
+        return linked;
+    }
+
+    private async Task FollowLinksAsync(ContainerRecord started)
+    {
+        string id = started.Id.ToString();
+        foreach (Container other in directory.All.Where(other => other.HasProcess && other.Record.Config.Host.LinkTargets is { } targets && targets.Any(target => target.Id == id)))
+        {
+            await other.FollowLinksAsync();
+        }
+    }
 }
 
 /// <summary>What a prune did.</summary>

@@ -27,7 +27,7 @@ public sealed partial class ContainerService : IAsyncDisposable
     public ContainerService(ContainerServices services)
     {
         this.services = services;
-        links = new ContainerLinks(containerByExec, Forget, FindNetwork, restored.Task);
+        links = new ContainerLinks(containerByExec, Forget, FindNetwork, FindLinked, FollowLinksAsync, restored.Task);
     }
 
     /// <summary>What clients know the storage of layers as.</summary>
@@ -62,9 +62,9 @@ public sealed partial class ContainerService : IAsyncDisposable
         complete = complete with { Host = Binds.Resolve(complete.Host, services.Options.DataRoot) };
         Check(complete);
         name ??= NameGenerator.Create(directory.IsNameTaken);
-        IReadOnlyList<string>? linked = LegacyLinks.Resolve(complete.Host.Links, name, reference => directory.Find(reference).Record.Name);
-        complete = complete with { Host = complete.Host with { Links = linked } };
+        complete = complete with { Host = LegacyLinks.Resolve(complete.Host, name, reference => directory.Find(reference).Record) };
         IReadOnlyList<ContainerEndpoint> endpoints = services.Sandboxes.EndpointsOf(complete.Host, asked);
+        complete = LegacyLinks.IsOfUsersNetwork(complete.Host) ? complete with { Host = complete.Host with { Links = null } } : complete;
         directory.ReserveName(name, id);
         bool isMade = false;
         try

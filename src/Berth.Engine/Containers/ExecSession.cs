@@ -106,10 +106,10 @@ public sealed record ExecRequest
         AttachStderr = true,
     };
 
-    internal ExecConfig ToConfig(ContainerConfig container)
+    internal ExecConfig ToConfig(ContainerConfig container, IReadOnlyList<string> linked)
     {
         ContainerHostOptions host = Privileged ? container.Host with { Privileged = true } : container.Host;
-        IEnumerable<string> env = SpecBuilder.BuildEnvironment(container with { Tty = Tty });
+        IEnumerable<string> env = SpecBuilder.BuildEnvironment(container with { Tty = Tty }, linked);
         return new ExecConfig
         {
             User = User.Length == 0 ? container.User : User,

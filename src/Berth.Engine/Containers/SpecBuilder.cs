@@ -16,7 +16,8 @@ internal static class SpecBuilder
     /// <param name="networkPath">A network namespace to join, or null.</param>
     /// <param name="initPath">The program that is to be the first process and run the user's; null: the user's is the first.</param>
     /// <param name="binds">The container's binds as the host allows them; null: as they were asked for.</param>
-    public static RuntimeSpec Build(ContainerRecord record, string folder, string? networkPath, string? initPath, IReadOnlyList<BindMount>? binds = null)
+    /// <param name="linked">Variables that tell of linked containers; the container's own of the same names count.</param>
+    public static RuntimeSpec Build(ContainerRecord record, string folder, string? networkPath, string? initPath, IReadOnlyList<BindMount>? binds = null, IReadOnlyList<string>? linked = null)
     {
         ContainerConfig config = record.Config;
         IReadOnlyList<string> capabilities = CapabilitySet.Resolve(config.Host);
@@ -25,7 +26,7 @@ internal static class SpecBuilder
             Hostname = config.Host.HostUts ? null : config.Hostname,
             Domainname = config.Host.HostUts || config.Domainname.Length == 0 ? null : config.Domainname,
             Root = new RootSpec { Path = "rootfs", Readonly = config.Host.ReadonlyRootfs },
-            Process = BuildProcess(config, capabilities, hasInit: initPath is not null),
+            Process = BuildProcess(config, capabilities, hasInit: initPath is not null, linked ?? []),
             Mounts = MountList.Build(config, binds ?? config.Host.BindMounts, folder, initPath),
             Linux = new LinuxSpec
             {
@@ -48,8 +49,8 @@ internal static class SpecBuilder
     /// <summary>The cgroup that a container's processes live in, relative to each hierarchy's root.</summary>
     public static string CgroupPath(ContainerId id) => $"/berth/{id}";
 
-    /// <summary>The environment of a container's process: docker's PATH, HOSTNAME and TERM where it has none of its own.</summary>
-    public static IReadOnlyList<string> BuildEnvironment(ContainerConfig config)
+    /// <summary>The environment of a container's process: docker's PATH, HOSTNAME and TERM, and what tells of linked containers, where it has none of its own.</summary>
+    public static IReadOnlyList<string> BuildEnvironment(ContainerConfig config, IReadOnlyList<string> linked)
     {
         var result = new List<string>(config.Env.Count + 3);
         if (!config.Env.Any(static entry => entry.StartsWith("PATH=", StringComparison.Ordinal)))
@@ -65,6 +66,11 @@ internal static class SpecBuilder
         if (config.Tty && !config.Env.Any(static entry => entry.StartsWith("TERM=", StringComparison.Ordinal)))
         {
             result.Add("TERM=xterm");
+        }
+
+        if (linked.Count > 0)
+        {
+            return EnvironmentList.Merge([.. result, .. linked], config.Env);
         }
 
         result.AddRange(config.Env);
@@ -83,12 +89,12 @@ internal static class SpecBuilder
     private static bool HasSeccomp(ContainerHostOptions host) =>
         !host.Privileged && !(host.SecurityOpt?.Any(static option => option is "seccomp=unconfined" or "seccomp:unconfined") ?? false);
 
-    private static ProcessSpec BuildProcess(ContainerConfig config, IReadOnlyList<string> capabilities, bool hasInit) => new()
+    private static ProcessSpec BuildProcess(ContainerConfig config, IReadOnlyList<string> capabilities, bool hasInit, IReadOnlyList<string> linked) => new()
     {
         Terminal = config.Tty,
         ConsoleSize = config.Host.ConsoleSize is { Height: > 0, Width: > 0 } size ? new ConsoleSize(size.Height, size.Width) : null,
         Args = hasInit ? [MountList.InitName, "--", .. config.CommandLine] : config.CommandLine,
-        Env = BuildEnvironment(config),
+        Env = BuildEnvironment(config, linked),
         Cwd = config.WorkingDir.Length == 0 ? "/" : config.WorkingDir,
         User = new UserSpec { AdditionalGids = null },
         Capabilities = Capabilities(capabilities),

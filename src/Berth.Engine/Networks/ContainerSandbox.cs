@@ -1,3 +1,4 @@
+using Berth.Engine.Containers;
 using Berth.Network.Dns;
 using Berth.Network.Drivers;
 using Berth.Network.Ipam;
@@ -18,6 +19,9 @@ internal sealed class ContainerSandbox
 
     /// <summary>In the order in which names are looked for.</summary>
     public List<AttachedNetwork> Networks { get; } = [];
+
+    /// <summary>The containers that it was linked to when it was started; none for one that runs since before this daemon did.</summary>
+    public IReadOnlyList<LinkedContainer> Linked { get; init; } = [];
 
     public PortReservation? Ports { get; set; }
 

@@ -56,7 +56,13 @@ public sealed record EndpointState
     /// <summary>The names by which others of the network find it.</summary>
     public IReadOnlyList<string> Names { get; init; } = [];
     public IReadOnlyList<PortState> Ports { get; init; } = [];
+
+    /// <summary>Ports of linked containers that it may reach on a network without traffic between containers.</summary>
+    public IReadOnlyList<LinkState> Links { get; init; } = [];
 }
+
+/// <summary>A port of a linked container.</summary>
+public sealed record LinkState(PortProtocol Protocol, string Address, ushort Port);
 
 /// <summary>A port of the host that leads to the container's.</summary>
 public sealed record PortState(PortProtocol Protocol, string HostAddress, ushort HostPort, ushort ContainerPort);

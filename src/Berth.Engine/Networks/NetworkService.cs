@@ -14,7 +14,7 @@ namespace Berth.Engine.Networks;
 public sealed class NetworkService : IDisposable
 {
     private const string Bucket = "networks";
-    private const string DefaultName = "bridge";
+    internal const string DefaultName = "bridge";
     private const int BridgeIdDigits = 12;
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
 

@@ -24,7 +24,7 @@ public sealed partial class SandboxService
         bool isUsers = sandbox is { Namespace: not null } && sandbox.Networks.Exists(static attached => attached.Network.IsUserDefined);
         bool hasIPv6 = sandbox?.Networks.Exists(static attached => attached.Addresses?.IPv6 is not null) ?? false;
         return (
-            HostsFile.Build(ExtraHosts(host), lines),
+            HostsFile.Build(ExtraHosts(host).Concat(LegacyLinks.Hosts(sandbox?.Linked ?? [])), lines),
             isUsers ? ContainerResolvConf.ForUserNetwork(hostText, settings) : ContainerResolvConf.ForDefaultNetwork(hostText, settings, hasIPv6));
     }
 

@@ -73,7 +73,13 @@ public sealed partial class SandboxService
         IsIPv6Gateway = state.IsIPv6Gateway,
         Sysctls = EndpointSysctls.Parse(config.DriverOptions),
         Ports = [.. state.Ports.Select(ToPort).Where(port => port.HostAddress.IsIPv6 ? addresses.IPv6 is not null : addresses.IPv4 is not null)],
+        Links = [.. state.Links.Select(static link => new LinkedPort(link.Protocol, NetAddress.Parse(link.Address), link.Port))],
     };
+
+    private static bool IsDefault(ContainerNetwork network) => network is { IsUserDefined: false, Plan: not null };
+
+    private static List<LinkState> StatesOf(IReadOnlyList<LinkedContainer> linked) =>
+        [.. LegacyLinks.Ports(linked).Select(static port => new LinkState(port.Protocol, port.Address.ToString(), port.Port))];
 
     private static PublishedPort ToPort(PortState port) => new(port.Protocol, NetAddress.Parse(port.HostAddress), port.HostPort, port.ContainerPort);
 

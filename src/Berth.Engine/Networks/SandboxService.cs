@@ -65,6 +65,11 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
                 : "container cannot be connected to multiple networks with one of the networks in private (none) mode");
         }
 
+        if (LegacyLinks.IsOfUsersNetwork(host) && host.Links is { } links && first.Links.Count == 0)
+        {
+            first = first with { Links = links };
+        }
+
         return [.. configs.Prepend(first).Select(ToEndpoint)];
     }
 
@@ -78,10 +83,12 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
     }
 
     /// <summary>Plans a run: addresses and ports are taken, nothing is made. What it returns must be closed and released.</summary>
+    /// <param name="record">The container.</param>
+    /// <param name="linked">What it is linked to on the default network.</param>
     /// <exception cref="EngineException">In docker's words: a network that is not there, no address left, a port that is taken.</exception>
-    internal async Task<ContainerSandbox> PlanAsync(ContainerRecord record)
+    internal async Task<ContainerSandbox> PlanAsync(ContainerRecord record, IReadOnlyList<LinkedContainer> linked)
     {
-        var sandbox = new ContainerSandbox(record.Id.ToString());
+        var sandbox = new ContainerSandbox(record.Id.ToString()) { Linked = linked };
         try
         {
             foreach (ContainerEndpoint endpoint in record.Endpoints)
@@ -92,7 +99,8 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
                     throw new EngineException(ErrorKind.InvalidArgument, $"the network {network.Name} is asked for by its name alone: --network {network.Name}");
                 }
 
-                sandbox.Networks.Add(Attach(record, network, endpoint, NextInterface(sandbox, network)));
+                AttachedNetwork attached = Attach(record, network, endpoint, NextInterface(sandbox, network));
+                sandbox.Networks.Add(IsDefault(network) && linked.Count > 0 ? With(attached, attached.Endpoint.State! with { Links = StatesOf(linked) }) : attached); // it was planned just now
             }
 
             ChooseGateways(sandbox);
@@ -238,6 +246,25 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
                 ServeNames(record, sandbox);
             }
         }
+    }
+
+    /// <summary>A container that this one is linked to has another address.</summary>
+    /// <returns>Whether there is anything new to record.</returns>
+    internal bool Relink(ContainerSandbox sandbox, IReadOnlyList<LinkedContainer> linked)
+    {
+        int index = sandbox.Networks.FindIndex(static attached => IsDefault(attached.Network));
+        if (index < 0 || sandbox.Networks[index] is not { Endpoint.State: { } state } attached || state.Links.SequenceEqual(StatesOf(linked)))
+        {
+            return false;
+        }
+
+        sandbox.Networks[index] = With(attached, state with { Links = StatesOf(linked) });
+        if (sandbox is { Namespace: { } made } && sandbox.Networks[index] is { IsApplied: true, Plan: { } plan })
+        {
+            made.Reroute(kernel, plan);
+        }
+
+        return true;
     }
 
     /// <summary>The container has another name.</summary>

@@ -104,6 +104,17 @@ public static class HostsFile
         return result.ToString();
     }
 
+    /// <summary>Gives lines of ours, known by their names and their address's family, another address; everything else stays as it is.</summary>
+    public static string Readdress(string text, IEnumerable<HostRecord> records)
+    {
+        Dictionary<(string Names, bool IsIPv6), HostRecord> known = records.DistinctBy(static record => (record.Names, record.Address.IsIPv6)).ToDictionary(static record => (record.Names, record.Address.IsIPv6));
+        return string.Join('\n', text.Split('\n').Select(line =>
+        {
+            int tab = line.IndexOf('\t', StringComparison.Ordinal);
+            return tab > 0 && NetAddress.TryParse(line.AsSpan(0, tab), out NetAddress address) && known.TryGetValue((line[(tab + 1)..], address.IsIPv6), out HostRecord? record) ? record.ToString() : line;
+        }));
+    }
+
     /// <summary>Takes lines of ours out again; everything else stays as it is.</summary>
     public static string Remove(string text, IEnumerable<HostRecord> records)
     {

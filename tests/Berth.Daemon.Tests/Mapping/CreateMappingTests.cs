@@ -55,7 +55,6 @@ public sealed class CreateMappingTests
     [InlineData("Mounts", """[{"Type":"volume","Target":"/a"}]""")]
     [InlineData("Mounts", """[{"Type":"tmpfs","Target":"/a"}]""")]
     [InlineData("Annotations", """{"a":"b"}""")]
-    [InlineData("Links", "[\"a:b\"]")]
     [InlineData("Cgroup", "\"x\"")]
     [InlineData("CgroupParent", "\"/x\"")]
     [InlineData("StorageOpt", """{"size":"1G"}""")]

@@ -64,6 +64,15 @@ public sealed class HostsFileTests
     }
 
     [Fact]
+    public void LinesOfOursGetAnotherAddressByTheirNamesAndFamily()
+    {
+        HostRecord[] records = [HostRecord.Link(NetAddress.Parse("10.0.0.9"), "lnk", "host", "db"), HostRecord.Link(NetAddress.Parse("fd00::9"), "lnk", "host", "db")];
+        Assert.Equal(
+            "10.0.0.9\tlnk host db\nfd00::9\tlnk host db\n10.0.0.2\tlnk\n# 10.0.0.2\tlnk host db\n",
+            HostsFile.Readdress("10.0.0.2\tlnk host db\nfd00::2\tlnk host db\n10.0.0.2\tlnk\n# 10.0.0.2\tlnk host db\n", records));
+    }
+
+    [Fact]
     public void FilesKeepTheirPlace()
     {
         string folder = Directory.CreateTempSubdirectory("berth-hosts").FullName;

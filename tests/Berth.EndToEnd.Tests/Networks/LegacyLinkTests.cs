@@ -1,0 +1,62 @@
+using Berth.EndToEnd.Tests.Support;
+
+namespace Berth.EndToEnd.Tests.Networks;
+
+/// <summary>Docker's <c>--link</c> on the default network.</summary>
+public sealed class LegacyLinkTests
+{
+    [Fact]
+    public async Task ALinkedContainerIsKnownByNameAndVariablesAndReachedWithoutTraffic()
+    {
+        await using RunningDaemon daemon = await RunningDaemon.CreateAsync(null, RunningDaemon.OwnNetwork, "--icc=false");
+        foreach (string client in Clients.Names)
+        {
+            Cli cli = daemon.Client(client);
+            const string serve = "mkdir /www; echo found >/www/index.html; exec httpd -f -h /www";
+            (await cli.RunAsync("run", "-d", "--name", "db", "--hostname", "dbhost", "--expose", "80", "-e", "KEY=value", "busybox", "sh", "-c", serve)).Expect();
+            (await cli.RunAsync("run", "-d", "--name", "web", "--link", "db:my-db", "busybox", "sleep", "1000")).Expect();
+            Assert.Equal("[/db:/web/my-db]", (await cli.RunAsync("inspect", "-f", "{{.HostConfig.Links}}", "web")).Expect().Line);
+            string first = await AddressAsync(cli, "db");
+            Assert.Equal($"{first}\tmy-db dbhost db", (await cli.RunAsync("exec", "web", "grep", "my-db", "/etc/hosts")).Expect().Line);
+            string variables = (await cli.RunAsync("exec", "web", "env")).Expect().Output;
+            foreach (string variable in (string[])[$"MY_DB_PORT=tcp://{first}:80", $"MY_DB_PORT_80_TCP_ADDR={first}", "MY_DB_PORT_80_TCP_PORT=80", "MY_DB_PORT_80_TCP_PROTO=tcp", "MY_DB_NAME=/web/my-db", "MY_DB_ENV_KEY=value"])
+            {
+                Assert.Contains(variable + "\n", variables, StringComparison.Ordinal);
+            }
+
+            await ReachesAsync(cli, "web", "my-db");
+            (await cli.RunAsync("run", "-d", "--name", "stranger", "busybox", "sleep", "1000")).Expect();
+            Assert.NotEqual(0, (await cli.RunAsync("exec", "stranger", "wget", "-T", "1", "-q", "-O", "-", $"http://{first}/")).ExitCode);
+
+            // It comes back with another address, as its own is taken meanwhile.
+            (await cli.RunAsync("stop", "-t", "0", "db")).Expect();
+            (await cli.RunAsync("run", "-d", "--name", "taker", "busybox", "sleep", "1000")).Expect();
+            (await cli.RunAsync("start", "db")).Expect();
+            string second = await AddressAsync(cli, "db");
+            Assert.NotEqual(first, second);
+            Assert.Equal($"{second}\tmy-db dbhost db", (await cli.RunAsync("exec", "web", "grep", "my-db", "/etc/hosts")).Expect().Line);
+            await ReachesAsync(cli, "web", "my-db");
+
+            (await cli.RunAsync("stop", "-t", "0", "web", "db")).Expect();
+            Assert.Contains("Cannot link to a non running container: /db AS /web/my-db", (await cli.RunAsync("start", "web")).Expect(1).Error, StringComparison.Ordinal);
+            (await cli.RunAsync("rm", "-f", "web", "db", "stranger", "taker")).Expect();
+        }
+    }
+
+    [Theory, MemberData(nameof(Clients.All), MemberType = typeof(Clients))]
+    public async Task OnANetworkOfUsersALinkIsAName(string client)
+    {
+        await using RunningDaemon daemon = await RunningDaemon.CreateAsync(null, RunningDaemon.OwnNetwork);
+        Cli cli = daemon.Client(client);
+        (await cli.RunAsync("network", "create", "front")).Expect();
+        (await cli.RunAsync("run", "-d", "--name", "db", "--network", "front", "busybox", "sleep", "1000")).Expect();
+        Assert.Contains("bytes from", (await cli.RunAsync("run", "--rm", "--network", "front", "--link", "db:alias", "busybox", "ping", "-c", "1", "-W", "5", "alias")).Expect().Output, StringComparison.Ordinal);
+    }
+
+    private static async Task<string> AddressAsync(Cli cli, string container) =>
+        (await cli.RunAsync("inspect", "-f", "{{.NetworkSettings.Networks.bridge.IPAddress}}", container)).Expect().Line;
+
+    // The server needs a moment until it listens.
+    private static Task ReachesAsync(Cli cli, string from, string name) => Poll.UntilAsync(
+        async () => (await cli.RunAsync("exec", from, "wget", "-T", "1", "-q", "-O", "-", $"http://{name}/")).Output == "found\n", $"an answer of {name}");
+}
