@@ -97,7 +97,7 @@ internal sealed partial class Container
                 await CommitAsync(record with { Endpoints = Merge(record.Endpoints) }, CancellationToken.None);
             }
         }
-        catch (EngineException exception)
+        catch (Exception exception) when (exception is EngineException or IOException)
         {
             EngineLog.LinkNotFollowed(services.Logger, exception, record.Id.Short); // the other one runs all the same
         }

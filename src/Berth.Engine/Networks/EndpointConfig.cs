@@ -57,8 +57,8 @@ public sealed record EndpointState
     public IReadOnlyList<string> Names { get; init; } = [];
     public IReadOnlyList<PortState> Ports { get; init; } = [];
 
-    /// <summary>Ports of linked containers that it may reach on a network without traffic between containers.</summary>
-    public IReadOnlyList<LinkState> Links { get; init; } = [];
+    /// <summary>Ports of linked containers that it may reach on a network without traffic between containers. Records of older daemons have none.</summary>
+    public IReadOnlyList<LinkState> Links { get; init => field = value ?? []; } = [];
 }
 
 /// <summary>A port of a linked container.</summary>
