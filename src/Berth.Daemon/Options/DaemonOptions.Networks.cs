@@ -51,7 +51,7 @@ internal sealed partial record DaemonOptions
         HasMasquerade = HasMasquerade,
         HostBinding = HostBinding,
         Resolver = Resolver,
-        Pools = [.. AddressPools.Count > 0 ? AddressPools : AddressPoolSource.Defaults, .. AddressPools.Any(static pool => pool.Base.IsIPv6) ? (AddressPoolSource[])[] : [UniqueLocal()]],
+        Pools = AddressPools.Count > 0 ? AddressPools : AddressPoolSource.Defaults,
     };
 
     /// <summary>Whose things in the kernel these are: daemons with roots of their own have tables of their own.</summary>
@@ -62,13 +62,6 @@ internal sealed partial record DaemonOptions
             string owner = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(DataRoot)))[..8];
             return new HostNetworkOptions { Owner = owner, Table = DataRoot == new DaemonOptions().DataRoot ? "berth" : "berth-" + owner };
         }
-    }
-
-    // The same for as long as the machine and the root are, so that a network's addresses do not depend on when it was made.
-    private AddressPoolSource UniqueLocal()
-    {
-        string machine = File.Exists("/etc/machine-id") ? File.ReadAllText("/etc/machine-id").Trim() : Environment.MachineName;
-        return AddressPoolSource.UniqueLocal(Encoding.UTF8.GetBytes(machine + "\0" + DataRoot));
     }
 
     private DaemonOptions WithNetwork(string name, string value) => name switch

@@ -89,10 +89,7 @@ public sealed class DaemonOptionsTests : IDisposable
     {
         const string json = """{"default-address-pools":[{"base":"10.10.0.0/16","size":24},{"base":"fd00:1::/48","size":64}]}""";
         Assert.Equal(["10.10.0.0/16 24", "fd00:1::/48 64"], Pools(Parse(json)));
-        string[] pools = Pools(Parse(json, "--default-address-pool", "base=10.20.0.0/16,size=20", "--default-address-pool=size=26,base=10.30.0.0/24"));
-        Assert.Equal(["10.20.0.0/16 20", "10.30.0.0/24 26"], pools[..2]);
-        Assert.StartsWith("fd", Assert.Single(pools[2..]), StringComparison.Ordinal); // a network with IPv6 has to get its subnet from somewhere
-        Assert.Equal(Pools(Parse("{}")), Pools(Parse("{}")));
+        Assert.Equal(["10.20.0.0/16 20", "10.30.0.0/24 26"], Pools(Parse(json, "--default-address-pool", "base=10.20.0.0/16,size=20", "--default-address-pool=size=26,base=10.30.0.0/24")));
         Assert.Empty(Parse("{}").AddressPools);
     }
 
