@@ -4,7 +4,7 @@ namespace Berth.Linux.Netlink;
 internal static class LinkAttributes
 {
     public const int IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_LINK = 5, IFLA_MASTER = 10, IFLA_PROTINFO = 12, IFLA_OPERSTATE = 16,
-        IFLA_LINKINFO = 18, IFLA_IFALIAS = 20, IFLA_NET_NS_FD = 28, IFLA_EXT_MASK = 29, IFLA_LINK_NETNSID = 37;
+        IFLA_LINKINFO = 18, IFLA_IFALIAS = 20, IFLA_GROUP = 27, IFLA_NET_NS_FD = 28, IFLA_EXT_MASK = 29, IFLA_LINK_NETNSID = 37;
 
     public const uint RTEXT_FILTER_SKIP_STATS = 8;
     public const int IFLA_BRPORT_MODE = 4, IFLA_BRPORT_LEARNING = 8, IFLA_BRPORT_UNICAST_FLOOD = 9, IFLA_BRPORT_ISOLATED = 33;
@@ -90,6 +90,7 @@ internal static class LinkAttributes
                 IFLA_LINK => link with { Lower = attribute.Int32 },
                 IFLA_LINK_NETNSID => link with { LowerNamespace = attribute.Int32 },
                 IFLA_IFALIAS => link with { Alias = attribute.Text },
+                IFLA_GROUP => link with { Group = (uint)attribute.Int32 },
                 IFLA_OPERSTATE => link with { OperationalState = attribute.Byte },
                 IFLA_LINKINFO => ReadKind(link, attribute.Nested),
                 _ => link,

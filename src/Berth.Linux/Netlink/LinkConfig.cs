@@ -15,8 +15,11 @@ public abstract record LinkConfig
     /// <summary>Its Ethernet address; otherwise a random one.</summary>
     public MacAddress? Mac { get; init; }
 
-    /// <summary>Free text of at most 255 bytes. It is set by a second message of the same request.</summary>
+    /// <summary>Free text of at most 255 bytes. It is set by a second message: who is killed before that leaves a link without it.</summary>
     public string? Alias { get; init; }
+
+    /// <summary>A number by which links can be told together, <c>group</c> of ip-link(8); it has it from the first moment on. Otherwise 0.</summary>
+    public uint? Group { get; init; }
 
     /// <summary>The index of the bridge to be a port of.</summary>
     public int? Master { get; init; }

@@ -35,6 +35,9 @@ public sealed record LinkInfo
     /// <summary>Free text, <c>alias</c> of ip-link(8).</summary>
     public string? Alias { get; init; }
 
+    /// <summary>A number by which links are told together, <c>group</c> of ip-link(8).</summary>
+    public uint Group { get; init; }
+
     /// <summary>IF_OPER_* of RFC 2863: 6 is up, 2 down, 0 unknown.</summary>
     public byte OperationalState { get; init; }
 

@@ -42,6 +42,8 @@ public static class Links
         request.Text(IFLA_IFNAME, config.Name);
         if (ParentOf(config) is { } parent)
             request.Int32(IFLA_LINK, parent);
+        if (config.Group is { } group)
+            request.UInt32(IFLA_GROUP, group);
         WriteCommon(request, config.Mtu, config.Mac, config.Master, config.Namespace);
         WriteKind(request, config);
         request.End();

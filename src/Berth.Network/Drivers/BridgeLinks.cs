@@ -78,6 +78,7 @@ internal sealed class BridgeLinks(HostNetworkOptions options, NetlinkSocket rout
         int index = Links.Create(route, new BridgeConfig
         {
             Name = network.Bridge, Mtu = network.Mtu, Mac = LinkText.MacOf(Ipam.MacAddress.Random()), Alias = LinkText.AliasOf(options.Owner, network.Id),
+            Group = LinkText.GroupOf(options.Owner),
         });
         try
         {
@@ -92,11 +93,12 @@ internal sealed class BridgeLinks(HostNetworkOptions options, NetlinkSocket rout
         }
     }
 
-    // A daemon that was killed between two messages has made a bridge without alias: its name is of digits that are nobody else's.
+    // A daemon that was killed between two messages has made a bridge without alias: it is of our group, or its name is of digits that are nobody else's.
     private void ThrowIfTaken(NetworkPlan network, LinkInfo link)
     {
-        bool isOurs = LinkText.IdOf(options.Owner, link) == network.Id;
-        bool isHalfMade = link is { Kind: "bridge", Alias: null or "", IsUp: false } && network.Bridge == "br-" + network.Id[..12];
+        string? id = LinkText.IdOf(options.Owner, link);
+        bool isOurs = id == network.Id;
+        bool isHalfMade = id is "" || link is { Kind: "bridge", Alias: null or "", IsUp: false } && network.Bridge == "br-" + network.Id[..12];
         if (!isOurs && !isHalfMade)
         {
             throw new EngineException(ErrorKind.Conflict,

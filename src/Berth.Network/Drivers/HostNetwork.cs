@@ -401,6 +401,7 @@ public sealed partial class HostNetwork : IDisposable
             {
                 Name = LinkText.HostLinkOf(endpoint.Id),
                 Alias = LinkText.AliasOf(options.Owner, endpoint.Id),
+                Group = LinkText.GroupOf(options.Owner),
                 Master = bridge,
                 Mtu = network.Mtu,
                 IsUp = true,

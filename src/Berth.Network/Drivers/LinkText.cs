@@ -15,9 +15,14 @@ internal static class LinkText
     /// <summary>The alias of what belongs to an id, ip-link(8).</summary>
     public static string AliasOf(string owner, string id) => $"berth {owner} {id}";
 
-    /// <summary>The id in an alias of this owner's; null: somebody else's link.</summary>
+    /// <summary>The group of an owner's links, ip-link(8): unlike the alias they have it from the moment on in which they are made.</summary>
+    public static uint GroupOf(string owner) => Convert.ToUInt32(owner, 16);
+
+    /// <summary>The id in an alias of this owner's; empty: a link of ours that a daemon made and was killed before it could say whose; null: somebody else's.</summary>
     public static string? IdOf(string owner, LinkInfo link) =>
-        link.Alias is { } alias && alias.StartsWith(AliasOf(owner, ""), StringComparison.Ordinal) ? alias[AliasOf(owner, "").Length..] : null;
+        string.IsNullOrEmpty(link.Alias) ? (link.Group == GroupOf(owner) && link.Group != 0 ? "" : null)
+        : link.Alias.StartsWith(AliasOf(owner, ""), StringComparison.Ordinal) ? link.Alias[AliasOf(owner, "").Length..]
+        : null;
 
     /// <summary>An address of a link.</summary>
     public static LinkAddress AddressOf(int link, NetAddress address, Subnet subnet) => new()

@@ -79,6 +79,23 @@ public sealed class HostNetworkTests : IDisposable
         Assert.Equal("refused", lab.Ask(four.Inside, PortProtocol.Tcp, "10.14.0.1", 22));
     }
 
+    /// <summary>An alias comes with a message of its own, a group with the link: by it a daemon knows what it was killed over.</summary>
+    [Fact]
+    public void LinksThatWereMadeAndNotNamedYetAreRemoved()
+    {
+        uint ours = Convert.ToUInt32(HostLab.Owner, 16);
+        NetworkPlan kept = lab.AddNetwork(10);
+        LabContainer one = lab.Run(kept, 2);
+        Links.Create(lab.Route, new BridgeConfig { Name = "br-half", Group = ours });
+        Links.Create(lab.Route, new VethConfig { Name = "bvhalf", Group = ours, Peer = new VethPeer { Name = "bvhalf2" } });
+        Links.Create(lab.Route, new BridgeConfig { Name = "br-theirs", Group = ours + 1 });
+        Assert.Empty(lab.Restart().Restore([kept], [one.Endpoint]));
+        IReadOnlyList<LinkInfo> links = Links.List(lab.Route);
+        Assert.DoesNotContain(links, static link => link.Name is "br-half" or "bvhalf" or "bvhalf2");
+        Assert.Equal(ours + 1, links.Single(static link => link.Name == "br-theirs").Group);
+        Assert.All(links.Where(link => link.Name == kept.Bridge || link.Name == "bv" + one.Endpoint.Id[..12]), link => Assert.Equal(ours, link.Group));
+    }
+
     [Fact]
     public void LinksOfOthersStay()
     {
