@@ -32,7 +32,7 @@ public sealed class LiveFormatTests
     {
         string folder = Directory.CreateTempSubdirectory("berth-cli-live-").FullName;
         string host = $"unix://{folder}/engine.sock";
-        var start = new ProcessStartInfo(LiveFactAttribute.Daemon, ["--data-root", folder + "/data", "--exec-root", folder + "/exec", "-H", host])
+        var start = new ProcessStartInfo(LiveFactAttribute.Daemon, ["--bridge", "none", "--data-root", folder + "/data", "--exec-root", folder + "/exec", "-H", host])
         {
             UseShellExecute = false,
             RedirectStandardError = true,
