@@ -27,7 +27,8 @@ docker create --network none --mount type=bind,src=$PWD/src,dst=/d,bind-propagat
 docker create --network none --mount type=nothing,src=$PWD/src,dst=/d bb-img
 # What is one, and how it is told.
 docker create --network none --name bb-1 -v $PWD/src:/data -v $PWD/new:/made:z -v ./src/f:/etc/one/f:ro --mount type=bind,src=$PWD/src/,dst=/l/../m,ro,consistency=cached bb-img sleep 1000
-docker inspect -f '{{json .HostConfig.Binds}} {{json .HostConfig.Mounts}}' bb-1 | tr , '\n' | sort
+docker inspect -f '{{range .HostConfig.Binds}}{{println .}}{{end}}' bb-1 | sort
+docker inspect -f '{{json .HostConfig.Mounts}}' bb-1 | tr , '\n' | sort
 docker inspect -f '{{range .Mounts}}{{.Type}} {{.Source}} {{.Destination}} {{.Mode}} {{.RW}} {{.Propagation}}{{println}}{{end}}' bb-1 | sort
 ls
 docker diff bb-1
