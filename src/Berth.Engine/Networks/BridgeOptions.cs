@@ -1,6 +1,7 @@
 using System.Globalization;
 using Berth.Model;
 using Berth.Network.Drivers;
+using Berth.Network.Drivers.Bridge;
 using Berth.Network.Ipam;
 
 namespace Berth.Engine.Networks;
@@ -66,13 +67,16 @@ public static class BridgeOptions
         }
     }
 
+    /// <summary>The name of a new network's bridge; empty for networks of other drivers.</summary>
+    public static string BridgeOf(NetworkConfig config, string id) => config.Driver != "bridge" ? "" : config.Options.GetValueOrDefault(Bridge, $"br-{id[..12]}");
+
     /// <summary>The bridge that a network is.</summary>
-    public static NetworkPlan PlanOf(NetworkRecord record, bool isBridgeForeign) => new()
+    public static BridgePlan PlanOf(NetworkRecord record, bool isBridgeForeign) => new()
     {
         Id = record.Id,
         Bridge = record.Bridge,
         IsBridgeForeign = isBridgeForeign,
-        Pools = [.. record.Pools.Select(static pool => new PoolPlan(Subnet.Parse(pool.Subnet), NetAddress.Parse(pool.Gateway)))],
+        Pools = DriverOptions.PoolsOf(record),
         Mtu = record.Config.Options.TryGetValue(Mtu, out string? mtu) ? ParseMtu(mtu) : null,
         HasInterContainerTraffic = Switch(record.Config, InterContainer, isOn: true),
         HasMasquerade = Switch(record.Config, Masquerade, isOn: true),

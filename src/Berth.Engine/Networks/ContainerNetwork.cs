@@ -13,14 +13,14 @@ internal sealed class ContainerNetwork
     private bool isRemoved;
 
     /// <exception cref="EngineException">The record's pools contradict each other.</exception>
-    public ContainerNetwork(NetworkRecord record, bool isBridgeForeign = false)
+    public ContainerNetwork(NetworkRecord record)
     {
         Record = record;
         IsUserDefined = !record.IsPredefined;
         AddressPool[] pools = [.. record.Pools.Select(ToPool)];
         Addresses = new NetworkAddresses(record.Config.Name, record.Id, pools, IsUserDefined, record.Config.Pools.Count > 0);
         Names = new NameTable(record.Config.Name);
-        Plan = record.Bridge.Length > 0 ? BridgeOptions.PlanOf(record, isBridgeForeign) : null;
+        Plan = DriverOptions.PlanOf(record);
     }
 
     public NetworkRecord Record { get; }
@@ -31,7 +31,7 @@ internal sealed class ContainerNetwork
     public NetworkAddresses Addresses { get; }
     public NameTable Names { get; }
 
-    /// <summary>The bridge; null for <c>host</c> and <c>none</c>.</summary>
+    /// <summary>What the kernel has of it; null for <c>host</c> and <c>none</c>.</summary>
     public NetworkPlan? Plan { get; }
 
     public NetworkInfo Info

@@ -15,7 +15,7 @@ public sealed class NetworkService : IDisposable
 {
     private const string Bucket = "networks";
     internal const string DefaultName = "bridge";
-    private const int BridgeIdDigits = 12;
+    private const int ShortIdDigits = 12;
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
 
     private readonly NetworkOptions options;
@@ -43,7 +43,7 @@ public sealed class NetworkService : IDisposable
     }
 
     /// <summary>Names a container by its id in messages; its id until somebody knows better.</summary>
-    public Func<string, string> DescribeContainer { get; set; } = static id => $"id:\"{id[..BridgeIdDigits]}\"";
+    public Func<string, string> DescribeContainer { get; set; } = static id => $"id:\"{id[..ShortIdDigits]}\"";
 
     /// <summary>What containers that name no network are in.</summary>
     internal string DefaultNetwork => options.HasDefault ? DefaultName : "none";
@@ -118,10 +118,9 @@ public sealed class NetworkService : IDisposable
 
             IReadOnlyList<NetworkPool> pools = Choose(config, asked);
             string id = NewId();
-            string bridge = config.Options.TryGetValue(BridgeOptions.Bridge, out string? wanted) ? wanted : $"br-{id[..BridgeIdDigits]}";
-            NetworkRecord record = New(config, pools, bridge, isPredefined: false) with { Id = id };
+            NetworkRecord record = New(config, pools, BridgeOptions.BridgeOf(config, id), isPredefined: false) with { Id = id };
             var network = new ContainerNetwork(record);
-            await Task.Run(() => kernel.AddNetwork(network.Plan!), CancellationToken.None); // a bridge network has a plan
+            await Task.Run(() => kernel.AddNetwork(network.Plan!), CancellationToken.None); // networks of users have one
             try
             {
                 await journal.CommitAsync([Change(record)], CancellationToken.None);
@@ -296,24 +295,12 @@ public sealed class NetworkService : IDisposable
             throw new EngineException(ErrorKind.Forbidden, $"operation is not permitted on predefined {config.Name} network");
         }
 
-        switch (config.Driver)
-        {
-            case "bridge":
-                break;
-            case "host" or "null":
-                throw new EngineException(ErrorKind.Forbidden, $"only one instance of \"{config.Driver}\" network is allowed");
-            case "overlay" or "macvlan" or "ipvlan":
-                throw new EngineException(ErrorKind.NotImplemented, $"the network driver {config.Driver} is not supported yet; bridge is");
-            default:
-                throw new EngineException(ErrorKind.NotFound, $"could not find plugin {config.Driver} in v2 plugin registry: plugin not found");
-        }
-
         if (!config.EnableIPv4 && !config.EnableIPv6)
         {
             throw new EngineException(ErrorKind.InvalidArgument, "IPv4 or IPv6 must be enabled");
         }
 
-        BridgeOptions.Check(config);
+        DriverOptions.Check(config);
     }
 
     private List<NetworkPool> Choose(NetworkConfig config, IReadOnlyList<AddressPoolConfig> asked)

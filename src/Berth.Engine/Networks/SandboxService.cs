@@ -3,6 +3,7 @@ using Berth.Engine.Containers;
 using Berth.Model;
 using Berth.Network.Dns;
 using Berth.Network.Drivers;
+using Berth.Network.Drivers.Bridge;
 using Berth.Network.Files;
 using Berth.Network.Ipam;
 using Berth.Network.Ports;
@@ -303,7 +304,7 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
             {
                 try
                 {
-                    kernel.Disconnect(plan, isSandboxGone: true);
+                    kernel.Forget(plan);
                 }
                 catch (EngineException exception)
                 {
@@ -358,7 +359,7 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
     private static PortTarget TargetOf(ContainerSandbox sandbox)
     {
         AttachedNetwork gateway = sandbox.Networks.First(static attached => attached.Endpoint.State is { IsIPv4Gateway: true } or { IsIPv6Gateway: true });
-        NetworkPlan? plan = gateway.Network.Plan;
+        var plan = gateway.Network.Plan as BridgePlan;
         return new PortTarget
         {
             IPv4 = gateway.Addresses?.IPv4,
@@ -403,7 +404,14 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
         {
             if (attached is { IsApplied: true, Plan: { } plan })
             {
-                kernel.Disconnect(plan, isSandboxGone: false);
+                if (sandbox.Namespace is { } made)
+                {
+                    made.Disconnect(kernel, plan);
+                }
+                else
+                {
+                    kernel.Forget(plan);
+                }
             }
         }
         finally

@@ -1,56 +1,28 @@
+using Berth.Linux.Netlink;
 using Berth.Network.Ipam;
 
 namespace Berth.Network.Drivers;
 
-/// <summary>How what is outside reaches a network's containers, of one address family (docker's <c>com.docker.network.bridge.gateway_mode_ipv4/6</c>).</summary>
-public enum GatewayMode
-{
-    /// <summary>Through published ports alone; what leaves gets the host's address.</summary>
-    Nat,
-
-    /// <summary>As <see cref="Nat"/>, and every port is reachable by those who have a route.</summary>
-    NatUnprotected,
-
-    /// <summary>By the containers' own addresses: no translation; published ports alone are let in.</summary>
-    Routed,
-
-    /// <summary>Not at all; the bridge has no address of this family. Only for internal networks.</summary>
-    Isolated,
-}
-
-/// <summary>A network that is a Linux bridge of this host, as the kernel is to have it; immutable and printable.</summary>
-public sealed record NetworkPlan
+/// <summary>A network as the kernel is to have it; immutable and printable. Which driver makes it follows from the type.</summary>
+public abstract record NetworkPlan
 {
     /// <summary>64 lower-case hexadecimal digits.</summary>
     public required string Id { get; init; }
 
-    /// <summary>The bridge's name, at most 15 characters.</summary>
-    public required string Bridge { get; init; }
-
-    /// <summary>Whether the bridge is somebody else's: it must exist, keeps its addresses and is never removed.</summary>
-    public bool IsBridgeForeign { get; init; }
-
-    /// <summary>At most a handful; each with its gateway, which is the bridge's own address unless the network is <see cref="GatewayMode.Isolated"/>.</summary>
+    /// <summary>At most a handful.</summary>
     public required IReadOnlyList<PoolPlan> Pools { get; init; }
-
-    /// <summary>Bytes; null: the kernel's default.</summary>
-    public int? Mtu { get; init; }
-
-    /// <summary>Whether its containers may talk to each other without being linked.</summary>
-    public bool HasInterContainerTraffic { get; init; } = true;
-
-    /// <summary>Whether what leaves it gets the host's address.</summary>
-    public bool HasMasquerade { get; init; } = true;
 
     /// <summary>Whether nothing leaves it and nothing enters: no default route, no published ports.</summary>
     public bool IsInternal { get; init; }
-    public GatewayMode IPv4Mode { get; init; }
-    public GatewayMode IPv6Mode { get; init; }
 
-    /// <summary>The address of the host that what leaves gets; null: that of the interface it leaves by.</summary>
-    public NetAddress? HostIPv4 { get; init; }
-    public NetAddress? HostIPv6 { get; init; }
+    /// <summary>Whether a link of the host that has our alias is this network's, and stays when a daemon starts.</summary>
+    /// <param name="link">The link.</param>
+    /// <param name="id">The id in its alias; empty when a daemon was killed before it could say whose it is.</param>
+    internal abstract bool Owns(LinkInfo link, string id);
+
+    /// <summary>The pool that an address is of; null: of none.</summary>
+    internal PoolPlan? PoolOf(NetAddress address) => Pools.FirstOrDefault(pool => pool.Subnet.Contains(address));
 }
 
-/// <summary>One address range of a network and the address in it that is the way out.</summary>
-public sealed record PoolPlan(Subnet Subnet, NetAddress Gateway);
+/// <summary>One address range of a network and the address in it that is the way out; null: there is none.</summary>
+public sealed record PoolPlan(Subnet Subnet, NetAddress? Gateway);

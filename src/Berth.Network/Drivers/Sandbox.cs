@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Berth.Linux;
 using Berth.Linux.Namespaces;
 using Berth.Linux.Netlink;
@@ -25,87 +26,88 @@ internal static class Sandbox
         }
     }
 
-    /// <summary>Gives a link of the namespace what the plan has for it, and switches it on.</summary>
-    public static void Configure(FileDescriptor sandbox, NetworkPlan network, EndpointPlan endpoint) => NetworkNamespace.Run(sandbox, () =>
+    /// <summary>Gives a link of the namespace what is planned for it, and switches it on.</summary>
+    public static void Configure(FileDescriptor sandbox, SandboxLink plan) => NetworkNamespace.Run(sandbox, () =>
     {
         using NetlinkSocket route = NetlinkSocket.Open(NetlinkFamily.NETLINK_ROUTE);
-        int link = Find(route, endpoint);
+        int link = Find(route, plan);
 
         // As docker: a link of a network without IPv6 is none for IPv6 either, or neighbours could give it addresses and routes.
-        if (endpoint.Addresses.IPv6 is null && KernelSettings.HasIPv6)
+        if (!plan.HasIPv6 && KernelSettings.HasIPv6)
         {
-            KernelSettings.Write(IPv6SwitchOf(endpoint), "1");
+            KernelSettings.Write(IPv6SwitchOf(plan), "1");
         }
 
-        foreach ((string name, string value) in endpoint.Sysctls)
+        foreach ((string name, string value) in plan.Sysctls)
         {
-            KernelSettings.Write(KernelSettings.PathOf(name, endpoint.Interface), value);
+            KernelSettings.Write(KernelSettings.PathOf(name, plan.Name), value);
         }
 
-        AddAddress(route, link, network, endpoint.Addresses.IPv4);
-        try
+        foreach ((NetAddress address, Subnet subnet) in plan.Addresses)
         {
-            AddAddress(route, link, network, endpoint.Addresses.IPv6);
-        }
-        catch (LinuxException e) when (e.Errno == Errno.EACCES)
-        {
-            // Switched off for new links, by the host's settings for new namespaces (net.core.devconf_inherit_init_net) or a sysctl of the container.
-            KernelSettings.Write(IPv6SwitchOf(endpoint), "0");
-            AddAddress(route, link, network, endpoint.Addresses.IPv6);
+            AddAddress(route, plan, LinkText.AddressOf(link, address, subnet));
         }
 
         Links.SetUp(route, link);
-        AddRoute(route, link, network, endpoint.Addresses.IPv4, endpoint.IsIPv4Gateway);
-        AddRoute(route, link, network, endpoint.Addresses.IPv6, endpoint.IsIPv6Gateway);
+        foreach (StaticRoute way in plan.Routes)
+        {
+            Routes.Add(route, new Route { Destination = new IPNetwork(way.Destination.Address.ToIPAddress(), way.Destination.PrefixLength), Gateway = way.Gateway?.ToIPAddress(), Link = link });
+        }
+
+        foreach (AddressFamily family in (ReadOnlySpan<AddressFamily>)[AddressFamily.InterNetwork, AddressFamily.InterNetworkV6])
+        {
+            if (DefaultOf(plan, family, link) is { } wayOut && IsGateway(plan, family))
+            {
+                Routes.Replace(route, wayOut); // a container that runs has one through another endpoint
+            }
+        }
     });
 
-    /// <summary>Makes the endpoint the default route of its container, or no longer, as its plan says.</summary>
-    public static void Reroute(FileDescriptor sandbox, NetworkPlan network, EndpointPlan endpoint) => NetworkNamespace.Run(sandbox, () =>
+    /// <summary>Makes the link the default route of its container, or no longer, as its plan says.</summary>
+    public static void Reroute(FileDescriptor sandbox, SandboxLink plan) => NetworkNamespace.Run(sandbox, () =>
     {
         using NetlinkSocket route = NetlinkSocket.Open(NetlinkFamily.NETLINK_ROUTE);
-        int link = Find(route, endpoint);
-        Reroute(route, link, network, endpoint.Addresses.IPv4, endpoint.IsIPv4Gateway);
-        Reroute(route, link, network, endpoint.Addresses.IPv6, endpoint.IsIPv6Gateway);
+        int link = Find(route, plan);
+        foreach (AddressFamily family in (ReadOnlySpan<AddressFamily>)[AddressFamily.InterNetwork, AddressFamily.InterNetworkV6])
+        {
+            if (DefaultOf(plan, family, link) is { } wayOut)
+            {
+                Reroute(route, wayOut, IsGateway(plan, family));
+            }
+        }
     });
 
-    private static string IPv6SwitchOf(EndpointPlan endpoint) => $"net/ipv6/conf/{endpoint.Interface}/disable_ipv6";
+    private static string IPv6SwitchOf(SandboxLink plan) => $"net/ipv6/conf/{plan.Name}/disable_ipv6";
 
-    private static int Find(NetlinkSocket route, EndpointPlan endpoint) =>
-        Links.Find(route, endpoint.Interface)?.Index ?? throw new LinuxException(Errno.ENODEV, "RTM_GETLINK", $"{endpoint.Interface} of endpoint {endpoint.Id}");
+    private static int Find(NetlinkSocket route, SandboxLink plan) =>
+        Links.Find(route, plan.Name)?.Index ?? throw new LinuxException(Errno.ENODEV, "RTM_GETLINK", $"{plan.Name} of endpoint {plan.EndpointId}");
 
-    private static void AddAddress(NetlinkSocket route, int link, NetworkPlan network, NetAddress? address)
+    private static void AddAddress(NetlinkSocket route, SandboxLink plan, LinkAddress address)
     {
-        if (address is { } own && PoolOf(network, own) is { } pool)
+        try
         {
-            Addresses.Add(route, LinkText.AddressOf(link, own, pool.Subnet));
+            Addresses.Add(route, address);
+        }
+        catch (LinuxException e) when (e.Errno == Errno.EACCES && address.Address.AddressFamily == AddressFamily.InterNetworkV6)
+        {
+            // Switched off for new links, by the host's settings for new namespaces (net.core.devconf_inherit_init_net) or a sysctl of the container.
+            KernelSettings.Write(IPv6SwitchOf(plan), "0");
+            Addresses.Add(route, address);
         }
     }
 
-    private static void AddRoute(NetlinkSocket route, int link, NetworkPlan network, NetAddress? address, bool isGateway)
+    private static void Reroute(NetlinkSocket route, Route wayOut, bool isGateway)
     {
-        if (isGateway && GatewayOf(network, address) is { } gateway)
-        {
-            Routes.Replace(route, Route.Default(gateway, link)); // a container that runs has one through another endpoint
-        }
-    }
-
-    private static void Reroute(NetlinkSocket route, int link, NetworkPlan network, NetAddress? address, bool isGateway)
-    {
-        if (GatewayOf(network, address) is not { } gateway)
-        {
-            return;
-        }
-
         if (isGateway)
         {
             // One of another link is replaced, so that there is always one.
-            Routes.Replace(route, Route.Default(gateway, link));
+            Routes.Replace(route, wayOut);
             return;
         }
 
         try
         {
-            Routes.Delete(route, Route.Default(gateway, link));
+            Routes.Delete(route, wayOut);
         }
         catch (LinuxException e) when (e.Errno == Errno.ESRCH)
         {
@@ -113,12 +115,10 @@ internal static class Sandbox
         }
     }
 
-    private static IPAddress? GatewayOf(NetworkPlan network, NetAddress? address) =>
-        address is { } own && !network.IsInternal && ModeOf(network, own.IsIPv6) != GatewayMode.Isolated ? PoolOf(network, own)?.Gateway.ToIPAddress() : null;
+    private static bool IsGateway(SandboxLink plan, AddressFamily family) => family == AddressFamily.InterNetworkV6 ? plan.IsIPv6Gateway : plan.IsIPv4Gateway;
 
-    private static GatewayMode ModeOf(NetworkPlan network, bool isIPv6) => isIPv6 ? network.IPv6Mode : network.IPv4Mode;
-
-    private static PoolPlan? PoolOf(NetworkPlan network, NetAddress address) =>
-        network.Pools.FirstOrDefault(pool => pool.Subnet.Contains(address))
-            ?? throw new LinuxException(Errno.EINVAL, "plan", $"{address} is in none of the address ranges of network {network.Id}");
+    private static Route? DefaultOf(SandboxLink plan, AddressFamily family, int link) =>
+        (family == AddressFamily.InterNetworkV6 ? plan.IPv6WayOut : plan.IPv4WayOut) is { } way
+            ? new Route { Destination = Route.DefaultOf(family), Gateway = way.Gateway?.ToIPAddress(), Link = link }
+            : null;
 }

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Berth.Linux.Netlink;
 using Berth.Network.Drivers;
+using Berth.Network.Drivers.Bridge;
 using Berth.Network.Ipam;
 using static Berth.Network.Firewall.FirewallLayout;
 
@@ -19,10 +20,10 @@ internal sealed class FirewallElements
     public int CountOf(NftSetConfig set) => elements.TryGetValue(set, out List<NftElement>? list) ? list.Count : 0;
 
     /// <summary>The name of a network's own chain.</summary>
-    public static string SourceChainOf(NetworkPlan network) => SourcePrefix + network.Id[..Math.Min(12, network.Id.Length)];
+    public static string SourceChainOf(BridgePlan network) => SourcePrefix + network.Id[..Math.Min(12, network.Id.Length)];
 
     /// <summary>What a network adds.</summary>
-    public void Add(NetworkPlan network)
+    public void Add(BridgePlan network)
     {
         NftValue bridge = NftValue.Interface(network.Bridge), twice = NftValue.Concat(bridge, bridge);
         Add(Bridges, new NftElement(bridge));
@@ -37,7 +38,7 @@ internal sealed class FirewallElements
     }
 
     /// <summary>What an endpoint adds.</summary>
-    public void Add(NetworkPlan network, EndpointPlan endpoint)
+    public void Add(BridgePlan network, EndpointPlan endpoint)
     {
         foreach (PublishedPort port in endpoint.Ports.Where(_ => !network.IsInternal))
         {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Berth.Linux.Netlink;
 using Berth.Network.Drivers;
+using Berth.Network.Drivers.Bridge;
 using Berth.Network.Ipam;
 using static Berth.Network.Firewall.FirewallLayout;
 
@@ -48,14 +49,14 @@ internal static class FirewallRules
     /// A network's own chain, and the way there: which source its packets get. By their source they are known, as before 5.7 the kernel does not tell at this
     /// place which link packets came in by; and only the first packet of a connection goes through it.
     /// </summary>
-    public static IEnumerable<(string Chain, NftRule Rule)> OfNetwork(NetworkPlan network)
+    public static IEnumerable<(string Chain, NftRule Rule)> OfNetwork(BridgePlan network)
     {
         string chain = FirewallElements.SourceChainOf(network);
         List<NftRule> rules = [.. Translation(network)];
         return rules.Count == 0 ? [] : [.. rules.Select(rule => (chain, rule)), (Postrouting, new NftRule().Jump(chain))];
     }
 
-    private static IEnumerable<NftRule> Translation(NetworkPlan network)
+    private static IEnumerable<NftRule> Translation(BridgePlan network)
     {
         foreach (PoolPlan pool in network.Pools.Where(_ => network is { HasMasquerade: true, IsInternal: false }))
         {

@@ -1,9 +1,10 @@
 using Berth.Network.Drivers;
+using Berth.Network.Drivers.Bridge;
 
 namespace Berth.Network.Firewall;
 
 /// <summary>What the rules are made of: all networks, and all endpoints with theirs.</summary>
-internal sealed record FirewallState(IReadOnlyCollection<NetworkPlan> Networks, IReadOnlyCollection<(NetworkPlan Network, EndpointPlan Endpoint)> Endpoints)
+internal sealed record FirewallState(IReadOnlyCollection<BridgePlan> Networks, IReadOnlyCollection<(BridgePlan Network, EndpointPlan Endpoint)> Endpoints)
 {
     /// <summary>Whether a network has no traffic between its containers.</summary>
     public bool HasClosedNetworks => Networks.Any(static network => !network.HasInterContainerTraffic);
@@ -12,12 +13,12 @@ internal sealed record FirewallState(IReadOnlyCollection<NetworkPlan> Networks, 
     public FirewallElements Elements()
     {
         var elements = new FirewallElements();
-        foreach (NetworkPlan network in Networks)
+        foreach (BridgePlan network in Networks)
         {
             elements.Add(network);
         }
 
-        foreach ((NetworkPlan network, EndpointPlan endpoint) in Endpoints)
+        foreach ((BridgePlan network, EndpointPlan endpoint) in Endpoints)
         {
             elements.Add(network, endpoint);
         }
@@ -30,7 +31,7 @@ internal sealed record FirewallState(IReadOnlyCollection<NetworkPlan> Networks, 
 /// <param name="Network">Its network.</param>
 /// <param name="Before">Null: there was none.</param>
 /// <param name="After">Null: there is none any more.</param>
-internal sealed record EndpointChange(NetworkPlan Network, EndpointPlan? Before, EndpointPlan? After)
+internal sealed record EndpointChange(BridgePlan Network, EndpointPlan? Before, EndpointPlan? After)
 {
     /// <summary>The endpoint's.</summary>
     public string Id => (After ?? Before)?.Id ?? throw new InvalidOperationException("no endpoint at all");

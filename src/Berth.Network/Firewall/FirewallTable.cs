@@ -1,6 +1,7 @@
 using Berth.Linux;
 using Berth.Linux.Netlink;
 using Berth.Network.Drivers;
+using Berth.Network.Drivers.Bridge;
 using static Berth.Network.Firewall.FirewallLayout;
 
 namespace Berth.Network.Firewall;
@@ -194,7 +195,7 @@ internal sealed class FirewallTable(string name, NetlinkSocket netfilter)
         }
     }
 
-    private IEnumerable<(NftTable Place, NftSetConfig Set, List<NftElement> Elements)> ElementsOf(bool hasClosedNetworks, NetworkPlan network, EndpointPlan? endpoint)
+    private IEnumerable<(NftTable Place, NftSetConfig Set, List<NftElement> Elements)> ElementsOf(bool hasClosedNetworks, BridgePlan network, EndpointPlan? endpoint)
     {
         var elements = new FirewallElements();
         if (endpoint is not null)

@@ -36,6 +36,9 @@ public sealed class Sandbox : IDisposable
     /// <summary>Puts the container into a network (<see cref="HostNetwork.Connect"/>).</summary>
     public void Connect(HostNetwork kernel, EndpointPlan endpoint) => kernel.Connect(endpoint, Namespace);
 
+    /// <summary>Takes the container out of a network (<see cref="HostNetwork.Disconnect"/>).</summary>
+    public void Disconnect(HostNetwork kernel, EndpointPlan endpoint) => kernel.Disconnect(endpoint, Namespace);
+
     /// <summary>Follows a change of the way out (<see cref="HostNetwork.Reroute"/>).</summary>
     public void Reroute(HostNetwork kernel, EndpointPlan endpoint) => kernel.Reroute(endpoint, Namespace);
 

@@ -6,6 +6,7 @@ using Berth.Linux;
 using Berth.Linux.Namespaces;
 using Berth.Linux.Netlink;
 using Berth.Network.Drivers;
+using Berth.Network.Drivers.Bridge;
 using Berth.Network.Ipam;
 
 namespace Berth.Network.Tests.Drivers;
@@ -60,7 +61,7 @@ internal sealed class HostLab : IDisposable
     public List<string> Reports { get; } = [];
 
     /// <summary>A network 10.N.0.0/24 and fd00:N::/64.</summary>
-    public static NetworkPlan Plan(int number, bool hasIPv6 = true) => new()
+    public static BridgePlan Plan(int number, bool hasIPv6 = true) => new()
     {
         Id = Id(number),
         Bridge = "br-" + Id(number)[..12],
@@ -88,18 +89,18 @@ internal sealed class HostLab : IDisposable
         return Network = Start();
     }
 
-    public NetworkPlan AddNetwork(int number, Func<NetworkPlan, NetworkPlan>? change = null)
+    public BridgePlan AddNetwork(int number, Func<BridgePlan, BridgePlan>? change = null)
     {
-        NetworkPlan plan = Plan(number);
+        BridgePlan plan = Plan(number);
         plan = change?.Invoke(plan) ?? plan;
         Network.AddNetwork(plan);
         return plan;
     }
 
     /// <summary>A container in a network, with the address that ends with <paramref name="number"/>, with servers of TCP and UDP on ports 80 and 81.</summary>
-    public LabContainer Run(NetworkPlan network, int number, params PublishedPort[] ports) => Run(network, number, plan => plan with { Ports = ports });
+    public LabContainer Run(BridgePlan network, int number, params PublishedPort[] ports) => Run(network, number, plan => plan with { Ports = ports });
 
-    public LabContainer Run(NetworkPlan network, int number, Func<EndpointPlan, EndpointPlan> change, FileDescriptor? sandbox = null)
+    public LabContainer Run(BridgePlan network, int number, Func<EndpointPlan, EndpointPlan> change, FileDescriptor? sandbox = null)
     {
         EndpointPlan plan = change(EndpointOf(network, number));
         FileDescriptor inside = sandbox ?? Own(HostNetwork.CreateSandbox());
@@ -122,7 +123,7 @@ internal sealed class HostLab : IDisposable
         return new LabContainer(inside, plan);
     }
 
-    public static EndpointPlan EndpointOf(NetworkPlan network, int number)
+    public static EndpointPlan EndpointOf(BridgePlan network, int number)
     {
         NetAddress ipv4 = network.Pools[0].Subnet.At((UInt128)number);
         return new EndpointPlan

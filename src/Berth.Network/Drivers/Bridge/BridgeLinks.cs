@@ -5,19 +5,19 @@ using Berth.Linux.Netlink;
 using Berth.Model;
 using Berth.Network.Ipam;
 
-namespace Berth.Network.Drivers;
+namespace Berth.Network.Drivers.Bridge;
 
 /// <summary>Bridges of networks, in the host's namespace.</summary>
-internal sealed class BridgeLinks(HostNetworkOptions options, NetlinkSocket route)
+internal sealed class BridgeLinks(HostLinks links)
 {
     /// <summary>Makes a network's bridge, or brings the one that is there into the planned state without taking it down.</summary>
     /// <returns>Its index, and whether it was made.</returns>
     /// <exception cref="EngineException"><see cref="ErrorKind.Conflict"/>: the name is that of a link which is not this network's; <see cref="ErrorKind.NotFound"/>:
     /// a bridge of somebody else's is not there.</exception>
     /// <exception cref="LinuxException">The kernel refused; what was made is removed.</exception>
-    public (int Index, bool IsNew) Ensure(NetworkPlan network)
+    public (int Index, bool IsNew) Ensure(BridgePlan network)
     {
-        LinkInfo? link = Links.Find(route, network.Bridge);
+        LinkInfo? link = links.Find(network.Bridge);
         if (network.IsBridgeForeign)
         {
             return link is { Kind: "bridge" }
@@ -37,66 +37,39 @@ internal sealed class BridgeLinks(HostNetworkOptions options, NetlinkSocket rout
 
     /// <summary>Removes a network's bridge, unless it is somebody else's; none is no fault.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
-    public void Remove(NetworkPlan network)
+    public void Remove(BridgePlan network)
     {
-        if (!network.IsBridgeForeign && Links.Find(route, network.Bridge) is { } link && LinkText.IdOf(options.Owner, link) == network.Id)
+        if (!network.IsBridgeForeign && links.Find(network.Bridge) is { } link && links.IdOf(link) == network.Id)
         {
-            Delete(link.Index);
+            links.Delete(link.Index);
         }
     }
 
-    /// <summary>Removes a link; none is no fault.</summary>
-    /// <exception cref="LinuxException">The kernel refused.</exception>
-    public void Delete(int index)
-    {
-        try
-        {
-            Links.Delete(route, index);
-        }
-        catch (LinuxException e) when (e.Errno == Errno.ENODEV)
-        {
-            // It went by itself, as the other end of a veth does with its namespace.
-        }
-    }
-
-    /// <summary>Runs something in the namespace whose bridges these are, for files of /proc/sys/net.</summary>
-    public void InNamespace(Action action)
-    {
-        if (options.Namespace is { } there)
-        {
-            NetworkNamespace.Run(there, action);
-        }
-        else
-        {
-            action();
-        }
-    }
-
-    private int Create(NetworkPlan network)
+    private int Create(BridgePlan network)
     {
         // A bridge without an address of its own has that of one of its ports, another one each time: neighbours would know the wrong one.
-        int index = Links.Create(route, new BridgeConfig
+        int index = Links.Create(links.Route, new BridgeConfig
         {
-            Name = network.Bridge, Mtu = network.Mtu, Mac = LinkText.MacOf(Ipam.MacAddress.Random()), Alias = LinkText.AliasOf(options.Owner, network.Id),
-            Group = LinkText.GroupOf(options.Owner),
+            Name = network.Bridge, Mtu = network.Mtu, Mac = LinkText.MacOf(Ipam.MacAddress.Random()), Alias = LinkText.AliasOf(links.Options.Owner, network.Id),
+            Group = LinkText.GroupOf(links.Options.Owner),
         });
         try
         {
             Configure(network, index);
-            Links.SetUp(route, index);
+            Links.SetUp(links.Route, index);
             return index;
         }
         catch
         {
-            Delete(index);
+            links.Delete(index);
             throw;
         }
     }
 
     // A daemon that was killed between two messages has made a bridge without alias: it is of our group, or its name is of digits that are nobody else's.
-    private void ThrowIfTaken(NetworkPlan network, LinkInfo link)
+    private void ThrowIfTaken(BridgePlan network, LinkInfo link)
     {
-        string? id = LinkText.IdOf(options.Owner, link);
+        string? id = links.IdOf(link);
         bool isOurs = id == network.Id;
         bool isHalfMade = id is "" || link is { Kind: "bridge", Alias: null or "", IsUp: false } && network.Bridge == "br-" + network.Id[..12];
         if (!isOurs && !isHalfMade)
@@ -107,46 +80,45 @@ internal sealed class BridgeLinks(HostNetworkOptions options, NetlinkSocket rout
 
         if (!isOurs)
         {
-            Links.Change(route, link.Index, new LinkChange { Alias = LinkText.AliasOf(options.Owner, network.Id) });
+            Links.Change(links.Route, link.Index, new LinkChange { Alias = LinkText.AliasOf(links.Options.Owner, network.Id) });
         }
     }
 
-    private void Repair(NetworkPlan network, LinkInfo link)
+    private void Repair(BridgePlan network, LinkInfo link)
     {
         if (network.Mtu is { } mtu && link.Mtu != mtu)
         {
-            Links.Change(route, link.Index, new LinkChange { Mtu = mtu });
+            Links.Change(links.Route, link.Index, new LinkChange { Mtu = mtu });
         }
 
         Configure(network, link.Index);
         if (!link.IsUp)
         {
-            Links.SetUp(route, link.Index);
+            Links.SetUp(links.Route, link.Index);
         }
     }
 
-    private void Configure(NetworkPlan network, int index)
+    private void Configure(BridgePlan network, int index)
     {
-        InNamespace(() => ApplySettings(network));
-        List<LinkAddress> there = [.. Addresses.List(route, index)];
-        List<LinkAddress> wanted = [.. network.Pools.Where(pool => HasAddress(network, pool)).Select(pool => LinkText.AddressOf(index, pool.Gateway, pool.Subnet))];
+        links.InNamespace(() => ApplySettings(network));
+        List<LinkAddress> there = [.. Addresses.List(links.Route, index)];
+        List<LinkAddress> wanted = [.. network.Pools.Where(pool => network.ModeOf(pool.Subnet.IsIPv6) != GatewayMode.Isolated && pool.Gateway is not null)
+            .Select(pool => LinkText.AddressOf(index, pool.Gateway!.Value, pool.Subnet))]; // asked just before
         foreach (LinkAddress address in wanted.Where(address => !there.Exists(known => IsSame(known, address))))
         {
-            Addresses.Add(route, address);
+            Addresses.Add(links.Route, address);
         }
 
         // Link-local ones are the kernel's.
         foreach (LinkAddress address in there.Where(known => !known.Address.IsIPv6LinkLocal && !wanted.Exists(address => IsSame(known, address))))
         {
-            Addresses.Delete(route, address);
+            Addresses.Delete(links.Route, address);
         }
     }
 
     private static bool IsSame(LinkAddress one, LinkAddress other) => one.Address.Equals(other.Address) && one.PrefixLength == other.PrefixLength;
 
-    private static bool HasAddress(NetworkPlan network, PoolPlan pool) => (pool.Subnet.IsIPv6 ? network.IPv6Mode : network.IPv4Mode) != GatewayMode.Isolated;
-
-    private static void ApplySettings(NetworkPlan network)
+    private static void ApplySettings(BridgePlan network)
     {
         string ipv4 = $"net/ipv4/conf/{network.Bridge}/", ipv6 = $"net/ipv6/conf/{network.Bridge}/";
         if (!network.IsInternal)

@@ -1,8 +1,9 @@
 using Berth.Linux.Netlink;
 using Berth.Network.Drivers;
+using Berth.Network.Drivers.Bridge;
 using Berth.Network.Ipam;
 
-namespace Berth.Network.Tests.Drivers;
+namespace Berth.Network.Tests.Drivers.Bridge;
 
 /// <summary>Who reaches whom, by real packets.</summary>
 public sealed class ReachabilityTests : IDisposable
@@ -14,7 +15,7 @@ public sealed class ReachabilityTests : IDisposable
     [Fact]
     public void ContainersReachTheirOwnNetworkTheHostAndTheWorld()
     {
-        NetworkPlan network = lab.AddNetwork(10);
+        BridgePlan network = lab.AddNetwork(10);
         LabContainer one = lab.Run(network, 2), two = lab.Run(network, 3);
         lab.Serve(lab.Outside, 100, 80);
         lab.Serve(lab.Host, 101, 80);
@@ -45,7 +46,7 @@ public sealed class ReachabilityTests : IDisposable
     [InlineData(PortProtocol.Udp)]
     public void APublishedPortIsReachedFromEverywhere(PortProtocol protocol)
     {
-        NetworkPlan network = lab.AddNetwork(10);
+        BridgePlan network = lab.AddNetwork(10);
         PublishedPort port = HostLab.Tcp(8080, 80) with { Protocol = protocol }, port6 = port with { HostAddress = NetAddress.Parse("::") };
         LabContainer server = lab.Run(network, 2, port, port6), neighbour = lab.Run(network, 3), other = lab.Run(lab.AddNetwork(11), 4);
         lab.AssertReaches(lab.Outside, HostLab.HostAddress, 8080, 2, HostLab.OutsideAddress, protocol);
@@ -67,14 +68,14 @@ public sealed class ReachabilityTests : IDisposable
         lab.AssertBlocked(other.Inside, "10.10.0.2", 80, protocol);
         Assert.Equal(protocol == PortProtocol.Tcp ? "refused" : "silence", lab.Ask(lab.Outside, protocol, HostLab.HostAddress, 8081, isBlocked: protocol == PortProtocol.Udp));
 
-        lab.Network.Disconnect(server.Endpoint, isSandboxGone: false);
+        lab.Network.Disconnect(server.Endpoint, server.Inside);
         Assert.NotEqual('2', lab.Ask(lab.Outside, protocol, HostLab.HostAddress, 8080, isBlocked: true)[0]);
     }
 
     [Fact]
     public void APortOfOneAddressIsReachedByItAlone()
     {
-        NetworkPlan network = lab.AddNetwork(10);
+        BridgePlan network = lab.AddNetwork(10);
         LabContainer server = lab.Run(network, 2, HostLab.Tcp(8080, 80, HostLab.HostAddress), HostLab.Tcp(8081, 80, "127.0.0.1"), HostLab.Tcp(8082, 80, HostLab.HostAddress6));
         LabContainer other = lab.Run(lab.AddNetwork(11), 3);
         lab.AssertReaches(lab.Outside, HostLab.HostAddress, 8080, 2);
@@ -92,7 +93,7 @@ public sealed class ReachabilityTests : IDisposable
     [Fact]
     public void LoopbackIsTheHostsAlone()
     {
-        NetworkPlan network = lab.AddNetwork(10);
+        BridgePlan network = lab.AddNetwork(10);
         lab.Run(network, 2, HostLab.Tcp(8081, 80, "127.0.0.1"), HostLab.Udp(8081, 80, "127.0.0.1"));
         LabContainer other = lab.Run(network, 3);
         lab.Serve(lab.Host, 100, 9000);
@@ -124,8 +125,8 @@ public sealed class ReachabilityTests : IDisposable
     [Fact]
     public void WithoutTrafficBetweenContainersLinksLetSingleOnesPass()
     {
-        NetworkPlan network = lab.AddNetwork(10, static plan => plan with { HasInterContainerTraffic = false });
-        NetworkPlan open = lab.AddNetwork(11);
+        BridgePlan network = lab.AddNetwork(10, static plan => plan with { HasInterContainerTraffic = false });
+        BridgePlan open = lab.AddNetwork(11);
         LabContainer server = lab.Run(network, 2, HostLab.Tcp(8080, 80)), stranger = lab.Run(network, 3);
         LabContainer linked = lab.Run(network, 4, plan => plan with
         {
@@ -155,7 +156,7 @@ public sealed class ReachabilityTests : IDisposable
             lab.AssertReaches(freeToo.Inside, "fd00:11::5", 80, 5);
         }
 
-        lab.Network.Disconnect(linked.Endpoint, isSandboxGone: false);
+        lab.Network.Disconnect(linked.Endpoint, linked.Inside);
         lab.Network.RemoveNetwork(network.Id);
         Assert.DoesNotContain("table bridge", lab.Output("nft", "list", "ruleset"), StringComparison.Ordinal);
     }
@@ -163,7 +164,7 @@ public sealed class ReachabilityTests : IDisposable
     [Fact]
     public void NothingEntersOrLeavesAnInternalNetwork()
     {
-        NetworkPlan network = lab.AddNetwork(10, static plan => plan with { IsInternal = true }), other = lab.AddNetwork(11);
+        BridgePlan network = lab.AddNetwork(10, static plan => plan with { IsInternal = true }), other = lab.AddNetwork(11);
         LabContainer one = lab.Run(network, 2, HostLab.Tcp(8080, 80)), two = lab.Run(network, 3), outer = lab.Run(other, 4, HostLab.Tcp(8081, 80));
         lab.Serve(lab.Outside, 100, 80);
         lab.AssertReaches(one.Inside, "10.10.0.3", 80, 3);
@@ -188,7 +189,7 @@ public sealed class ReachabilityTests : IDisposable
     [Fact]
     public void AnIsolatedNetworkHasNoWayToTheHost()
     {
-        NetworkPlan network = lab.AddNetwork(10, static plan => plan with { IsInternal = true, IPv4Mode = GatewayMode.Isolated, IPv6Mode = GatewayMode.Isolated });
+        BridgePlan network = lab.AddNetwork(10, static plan => plan with { IsInternal = true, IPv4Mode = GatewayMode.Isolated, IPv6Mode = GatewayMode.Isolated });
         LabContainer one = lab.Run(network, 2), two = lab.Run(network, 3);
         lab.AssertReaches(one.Inside, "10.10.0.3", 80, 3);
         lab.AssertReaches(two.Inside, "fd00:10::2", 80, 2);
@@ -199,7 +200,7 @@ public sealed class ReachabilityTests : IDisposable
     [Fact]
     public void ARoutedNetworkLetsPublishedPortsInWithoutTranslation()
     {
-        NetworkPlan network = lab.AddNetwork(10, static plan => plan with { IPv4Mode = GatewayMode.Routed, IPv6Mode = GatewayMode.Routed });
+        BridgePlan network = lab.AddNetwork(10, static plan => plan with { IPv4Mode = GatewayMode.Routed, IPv6Mode = GatewayMode.Routed });
         LabContainer server = lab.Run(network, 2, HostLab.Tcp(8080, 80), HostLab.Tcp(8080, 80, "::"), HostLab.Tcp(8090, 80)), other = lab.Run(lab.AddNetwork(11), 3);
         lab.Serve(lab.Outside, 100, 80);
         lab.AssertReaches(lab.Outside, "10.10.0.2", 80, 2, HostLab.OutsideAddress);
@@ -216,7 +217,7 @@ public sealed class ReachabilityTests : IDisposable
     [Fact]
     public void AnUnprotectedNetworkIsOpenToWhoeverHasARoute()
     {
-        NetworkPlan network = lab.AddNetwork(10, static plan => plan with { IPv4Mode = GatewayMode.NatUnprotected, IPv6Mode = GatewayMode.NatUnprotected });
+        BridgePlan network = lab.AddNetwork(10, static plan => plan with { IPv4Mode = GatewayMode.NatUnprotected, IPv6Mode = GatewayMode.NatUnprotected });
         LabContainer server = lab.Run(network, 2, HostLab.Tcp(8080, 80)), other = lab.Run(lab.AddNetwork(11), 3);
         lab.Serve(lab.Outside, 100, 80);
         lab.AssertReaches(lab.Outside, "10.10.0.2", 81, 2, HostLab.OutsideAddress);
@@ -229,8 +230,8 @@ public sealed class ReachabilityTests : IDisposable
     [Fact]
     public void WhatLeavesGetsTheAddressThatWasAskedFor()
     {
-        NetworkPlan network = lab.AddNetwork(10, static plan => plan with { HostIPv4 = NetAddress.Parse(HostLab.OtherHostAddress) });
-        NetworkPlan plain = lab.AddNetwork(11, static plan => plan with { HasMasquerade = false });
+        BridgePlan network = lab.AddNetwork(10, static plan => plan with { HostIPv4 = NetAddress.Parse(HostLab.OtherHostAddress) });
+        BridgePlan plain = lab.AddNetwork(11, static plan => plan with { HasMasquerade = false });
         lab.Serve(lab.Outside, 100, 80);
         lab.AssertReaches(lab.Run(network, 2).Inside, HostLab.OutsideAddress, 80, 100, HostLab.OtherHostAddress);
         lab.AssertReaches(lab.Run(plain, 3).Inside, HostLab.OutsideAddress, 80, 100, "10.11.0.3");
@@ -239,7 +240,7 @@ public sealed class ReachabilityTests : IDisposable
     [Fact]
     public void TheOwnersRulesComeFirstAndStay()
     {
-        NetworkPlan network = lab.AddNetwork(10);
+        BridgePlan network = lab.AddNetwork(10);
         LabContainer server = lab.Run(network, 2, HostLab.Tcp(8080, 80));
         Assert.Equal("", lab.Output("nft", "add", "rule", "inet", "berth", "user", "ip", "saddr", HostLab.OutsideAddress, "drop"));
         lab.AssertBlocked(lab.Outside, HostLab.HostAddress, 8080);
@@ -257,7 +258,7 @@ public sealed class ReachabilityTests : IDisposable
     [InlineData(HostLab.HostAddress6, "::")]
     public void WhoSendsDatagramsWithoutEndReachesWhoeverHasThePort(string address, string published)
     {
-        NetworkPlan network = lab.AddNetwork(10);
+        BridgePlan network = lab.AddNetwork(10);
         var target = new System.Net.IPEndPoint(System.Net.IPAddress.Parse(address), 8080);
         bool isIPv6 = address.Contains(':');
         using System.Net.Sockets.Socket sender = HostLab.Open(lab.Outside, System.Net.Sockets.SocketType.Dgram, new System.Net.IPEndPoint(isIPv6 ? System.Net.IPAddress.IPv6Any : System.Net.IPAddress.Any, 0));
@@ -271,7 +272,7 @@ public sealed class ReachabilityTests : IDisposable
 
         LabContainer first = lab.Run(network, 2, HostLab.Udp(8080, 80, published));
         Assert.StartsWith("2 ", Say(sender, target), StringComparison.Ordinal);
-        lab.Network.Disconnect(first.Endpoint, isSandboxGone: false);
+        lab.Network.Disconnect(first.Endpoint, first.Inside);
         Assert.Equal("silence", Say(sender, target, attempts: 3));
         lab.Run(network, 3, HostLab.Udp(8080, 80, published));
         Assert.StartsWith("3 ", Say(sender, target), StringComparison.Ordinal);
@@ -281,7 +282,7 @@ public sealed class ReachabilityTests : IDisposable
     public void PortsOfSctpHaveRulesAsOthers()
     {
         // This kernel has no sockets of SCTP: that rules are made, not that packets pass.
-        NetworkPlan network = lab.AddNetwork(10), routed = lab.AddNetwork(11, static plan => plan with { IPv4Mode = GatewayMode.Routed });
+        BridgePlan network = lab.AddNetwork(10), routed = lab.AddNetwork(11, static plan => plan with { IPv4Mode = GatewayMode.Routed });
         lab.Run(network, 2, HostLab.Tcp(8080, 80) with { Protocol = PortProtocol.Sctp });
         lab.Run(routed, 3, HostLab.Tcp(8080, 80) with { Protocol = PortProtocol.Sctp });
         Assert.Contains("sctp . 8080 : 10.10.0.2 . 80", lab.Output("nft", "list", "map", "inet", "berth", "any4"), StringComparison.Ordinal);

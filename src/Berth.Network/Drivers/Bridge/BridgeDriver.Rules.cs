@@ -3,16 +3,16 @@ using Berth.Linux.Netlink;
 using Berth.Model;
 using Berth.Network.Firewall;
 
-namespace Berth.Network.Drivers;
+namespace Berth.Network.Drivers.Bridge;
 
 /// <content>The rules, and that they stay. All but what the watch calls is called with the turn taken.</content>
-public sealed partial class HostNetwork
+internal sealed partial class BridgeDriver
 {
     // Whether there is anything to put back.
     private bool hasRules;
 
-    private NetlinkMonitor OpenMonitor() => Told("the kernel cannot be asked to tell of changed rules", () =>
-        options.Namespace is { } there ? NetlinkMonitor.Open(NetlinkGroups.Ruleset, there) : NetlinkMonitor.Open(NetlinkGroups.Ruleset));
+    private NetlinkMonitor OpenMonitor() => KernelRefusal.Told("the kernel cannot be asked to tell of changed rules", () =>
+        links.Options.Namespace is { } there ? NetlinkMonitor.Open(NetlinkGroups.Ruleset, there) : NetlinkMonitor.Open(NetlinkGroups.Ruleset));
 
     private FirewallState State() => new([.. networks.Values], [.. endpoints.Values.Select(endpoint => (networks[endpoint.NetworkId], endpoint))]);
 
@@ -22,7 +22,7 @@ public sealed partial class HostNetwork
         exception.Ensure(isNeeded: networks.Count > 0);
         if (!hasRules && networks.Count > 0)
         {
-            bridges.InNamespace(TellOfLegacyRules);
+            links.InNamespace(TellOfLegacyRules);
         }
 
         hasRules = true;
@@ -36,7 +36,7 @@ public sealed partial class HostNetwork
             string path = "/proc/thread-self/net/" + file;
             if (File.Exists(path) && File.ReadLines(path).Contains("filter", StringComparer.Ordinal))
             {
-                options.Report?.Invoke($"this host has rules of {program}: if its chain FORWARD drops packets (see {program} -S FORWARD), let those of containers pass by "
+                links.Options.Report?.Invoke($"this host has rules of {program}: if its chain FORWARD drops packets (see {program} -S FORWARD), let those of containers pass by "
                     + $"{program} -I FORWARD -m mark --mark 0x{FirewallLayout.PassMark:x}/0x{FirewallLayout.PassMark:x} -j ACCEPT");
             }
         }
@@ -62,17 +62,17 @@ public sealed partial class HostNetwork
                 if (!isIntact)
                 {
                     firewall.Replace(state);
-                    options.Report?.Invoke($"rules of table {options.Table} that somebody had changed or removed were put back");
+                    links.Options.Report?.Invoke($"rules of table {links.Options.Table} that somebody had changed or removed were put back");
                 }
 
                 if (exception.Ensure(isNeeded: networks.Count > 0))
                 {
-                    options.Report?.Invoke("the chain FORWARD of iptables changed: the rule there that lets containers' packets pass was added or removed as it is needed");
+                    links.Options.Report?.Invoke("the chain FORWARD of iptables changed: the rule there that lets containers' packets pass was added or removed as it is needed");
                 }
             }
             catch (Exception e) when (e is LinuxException or InvalidDataException)
             {
-                options.Report?.Invoke($"rules of table {options.Table} that somebody had changed or removed cannot be put back: {e.Message}");
+                links.Options.Report?.Invoke($"rules of table {links.Options.Table} that somebody had changed or removed cannot be put back: {e.Message}");
             }
         }
     }
@@ -113,7 +113,7 @@ public sealed partial class HostNetwork
         catch (Exception e) when (e is LinuxException or InvalidDataException)
         {
             // The rules are right, and new senders go by them.
-            options.Report?.Invoke($"what was sent to published ports of UDP before may go on to the former receiver: {e.Message}");
+            links.Options.Report?.Invoke($"what was sent to published ports of UDP before may go on to the former receiver: {e.Message}");
         }
     }
 
@@ -134,8 +134,7 @@ public sealed partial class HostNetwork
     // Only then a port of the host can be but one endpoint's.
     private bool IsTranslated(EndpointPlan endpoint, PublishedPort port)
     {
-        NetworkPlan network = networks[endpoint.NetworkId];
-        return (port.HostAddress.IsIPv6 ? network.IPv6Mode : network.IPv4Mode) is GatewayMode.Nat or GatewayMode.NatUnprotected;
+        return networks[endpoint.NetworkId].ModeOf(port.HostAddress.IsIPv6) is GatewayMode.Nat or GatewayMode.NatUnprotected;
     }
 
     private void Remember(string id, EndpointPlan? endpoint)

@@ -3,9 +3,10 @@ using Berth.Linux;
 using Berth.Linux.Netlink;
 using Berth.Model;
 using Berth.Network.Drivers;
+using Berth.Network.Drivers.Bridge;
 using Berth.Network.Ipam;
 
-namespace Berth.Network.Tests.Drivers;
+namespace Berth.Network.Tests.Drivers.Bridge;
 
 /// <summary>What is in the kernel before, between and after.</summary>
 public sealed class HostNetworkTests : IDisposable
@@ -17,7 +18,7 @@ public sealed class HostNetworkTests : IDisposable
     [Fact]
     public void RestoringChangesNothingThatIsRight()
     {
-        NetworkPlan network = lab.AddNetwork(10), closed = lab.AddNetwork(11, static plan => plan with { HasInterContainerTraffic = false });
+        BridgePlan network = lab.AddNetwork(10), closed = lab.AddNetwork(11, static plan => plan with { HasInterContainerTraffic = false });
         LabContainer one = lab.Run(network, 2, HostLab.Tcp(8080, 80)), two = lab.Run(closed, 3);
         string links = LinksAndAddresses(), rules = Sorted(lab.Output("nft", "list", "ruleset"));
         for (int i = 0; i < 2; i++)
@@ -33,7 +34,7 @@ public sealed class HostNetworkTests : IDisposable
     [Fact]
     public async Task ConnectionsGoOnWhileRulesAreReplaced()
     {
-        NetworkPlan network = lab.AddNetwork(10);
+        BridgePlan network = lab.AddNetwork(10);
         LabContainer one = lab.Run(network, 2, HostLab.Tcp(8080, 80));
         using var stop = new CancellationTokenSource();
         Task asking = Task.Run(() =>
@@ -55,11 +56,11 @@ public sealed class HostNetworkTests : IDisposable
     [Fact]
     public void WhatAKilledDaemonLeftIsRemovedOrMadeWhole()
     {
-        NetworkPlan kept = lab.AddNetwork(10), gone = lab.AddNetwork(11);
+        BridgePlan kept = lab.AddNetwork(10), gone = lab.AddNetwork(11);
         LabContainer one = lab.Run(kept, 2, HostLab.Tcp(8080, 80)), two = lab.Run(kept, 3), three = lab.Run(gone, 4);
 
         // A bridge that was made and no more, another that lost address, size and being on, and one that somebody removed.
-        NetworkPlan half = HostLab.Plan(12), broken = lab.AddNetwork(13, static plan => plan with { Mtu = 1400 }), removed = lab.AddNetwork(14);
+        BridgePlan half = HostLab.Plan(12), broken = lab.AddNetwork(13, static plan => plan with { Mtu = 1400 }), removed = lab.AddNetwork(14);
         LabContainer four = lab.Run(removed, 5);
         Links.Create(lab.Route, new BridgeConfig { Name = half.Bridge });
         Assert.Equal("", lab.Output("ip", "address", "flush", "dev", broken.Bridge));
@@ -84,7 +85,7 @@ public sealed class HostNetworkTests : IDisposable
     public void LinksThatWereMadeAndNotNamedYetAreRemoved()
     {
         uint ours = Convert.ToUInt32(HostLab.Owner, 16);
-        NetworkPlan kept = lab.AddNetwork(10);
+        BridgePlan kept = lab.AddNetwork(10);
         LabContainer one = lab.Run(kept, 2);
         Links.Create(lab.Route, new BridgeConfig { Name = "br-half", Group = ours });
         Links.Create(lab.Route, new VethConfig { Name = "bvhalf", Group = ours, Peer = new VethPeer { Name = "bvhalf2" } });
@@ -101,7 +102,7 @@ public sealed class HostNetworkTests : IDisposable
     {
         Links.Create(lab.Route, new BridgeConfig { Name = "theirs", Alias = "berth 99999999 " + HostLab.Id(9) });
         Links.Create(lab.Route, new VethConfig { Name = "bvother", Alias = "somebody's", Peer = new VethPeer { Name = "bvother2" } });
-        NetworkPlan network = HostLab.Plan(10) with { Bridge = "theirs" };
+        BridgePlan network = HostLab.Plan(10) with { Bridge = "theirs" };
         EngineException taken = Assert.Throws<EngineException>(() => lab.Network.AddNetwork(network));
         Assert.Equal(ErrorKind.Conflict, taken.Kind);
         Assert.Contains("theirs", taken.Message, StringComparison.Ordinal);
@@ -114,7 +115,7 @@ public sealed class HostNetworkTests : IDisposable
     [Fact]
     public void ABridgeOfSomebodyElseIsUsedAsItIs()
     {
-        NetworkPlan network = HostLab.Plan(10) with { Bridge = "theirs", IsBridgeForeign = true };
+        BridgePlan network = HostLab.Plan(10) with { Bridge = "theirs", IsBridgeForeign = true };
         Assert.Equal(ErrorKind.NotFound, Assert.Throws<EngineException>(() => lab.Network.AddNetwork(network)).Kind);
         int index = Links.Create(lab.Route, new BridgeConfig { Name = "theirs", IsUp = true });
         Addresses.Add(lab.Route, new LinkAddress { Link = index, Address = System.Net.IPAddress.Parse("10.10.0.1"), PrefixLength = 24 });
@@ -133,7 +134,7 @@ public sealed class HostNetworkTests : IDisposable
     [InlineData("insert rule inet berth ours drop")]
     public void RulesThatSomebodyChangesArePutBack(string change)
     {
-        NetworkPlan network = lab.AddNetwork(10), closed = lab.AddNetwork(11, static plan => plan with { HasInterContainerTraffic = false });
+        BridgePlan network = lab.AddNetwork(10), closed = lab.AddNetwork(11, static plan => plan with { HasInterContainerTraffic = false });
         lab.Run(network, 2, HostLab.Tcp(8080, 80));
         lab.Run(closed, 3);
         string before = Sorted(lab.Output("nft", "list", "ruleset"));
@@ -157,7 +158,7 @@ public sealed class HostNetworkTests : IDisposable
     [Fact]
     public void ADroppingChainOfIptablesLetsOursPass()
     {
-        NetworkPlan network = lab.AddNetwork(10);
+        BridgePlan network = lab.AddNetwork(10);
         LabContainer one = lab.Run(network, 2, HostLab.Tcp(8080, 80), HostLab.Tcp(8080, 80, "::")), two = lab.Run(network, 3);
         lab.Serve(lab.Outside, 100, 80);
         foreach (string program in (string[])["iptables", "ip6tables"])
@@ -194,7 +195,7 @@ public sealed class HostNetworkTests : IDisposable
         }
 
         Assert.Equal("", lab.Output("iptables-legacy", "-P", "FORWARD", "DROP"));
-        NetworkPlan network = lab.AddNetwork(10);
+        BridgePlan network = lab.AddNetwork(10);
         lab.Run(network, 2, HostLab.Tcp(8080, 80));
         lab.AssertBlocked(lab.Outside, HostLab.HostAddress, 8080);
         string told = Assert.Single(lab.Reports);
@@ -205,7 +206,7 @@ public sealed class HostNetworkTests : IDisposable
     [Fact]
     public void TwoDaemonsOfOneHostLeaveEachOtherAlone()
     {
-        NetworkPlan network = lab.AddNetwork(10), theirs = HostLab.Plan(11);
+        BridgePlan network = lab.AddNetwork(10), theirs = HostLab.Plan(11);
         LabContainer one = lab.Run(network, 2, HostLab.Tcp(8080, 80));
         Assert.Equal("", lab.Output("iptables", "-P", "FORWARD", "DROP"));
         string before = lab.Output("nft", "list", "table", "inet", "berth");
@@ -232,7 +233,7 @@ public sealed class HostNetworkTests : IDisposable
     [Fact]
     public async Task SeveralThreadsTakeTurns()
     {
-        NetworkPlan network = lab.AddNetwork(10);
+        BridgePlan network = lab.AddNetwork(10);
         List<FileDescriptor> sandboxes = [.. Enumerable.Range(0, 16).Select(_ => lab.Own(HostNetwork.CreateSandbox()))];
         await Task.WhenAll(Enumerable.Range(0, 16).Select(i => Task.Run(() =>
         {
@@ -240,8 +241,8 @@ public sealed class HostNetworkTests : IDisposable
             for (int round = 0; round < 5; round++)
             {
                 lab.Network.Connect(plan, sandboxes[i]);
-                NetworkPlan own = lab.AddNetwork(20 + i);
-                lab.Network.Disconnect(plan, isSandboxGone: false);
+                BridgePlan own = lab.AddNetwork(20 + i);
+                lab.Network.Disconnect(plan, sandboxes[i]);
                 lab.Network.RemoveNetwork(own.Id);
             }
         })));
@@ -274,7 +275,7 @@ public sealed class HostNetworkTests : IDisposable
     [Fact]
     public void RecordsThatContradictEachOtherKeepNoDaemonFromStarting()
     {
-        NetworkPlan network = lab.AddNetwork(10);
+        BridgePlan network = lab.AddNetwork(10);
         LabContainer one = lab.Run(network, 2, HostLab.Tcp(8080, 80)), two = lab.Run(network, 3);
         Assert.Empty(lab.Restart().Restore([network], [one.Endpoint, two.Endpoint with { Ports = one.Endpoint.Ports }]));
         lab.AssertReaches(lab.Outside, HostLab.HostAddress, 8080, 2);
@@ -285,7 +286,7 @@ public sealed class HostNetworkTests : IDisposable
     [Fact]
     public void AFailedStepIsUndone()
     {
-        NetworkPlan network = lab.AddNetwork(10);
+        BridgePlan network = lab.AddNetwork(10);
         LabContainer one = lab.Run(network, 2, HostLab.Tcp(8080, 80));
         IEnumerable<string> links = Names();
         string rules = lab.Output("nft", "list", "ruleset");
@@ -303,7 +304,7 @@ public sealed class HostNetworkTests : IDisposable
         Assert.Equal(links, Names());
 
         // A network whose address is refused by the kernel.
-        NetworkPlan refused = HostLab.Plan(11) with { Mtu = 10 };
+        BridgePlan refused = HostLab.Plan(11) with { Mtu = 10 };
         Assert.Throws<EngineException>(() => lab.Network.AddNetwork(refused));
         Assert.Equal(links, Names());
         Assert.Equal(rules, lab.Output("nft", "list", "ruleset"));
@@ -320,14 +321,14 @@ public sealed class HostNetworkTests : IDisposable
         lab.Sysctl("ipv4/ip_forward", "1");
         lab.Sysctl("ipv6/conf/all/forwarding", "1"); // It adds routes of its own.
         string[] before = Snapshot();
-        NetworkPlan network = lab.AddNetwork(10), closed = lab.AddNetwork(11, static plan => plan with { HasInterContainerTraffic = false });
+        BridgePlan network = lab.AddNetwork(10), closed = lab.AddNetwork(11, static plan => plan with { HasInterContainerTraffic = false });
         lab.Run(network, 2, HostLab.Tcp(8080, 80));
         lab.Run(closed, 3);
         Assert.NotEqual(before, Snapshot());
         lab.Network.Purge();
         WaitUntil(() => Snapshot().SequenceEqual(before));
         lab.Network.AddNetwork(network);
-        lab.Network.Disconnect(HostLab.EndpointOf(network, 2), isSandboxGone: true);
+        lab.Network.Disconnect(HostLab.EndpointOf(network, 2), sandbox: null);
         lab.Network.RemoveNetwork(network.Id);
         lab.Network.RemoveNetwork(network.Id);
         lab.Restart().Purge();
@@ -337,7 +338,7 @@ public sealed class HostNetworkTests : IDisposable
     [Fact]
     public void ALinkGoesWithItsContainer()
     {
-        NetworkPlan network = lab.AddNetwork(10);
+        BridgePlan network = lab.AddNetwork(10);
         EndpointPlan plan = HostLab.EndpointOf(network, 2) with { Ports = [HostLab.Tcp(8080, 80)] };
         using (FileDescriptor sandbox = HostNetwork.CreateSandbox())
         {
@@ -345,15 +346,15 @@ public sealed class HostNetworkTests : IDisposable
         }
 
         WaitUntil(() => !Names().Contains("bv" + plan.Id[..12]));
-        lab.Network.Disconnect(plan, isSandboxGone: true);
-        lab.Network.Disconnect(plan, isSandboxGone: false);
+        lab.Network.Disconnect(plan, sandbox: null);
+        lab.Network.Disconnect(plan, sandbox: null);
         Assert.DoesNotContain("8080", lab.Output("nft", "list", "ruleset"), StringComparison.Ordinal);
     }
 
     [Fact]
     public void TheDefaultRouteMovesBetweenEndpoints()
     {
-        NetworkPlan first = lab.AddNetwork(10), second = lab.AddNetwork(11);
+        BridgePlan first = lab.AddNetwork(10), second = lab.AddNetwork(11);
         LabContainer container = lab.Run(first, 2, HostLab.Tcp(8080, 80));
         EndpointPlan other = HostLab.EndpointOf(second, 3) with { Interface = "eth1", IsIPv4Gateway = false, IsIPv6Gateway = false };
         lab.Run(second, 3, _ => other, container.Inside);
@@ -390,7 +391,7 @@ public sealed class HostNetworkTests : IDisposable
     [Fact]
     public void WithoutIPv6ALinkHasNone()
     {
-        NetworkPlan network = lab.AddNetwork(10, static plan => HostLab.Plan(10, hasIPv6: false));
+        BridgePlan network = lab.AddNetwork(10, static plan => HostLab.Plan(10, hasIPv6: false));
         LabContainer one = lab.Run(network, 2);
         Assert.DoesNotContain("inet6", lab.OutputIn(one.Inside, "ip", "address", "show", "eth0"), StringComparison.Ordinal);
         Assert.Contains("::1/128", lab.OutputIn(one.Inside, "ip", "address", "show", "lo"), StringComparison.Ordinal);

@@ -1,12 +1,10 @@
-using Berth.Linux.Netlink;
-
-namespace Berth.Network.Drivers;
+namespace Berth.Network.Drivers.Bridge;
 
 /// <summary>Whether the host sends packets on from one link to another: what every network but internal ones needs.</summary>
 internal static class HostForwarding
 {
     /// <summary>Switches it on for the families that a network has, in the calling thread's namespace. It is never switched off: others may rely on it by then.</summary>
-    public static void Ensure(NetworkPlan network)
+    public static void Ensure(BridgePlan network)
     {
         if (network.IsInternal)
         {

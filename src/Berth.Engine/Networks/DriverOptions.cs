@@ -1,0 +1,43 @@
+using Berth.Model;
+using Berth.Network.Drivers;
+using Berth.Network.Ipam;
+
+namespace Berth.Engine.Networks;
+
+/// <summary>What the drivers want to be told of a network: their options' checks, and the plans that follow from records.</summary>
+internal static class DriverOptions
+{
+    private static readonly Dictionary<string, DriverEntry> Entries = new(StringComparer.Ordinal)
+    {
+        ["bridge"] = new(BridgeOptions.Check, static record => BridgeOptions.PlanOf(record, isBridgeForeign: false)),
+        ["host"] = new(IsOnlyOne, static _ => null),
+        ["null"] = new(IsOnlyOne, static _ => null),
+        ["overlay"] = new(IsNotBuilt, static _ => null),
+        ["macvlan"] = new(IsNotBuilt, static _ => null),
+        ["ipvlan"] = new(IsNotBuilt, static _ => null),
+    };
+
+    /// <summary>Checks what is asked of a network's driver.</summary>
+    /// <exception cref="EngineException">NotFound: there is no such driver; InvalidArgument naming the option that is not understood; NotImplemented for one of docker's that is not built.</exception>
+    public static void Check(NetworkConfig config)
+    {
+        if (!Entries.TryGetValue(config.Driver, out DriverEntry? driver))
+        {
+            throw new EngineException(ErrorKind.NotFound, $"could not find plugin {config.Driver} in v2 plugin registry: plugin not found");
+        }
+
+        driver.Check(config);
+    }
+
+    /// <summary>What the kernel is to have of a network; null: nothing.</summary>
+    public static NetworkPlan? PlanOf(NetworkRecord record) => Entries.GetValueOrDefault(record.Config.Driver)?.PlanOf(record);
+
+    /// <summary>The pools of a record.</summary>
+    public static IReadOnlyList<PoolPlan> PoolsOf(NetworkRecord record) => [.. record.Pools.Select(static pool => new PoolPlan(Subnet.Parse(pool.Subnet), NetAddress.Parse(pool.Gateway)))];
+
+    private static void IsOnlyOne(NetworkConfig config) => throw new EngineException(ErrorKind.Forbidden, $"only one instance of \"{config.Driver}\" network is allowed");
+
+    private static void IsNotBuilt(NetworkConfig config) => throw new EngineException(ErrorKind.NotImplemented, $"the network driver {config.Driver} is not supported yet; bridge is");
+
+    private sealed record DriverEntry(Action<NetworkConfig> Check, Func<NetworkRecord, NetworkPlan?> PlanOf);
+}
