@@ -88,7 +88,7 @@ internal sealed class SystemEndpoints(DaemonOptions options, ContainerService co
                 Images = images.List().Count,
                 Driver = containers.StorageDriver,
                 DriverStatus = [],
-                Plugins = new PluginsInfo { Volume = [], Network = ["bridge", "host", "null"], Log = ["json-file", "none"] },
+                Plugins = new PluginsInfo { Volume = [], Network = ["bridge", "host", "ipvlan", "macvlan", "null"], Log = ["json-file", "none"] },
                 PidsLimit = true,
                 MemoryLimit = true,
                 CpuCfsPeriod = true,

@@ -34,7 +34,7 @@ public static class BridgeOptions
                     CheckInterface(name, value, MaxInterfaceName);
                     break;
                 case InterfacePrefix:
-                    CheckInterface(name, value, MaxInterfaceName - 4);
+                    CheckInterfacePrefix(value);
                     break;
                 case Mtu:
                     _ = ParseMtu(value);
@@ -93,6 +93,10 @@ public static class BridgeOptions
         int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int mtu) && mtu is >= 68 and <= 65535
             ? mtu
             : throw new EngineException(ErrorKind.InvalidArgument, $"invalid MTU: {value}; wanted a number of bytes from 68 to 65535");
+
+    /// <summary>What containers' interfaces are called, without the number.</summary>
+    /// <exception cref="EngineException">InvalidArgument.</exception>
+    internal static void CheckInterfacePrefix(string value) => CheckInterface(InterfacePrefix, value, MaxInterfaceName - 4);
 
     private static bool Switch(NetworkConfig config, string name, bool isOn) => !config.Options.TryGetValue(name, out string? value)
         ? isOn

@@ -13,8 +13,8 @@ internal static class DriverOptions
         ["host"] = new(IsOnlyOne, static _ => null),
         ["null"] = new(IsOnlyOne, static _ => null),
         ["overlay"] = new(IsNotBuilt, static _ => null),
-        ["macvlan"] = new(IsNotBuilt, static _ => null),
-        ["ipvlan"] = new(IsNotBuilt, static _ => null),
+        ["macvlan"] = new(ParentOptions.CheckMacvlan, ParentOptions.MacvlanOf),
+        ["ipvlan"] = new(ParentOptions.CheckIpvlan, ParentOptions.IpvlanOf),
     };
 
     /// <summary>Checks what is asked of a network's driver.</summary>
@@ -37,7 +37,7 @@ internal static class DriverOptions
 
     private static void IsOnlyOne(NetworkConfig config) => throw new EngineException(ErrorKind.Forbidden, $"only one instance of \"{config.Driver}\" network is allowed");
 
-    private static void IsNotBuilt(NetworkConfig config) => throw new EngineException(ErrorKind.NotImplemented, $"the network driver {config.Driver} is not supported yet; bridge is");
+    private static void IsNotBuilt(NetworkConfig config) => throw new EngineException(ErrorKind.NotImplemented, $"the network driver {config.Driver} is not supported yet; bridge, macvlan and ipvlan are");
 
     private sealed record DriverEntry(Action<NetworkConfig> Check, Func<NetworkRecord, NetworkPlan?> PlanOf);
 }

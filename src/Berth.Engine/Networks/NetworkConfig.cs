@@ -7,7 +7,7 @@ public sealed record NetworkConfig
 {
     public required string Name { get; init; }
 
-    /// <summary><c>bridge</c>, <c>host</c> or <c>null</c>; empty is <c>bridge</c>.</summary>
+    /// <summary><c>bridge</c>, <c>macvlan</c>, <c>ipvlan</c>, <c>host</c> or <c>null</c>; empty is <c>bridge</c>.</summary>
     public string Driver { get; init; } = "";
     public bool EnableIPv4 { get; init; } = true;
     public bool EnableIPv6 { get; init; }

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Berth.Engine.Containers;
 using Berth.Model;
 using Berth.Network.Drivers;
+using Berth.Network.Drivers.Ipvlan;
 using Berth.Network.Ipam;
 using Berth.Network.Ports;
 
@@ -24,6 +25,11 @@ public sealed partial class SandboxService
             throw new EngineException(ErrorKind.InvalidArgument, "network-scoped aliases are only supported for user-defined networks");
         }
 
+        if (network.Plan is IpvlanPlan && config.Mac.Length > 0)
+        {
+            throw new EngineException(ErrorKind.Internal, "ipvlan interfaces do not support custom mac address assignment");
+        }
+
         network.Addresses.Check(RequestOf(config));
     }
 
@@ -40,22 +46,25 @@ public sealed partial class SandboxService
 
         EndpointAddresses addresses = network.Addresses.Take(RequestOf(endpoint.Config));
         AddressPool? ipv4 = PoolOf(network, addresses.IPv4), ipv6 = PoolOf(network, addresses.IPv6);
-        bool hasWayOut = !network.Record.Config.IsInternal;
+        (WayOut? out4, WayOut? out6) = (WayOutOf(network, addresses.IPv4), WayOutOf(network, addresses.IPv6));
         var state = new EndpointState
         {
             Id = id,
             Interface = interfaceName,
             IPv4 = addresses.IPv4?.ToString() ?? "",
             IPv4PrefixLength = ipv4?.Subnet.PrefixLength ?? 0,
-            IPv4Gateway = hasWayOut ? ipv4?.Gateway.ToString() ?? "" : "",
+            IPv4Gateway = out4?.Gateway?.ToString() ?? "",
             IPv6 = addresses.IPv6?.ToString() ?? "",
             IPv6PrefixLength = ipv6?.Subnet.PrefixLength ?? 0,
-            IPv6Gateway = hasWayOut ? ipv6?.Gateway.ToString() ?? "" : "",
-            Mac = addresses.Mac.ToString(),
+            IPv6Gateway = out6?.Gateway?.ToString() ?? "",
+            Mac = network.Plan is IpvlanPlan ? "" : addresses.Mac.ToString(), // theirs is the parent's, and docker tells none
             Names = network.IsUserDefined ? NamesOf(record, endpoint.Config) : [],
         };
         return new AttachedNetwork(network, known with { State = state }, addresses, PlanOf(network, endpoint.Config, state, addresses));
     }
+
+    private static WayOut? WayOutOf(ContainerNetwork network, NetAddress? address) =>
+        address is { } known && network.Plan is { } plan && plan.PoolOf(known) is { } pool ? plan.WayOutOf(pool) : null;
 
     private static AddressPool? PoolOf(ContainerNetwork network, NetAddress? address) =>
         address is { } known ? network.Addresses.Pools.FirstOrDefault(pool => pool.Subnet.Contains(known)) : null;
@@ -83,11 +92,11 @@ public sealed partial class SandboxService
 
     private static PublishedPort ToPort(PortState port) => new(port.Protocol, NetAddress.Parse(port.HostAddress), port.HostPort, port.ContainerPort);
 
-    private static EndpointAddresses? AddressesOf(EndpointState state) => state.Mac.Length == 0 ? null : new EndpointAddresses
+    private static EndpointAddresses? AddressesOf(EndpointState state) => state.Mac.Length + state.IPv4.Length + state.IPv6.Length == 0 ? null : new EndpointAddresses
     {
         IPv4 = state.IPv4.Length > 0 ? NetAddress.Parse(state.IPv4) : null,
         IPv6 = state.IPv6.Length > 0 ? NetAddress.Parse(state.IPv6) : null,
-        Mac = MacAddress.Parse(state.Mac),
+        Mac = state.Mac.Length > 0 ? MacAddress.Parse(state.Mac) : default,
     };
 
     private static string NextInterface(ContainerSandbox sandbox, ContainerNetwork network)
@@ -100,7 +109,7 @@ public sealed partial class SandboxService
     // Of those that lead out: the one with the highest priority, of several the one whose name comes first, as in docker.
     private static void ChooseGateways(ContainerSandbox sandbox)
     {
-        AttachedNetwork? ipv4 = Best(static state => state.IPv4Gateway), ipv6 = Best(static state => state.IPv6Gateway);
+        AttachedNetwork? ipv4 = Best(static addresses => addresses.IPv4), ipv6 = Best(static addresses => addresses.IPv6);
         for (int i = 0; i < sandbox.Networks.Count; i++)
         {
             AttachedNetwork attached = sandbox.Networks[i];
@@ -112,8 +121,8 @@ public sealed partial class SandboxService
             }
         }
 
-        AttachedNetwork? Best(Func<EndpointState, string> gateway) => sandbox.Networks
-            .Where(attached => gateway(attached.Endpoint.State!).Length > 0) // it runs
+        AttachedNetwork? Best(Func<EndpointAddresses, NetAddress?> family) => sandbox.Networks
+            .Where(attached => attached.Addresses is { } addresses && WayOutOf(attached.Network, family(addresses)) is not null)
             .OrderByDescending(static attached => attached.Endpoint.Config.GatewayPriority)
             .ThenBy(static attached => attached.Network.Name, StringComparer.Ordinal)
             .FirstOrDefault();
@@ -129,9 +138,9 @@ public sealed partial class SandboxService
     {
         List<PortRequest> requests = PortBindings.RequestsOf(record.Config);
         int index = sandbox.Networks.FindIndex(static attached => attached.Endpoint.State is { IsIPv4Gateway: true } or { IsIPv6Gateway: true });
-        if (requests.Count == 0 || index < 0)
+        if (requests.Count == 0 || index < 0 || sandbox.Networks[index].Network.Plan is not { CanPublish: true })
         {
-            return; // as in docker, what leads nowhere is published nowhere
+            return; // as in docker, what leads nowhere, or not through the host, is published nowhere
         }
 
         AttachedNetwork gateway = sandbox.Networks[index];

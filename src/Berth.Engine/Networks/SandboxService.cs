@@ -157,6 +157,7 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
         if (record.Config.Host.Network is NetworkMode.Named or NetworkMode.Default && found.Namespace is null && record.State.Pid > 0)
         {
             found.Namespace = Sandbox.Of(record.State.Pid);
+            found.Namespace.Adopt(kernel, [.. found.Networks.Select(static attached => attached.Plan).OfType<EndpointPlan>()]);
             await StartProxiesAsync(found);
             ServeNames(record, found);
         }

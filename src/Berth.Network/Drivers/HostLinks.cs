@@ -69,6 +69,9 @@ internal sealed class HostLinks(HostNetworkOptions options) : IDisposable
         return [.. routes.Concat(addresses).Where(static subnet => !subnet.Address.IsMulticast && !subnet.Address.ToIPAddress().IsIPv6LinkLocal).Distinct().Order()];
     }
 
+    /// <summary>That namespace, by a descriptor of the caller's.</summary>
+    public FileDescriptor OpenNamespace() => options.Namespace is { } there ? NetworkNamespace.Run(there, NetworkNamespace.OpenOwn) : NetworkNamespace.OpenOwn();
+
     /// <summary>Runs something in that namespace, for files of /proc/sys/net.</summary>
     public void InNamespace(Action action)
     {

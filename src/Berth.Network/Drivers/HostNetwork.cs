@@ -3,6 +3,8 @@ using Berth.Linux;
 using Berth.Linux.Namespaces;
 using Berth.Model;
 using Berth.Network.Drivers.Bridge;
+using Berth.Network.Drivers.Ipvlan;
+using Berth.Network.Drivers.Macvlan;
 using Berth.Network.Ipam;
 
 namespace Berth.Network.Drivers;
@@ -26,7 +28,13 @@ public sealed class HostNetwork : IDisposable
         try
         {
             bridges = new BridgeDriver(links);
-            drivers = new Dictionary<Type, INetworkDriver> { [typeof(BridgePlan)] = bridges };
+            var parents = new ParentDevices(links);
+            drivers = new Dictionary<Type, INetworkDriver>
+            {
+                [typeof(BridgePlan)] = bridges,
+                [typeof(MacvlanPlan)] = new MacvlanDriver(links, parents),
+                [typeof(IpvlanPlan)] = new IpvlanDriver(links, parents),
+            };
         }
         catch
         {
@@ -105,6 +113,20 @@ public sealed class HostNetwork : IDisposable
         if (networks.TryGetValue(endpoint.NetworkId, out NetworkPlan? network))
         {
             DriverOf(network).Disconnect(endpoint, sandbox);
+        }
+    }
+
+    /// <summary>
+    /// Takes up a container that runs since before this daemon did: links of ours that are no endpoint's, which a daemon that was killed could not note any more, are removed.
+    /// </summary>
+    /// <exception cref="EngineException"><see cref="ErrorKind.Internal"/>: the kernel refused.</exception>
+    public void Adopt(IReadOnlyList<EndpointPlan> endpoints, FileDescriptor sandbox)
+    {
+        // Others have an end in the host, and went when this began.
+        if (networks.Values.Any(static network => network is ParentPlan))
+        {
+            KernelRefusal.Told("the links of a container cannot be looked at", () =>
+                Sandbox.Sweep(sandbox, LinkText.GroupOf(links.Options.Owner), name => endpoints.Any(endpoint => endpoint.Interface == name)));
         }
     }
 

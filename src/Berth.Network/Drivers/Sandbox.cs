@@ -32,6 +32,11 @@ internal static class Sandbox
         using NetlinkSocket route = NetlinkSocket.Open(NetlinkFamily.NETLINK_ROUTE);
         int link = Find(route, plan);
 
+        if (plan.Mac is { } mac)
+        {
+            Links.Change(route, link, new LinkChange { Mac = LinkText.MacOf(mac) });
+        }
+
         // As docker: a link of a network without IPv6 is none for IPv6 either, or neighbours could give it addresses and routes.
         if (!plan.HasIPv6 && KernelSettings.HasIPv6)
         {
@@ -62,6 +67,19 @@ internal static class Sandbox
             }
         }
     });
+
+    /// <summary>Removes links of a group, those of which nobody knows; in a namespace whose links nobody changes meanwhile.</summary>
+    /// <param name="sandbox">The namespace.</param>
+    /// <param name="group">The group.</param>
+    /// <param name="isKnown">Told their names.</param>
+    public static void Sweep(FileDescriptor sandbox, uint group, Predicate<string> isKnown)
+    {
+        using NetlinkSocket route = NetlinkSocket.Open(NetlinkFamily.NETLINK_ROUTE, sandbox);
+        foreach (LinkInfo link in Links.List(route).Where(link => link.Group == group && !isKnown(link.Name)))
+        {
+            Links.Delete(route, link.Index);
+        }
+    }
 
     /// <summary>Makes the link the default route of its container, or no longer, as its plan says.</summary>
     public static void Reroute(FileDescriptor sandbox, SandboxLink plan) => NetworkNamespace.Run(sandbox, () =>

@@ -11,6 +11,9 @@ internal sealed record SandboxLink
     /// <summary>The endpoint's id, for messages.</summary>
     public required string EndpointId { get; init; }
 
+    /// <summary>The hardware address to set; null: it has the right one.</summary>
+    public Ipam.MacAddress? Mac { get; init; }
+
     /// <summary>Its addresses, each with the subnet that is on the link.</summary>
     public required IReadOnlyList<(NetAddress Address, Subnet Subnet)> Addresses { get; init; }
 
@@ -33,9 +36,8 @@ internal sealed record SandboxLink
     /// <summary>That of an endpoint of a network with pools of addresses.</summary>
     /// <param name="network">The network.</param>
     /// <param name="endpoint">The endpoint.</param>
-    /// <param name="wayOutOf">The way out that containers of a pool have.</param>
     /// <exception cref="Linux.LinuxException">EINVAL: an address is in no pool of the network.</exception>
-    public static SandboxLink Of(NetworkPlan network, EndpointPlan endpoint, Func<PoolPlan, WayOut?> wayOutOf)
+    public static SandboxLink Of(NetworkPlan network, EndpointPlan endpoint)
     {
         (NetAddress Address, PoolPlan Pool)[] addresses = [.. new[] { endpoint.Addresses.IPv4, endpoint.Addresses.IPv6 }.OfType<NetAddress>().Select(address => (address, PoolOf(network, address)))];
         return new SandboxLink
@@ -53,17 +55,13 @@ internal sealed record SandboxLink
         WayOut? WayOf(bool isIPv6)
         {
             PoolPlan? pool = Array.Find(addresses, address => address.Address.IsIPv6 == isIPv6).Pool;
-            return pool is null || network.IsInternal ? null : wayOutOf(pool);
+            return pool is null ? null : network.WayOutOf(pool);
         }
     }
 
     private static PoolPlan PoolOf(NetworkPlan network, NetAddress address) => network.PoolOf(address)
         ?? throw new Linux.LinuxException(Linux.Errno.EINVAL, "plan", $"{address} is in none of the address ranges of network {network.Id}");
 }
-
-/// <summary>Where a default route leads.</summary>
-/// <param name="Gateway">The router; null: whoever is asked for is on the link itself.</param>
-internal readonly record struct WayOut(NetAddress? Gateway);
 
 /// <summary>The way to one network.</summary>
 /// <param name="Destination">Where to.</param>

@@ -36,6 +36,9 @@ public sealed class Sandbox : IDisposable
     /// <summary>Puts the container into a network (<see cref="HostNetwork.Connect"/>).</summary>
     public void Connect(HostNetwork kernel, EndpointPlan endpoint) => kernel.Connect(endpoint, Namespace);
 
+    /// <summary>Takes up a container that runs since before this daemon did (<see cref="HostNetwork.Adopt"/>).</summary>
+    public void Adopt(HostNetwork kernel, IReadOnlyList<EndpointPlan> endpoints) => kernel.Adopt(endpoints, Namespace);
+
     /// <summary>Takes the container out of a network (<see cref="HostNetwork.Disconnect"/>).</summary>
     public void Disconnect(HostNetwork kernel, EndpointPlan endpoint) => kernel.Disconnect(endpoint, Namespace);
 

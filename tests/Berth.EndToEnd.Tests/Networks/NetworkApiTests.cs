@@ -92,7 +92,7 @@ public sealed class NetworkApiTests(NetworkFixture fixture) : IClassFixture<Netw
         await RefusedAsync(HttpStatusCode.Forbidden, "predefined", "/networks/create", """{"Name":"bridge"}""");
         await RefusedAsync(HttpStatusCode.BadRequest, "invalid network name", "/networks/create", """{"Name":"a/b"}""");
         await RefusedAsync(HttpStatusCode.NotFound, "plugin", "/networks/create", """{"Name":"bad","Driver":"nonsense"}""");
-        await RefusedAsync(HttpStatusCode.NotImplemented, "macvlan", "/networks/create", """{"Name":"bad","Driver":"macvlan"}""");
+        await RefusedAsync(HttpStatusCode.NotImplemented, "overlay", "/networks/create", """{"Name":"bad","Driver":"overlay"}""");
         await RefusedAsync(HttpStatusCode.BadRequest, "MTU", "/networks/create", """{"Name":"bad","Options":{"com.docker.network.driver.mtu":"x"}}""");
         await RefusedAsync(HttpStatusCode.NotFound, "No such container: nobody", $"/networks/{network}/connect", """{"Container":"nobody"}""");
         await RefusedAsync(HttpStatusCode.NotFound, "network nothing not found", "/networks/nothing/connect", $$"""{"Container":"{{name}}"}""");

@@ -123,7 +123,7 @@ internal sealed class HostLab : IDisposable
         return new LabContainer(inside, plan);
     }
 
-    public static EndpointPlan EndpointOf(BridgePlan network, int number)
+    public static EndpointPlan EndpointOf(NetworkPlan network, int number)
     {
         NetAddress ipv4 = network.Pools[0].Subnet.At((UInt128)number);
         return new EndpointPlan
@@ -185,6 +185,19 @@ internal sealed class HostLab : IDisposable
 
     public void AssertBlocked(FileDescriptor from, string address, int port, PortProtocol protocol = PortProtocol.Tcp) =>
         Assert.Equal($"{protocol} {address} {port}: silence", $"{protocol} {address} {port}: {Ask(from, protocol, address, port, isBlocked: true)}");
+
+    /// <summary>No answer, whether the question is lost or nobody there knows the address.</summary>
+    public void AssertUnreachable(FileDescriptor from, string address, int port)
+    {
+        try
+        {
+            AssertBlocked(from, address, port);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.HostUnreachable)
+        {
+            // Nobody answered for it.
+        }
+    }
 
     /// <summary>What a program prints that runs on the host.</summary>
     public string Output(string program, params string[] arguments) => OutputIn(Host, program, arguments);

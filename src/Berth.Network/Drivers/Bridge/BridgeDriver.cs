@@ -165,7 +165,7 @@ internal sealed partial class BridgeDriver : INetworkDriver, IDisposable
                 try
                 {
                     AllowReturn(link, endpoint);
-                    Sandbox.Configure(sandbox, InsideOf(network, endpoint));
+                    Sandbox.Configure(sandbox, SandboxLink.Of(network, endpoint));
                     ChangeRules(new EndpointChange(network, Before: null, endpoint));
                 }
                 catch
@@ -211,7 +211,7 @@ internal sealed partial class BridgeDriver : INetworkDriver, IDisposable
                     AllowReturn(link.Index, endpoint);
                 }
 
-                Sandbox.Reroute(sandbox, InsideOf(network, endpoint));
+                Sandbox.Reroute(sandbox, SandboxLink.Of(network, endpoint));
                 ChangeRules([new EndpointChange(network, endpoints.GetValueOrDefault(endpoint.Id), endpoint), .. Yielding(endpoint)]);
             });
         }
@@ -247,9 +247,6 @@ internal sealed partial class BridgeDriver : INetworkDriver, IDisposable
 
     private BridgePlan NetworkOf(EndpointPlan endpoint) =>
         networks.GetValueOrDefault(endpoint.NetworkId) ?? throw new EngineException(ErrorKind.NotFound, $"network {endpoint.NetworkId} not found");
-
-    private static SandboxLink InsideOf(BridgePlan network, EndpointPlan endpoint) => SandboxLink.Of(network, endpoint, pool =>
-        network.ModeOf(pool.Subnet.IsIPv6) != GatewayMode.Isolated && pool.Gateway is { } gateway ? new WayOut(gateway) : null);
 
     // Two networks of one bridge would be one network with two minds.
     private void ThrowIfShared(BridgePlan network)

@@ -43,6 +43,13 @@ public sealed record BridgePlan : NetworkPlan
     public NetAddress? HostIPv4 { get; init; }
     public NetAddress? HostIPv6 { get; init; }
 
+    /// <inheritdoc/>
+    public override bool CanPublish => true;
+
+    /// <inheritdoc/>
+    public override WayOut? WayOutOf(PoolPlan pool) =>
+        !IsInternal && ModeOf(pool.Subnet.IsIPv6) != GatewayMode.Isolated && pool.Gateway is { } gateway ? new WayOut(gateway) : null;
+
     /// <summary>How a family's addresses are reached.</summary>
     internal GatewayMode ModeOf(bool isIPv6) => isIPv6 ? IPv6Mode : IPv4Mode;
 
