@@ -1,3 +1,4 @@
+using Berth.Benchmarks.Lookups;
 using Berth.Benchmarks.Runtimes;
 using Berth.Benchmarks.Spawn;
 
@@ -7,6 +8,7 @@ return args switch
     [SpawnWorker.Verb, var home, .. var rest] => Run(rest, options => SpawnWorker.Run(home, options)),
     ["runtimes", .. var rest] => RuntimeComparison.Run(rest),
     ["leaks", .. var rest] => LeakRun.Run(rest),
+    ["lookups", .. var rest] => LookupLoad.Run(rest),
     _ => Usage("which benchmark?"),
 };
 
@@ -26,6 +28,9 @@ static int Usage(string error)
                  NAME=PATH       an OCI runtime; ratios are against the first
                berth-bench leaks [--count N] PATH
                  --count N       how often the runtime runs and execs 'true'; 200 without it
+               berth-bench lookups [--rate N] [--seconds N] SERVER NAME
+                 --rate N        questions a second for NAME's address; 10000 without it
+                 --seconds N     for how long; 10 without it
         """);
     return 2;
 }
