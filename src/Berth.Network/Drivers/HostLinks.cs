@@ -5,9 +5,11 @@ using Berth.Network.Ipam;
 
 namespace Berth.Network.Drivers;
 
-/// <summary>The links of the namespace that networks are made in, as all drivers use them. Safe for concurrent use.</summary>
+/// <summary>The links of the namespace that networks are made in, as all drivers use them. Safe for concurrent use. Disposing waits for what is being removed.</summary>
 internal sealed class HostLinks(HostNetworkOptions options) : IDisposable
 {
+    private readonly LinkRemovals removals = new(options);
+
     /// <summary>The socket of rtnetlink(7) in that namespace.</summary>
     public NetlinkSocket Route { get; } = Open(options, NetlinkFamily.NETLINK_ROUTE);
 
@@ -38,6 +40,30 @@ internal sealed class HostLinks(HostNetworkOptions options) : IDisposable
             // It went by itself, as the other end of a veth does with its namespace.
         }
     }
+
+    /// <summary>
+    /// Takes a link's addresses, so that their range is free when this returns, and begins to remove it: it is there for a moment more. None is no fault.
+    /// </summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public void Retire(LinkInfo link)
+    {
+        try
+        {
+            foreach (LinkAddress address in Addresses.List(Route, link.Index).Where(static address => !address.Address.IsIPv6LinkLocal))
+            {
+                Addresses.Delete(Route, address);
+            }
+        }
+        catch (LinuxException e) when (e.Errno is Errno.ENODEV or Errno.EADDRNOTAVAIL)
+        {
+            // Somebody else takes it away at the same time.
+        }
+
+        removals.Begin(link);
+    }
+
+    /// <summary>Returns when the kernel has let go of a link of this name that was retired.</summary>
+    public void WaitForRetired(string name) => removals.WaitFor(name);
 
     /// <summary>Removes links of ours.</summary>
     /// <param name="isWanted">Told each with the id in its alias: whether it stays.</param>
@@ -86,5 +112,9 @@ internal sealed class HostLinks(HostNetworkOptions options) : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Route.Dispose();
+    public void Dispose()
+    {
+        removals.Dispose();
+        Route.Dispose();
+    }
 }

@@ -17,6 +17,7 @@ internal sealed class BridgeLinks(HostLinks links)
     /// <exception cref="LinuxException">The kernel refused; what was made is removed.</exception>
     public (int Index, bool IsNew) Ensure(BridgePlan network)
     {
+        links.WaitForRetired(network.Bridge); // of a network that had this name for its bridge and was removed just now
         LinkInfo? link = links.Find(network.Bridge);
         if (network.IsBridgeForeign)
         {
@@ -35,13 +36,13 @@ internal sealed class BridgeLinks(HostLinks links)
         return (link.Index, false);
     }
 
-    /// <summary>Removes a network's bridge, unless it is somebody else's; none is no fault.</summary>
+    /// <summary>Removes a network's bridge, unless it is somebody else's; none is no fault. Its addresses are gone when this returns, the link a moment later.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
     public void Remove(BridgePlan network)
     {
         if (!network.IsBridgeForeign && links.Find(network.Bridge) is { } link && links.IdOf(link) == network.Id)
         {
-            links.Delete(link.Index);
+            links.Retire(link);
         }
     }
 
