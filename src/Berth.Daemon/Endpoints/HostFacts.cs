@@ -13,6 +13,9 @@ internal sealed record HostFacts
     /// <summary>Made when it is first asked for: the library that hashes takes 4 MB.</summary>
     public string Id => id.Value;
 
+    /// <summary>Whether the host sends packets of IPv4 on from one link to another, at this moment.</summary>
+    public static bool IsForwarding => File.ReadAllText("/proc/sys/net/ipv4/ip_forward").Trim() != "0";
+
     public required string KernelVersion { get; init; }
     public required string OperatingSystem { get; init; }
     public required string OsVersion { get; init; }

@@ -35,13 +35,17 @@ internal sealed class NetworkEndpoints(NetworkService networks, ContainerService
 
     private Task InspectAsync(HttpContext context)
     {
-        if (context.GetText("scope") is { Length: > 0 } scope and not "local")
+        // What verbose adds is a swarm's.
+        if (context.GetText("verbose") is { Length: > 0 } verbose and not ("1" or "t" or "T" or "true" or "TRUE" or "True" or "0" or "f" or "F" or "false" or "FALSE" or "False"))
         {
-            throw new EngineException(ErrorKind.NotFound, $"network {Id(context)} not found in scope {scope}");
+            throw new EngineException(ErrorKind.InvalidArgument, $"invalid value for verbose: {verbose}: strconv.ParseBool: parsing \"{verbose}\": invalid syntax");
         }
 
-        // What verbose adds is a swarm's.
-        _ = context.GetBoolean("verbose");
+        if (context.GetText("scope") is { Length: > 0 } and not "local")
+        {
+            throw new EngineException(ErrorKind.NotFound, $"network {Id(context)} not found"); // others are a swarm's
+        }
+
         return JsonBody.WriteAsync(context, ToInspect(networks.Inspect(Id(context)), hasContainers: true), ApiJson.Context.NetworkInspect);
     }
 

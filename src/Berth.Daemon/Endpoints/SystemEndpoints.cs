@@ -76,6 +76,7 @@ internal sealed class SystemEndpoints(DaemonOptions options, ContainerService co
         IReadOnlyList<ContainerInfo> all = containers.List();
         int running = all.Count(static info => info.Record.State.IsAlive && info.Record.State.Status != ContainerStatus.Paused);
         int paused = all.Count(static info => info.Record.State.Status == ContainerStatus.Paused);
+        bool isForwarding = HostFacts.IsForwarding;
         return JsonBody.WriteAsync(
             context,
             new SystemInfo
@@ -89,6 +90,8 @@ internal sealed class SystemEndpoints(DaemonOptions options, ContainerService co
                 Driver = containers.StorageDriver,
                 DriverStatus = [],
                 Plugins = new PluginsInfo { Volume = [], Network = ["bridge", "host", "ipvlan", "macvlan", "null"], Log = ["json-file", "none"] },
+                IPv4Forwarding = isForwarding,
+                Warnings = isForwarding ? null : ["WARNING: IPv4 forwarding is disabled"],
                 PidsLimit = true,
                 MemoryLimit = true,
                 CpuCfsPeriod = true,

@@ -30,14 +30,6 @@ internal static class NetworkMapping
     public static NetworkConfig Map(NetworkCreateRequest request)
     {
         RefuseUnknown(request.Unknown, "");
-        Refuse(request.Ingress, "Ingress");
-        Refuse(request.ConfigOnly, "ConfigOnly");
-        Refuse(request.ConfigFrom is { Network.Length: > 0 }, "ConfigFrom");
-        if (request.Scope is not ("" or "local"))
-        {
-            throw UnbuiltOptions.Value("Scope", request.Scope);
-        }
-
         if (request.IPAM is { Driver: not ("" or "default") and var driver })
         {
             throw UnbuiltOptions.Value("IPAM.Driver", driver);
@@ -56,6 +48,10 @@ internal static class NetworkMapping
             EnableIPv6 = request.EnableIPv6 ?? false,
             IsInternal = request.Internal,
             IsAttachable = request.Attachable,
+            IsIngress = request.Ingress,
+            IsConfigOnly = request.ConfigOnly,
+            ConfigFrom = request.ConfigFrom?.Network ?? "",
+            Scope = request.Scope,
             Options = request.Options ?? [],
             Labels = request.Labels ?? [],
             IpamOptions = request.IPAM?.Options,
@@ -82,7 +78,7 @@ internal static class NetworkMapping
             {
                 Driver = "default",
                 Options = record.Config.IpamOptions is { } options ? new Dictionary<string, string>(options) : null,
-                Config = [.. record.Pools.Select(static pool => new NetworkIpamConfig
+                Config = record.Config.IsConfigOnly ? [.. record.Config.Pools.Select(ToPool)] : [.. record.Pools.Select(static pool => new NetworkIpamConfig
                 {
                     Subnet = pool.Subnet,
                     IPRange = pool.IpRange,
@@ -92,6 +88,8 @@ internal static class NetworkMapping
             },
             Internal = record.Config.IsInternal,
             Attachable = record.Config.IsAttachable,
+            ConfigFrom = new NetworkConfigReference { Network = record.Config.ConfigFrom },
+            ConfigOnly = record.Config.IsConfigOnly,
             Containers = hasContainers ? info.Endpoints.ToDictionary(static pair => pair.Key, pair => ToEndpoint(pair.Value, nameOf(pair.Key) ?? ""), StringComparer.Ordinal) : [],
             Options = new Dictionary<string, string>(record.Config.Options),
             Labels = new Dictionary<string, string>(record.Config.Labels),
@@ -144,11 +142,8 @@ internal static class NetworkMapping
     public static EndpointConfig MapEndpoint(string network, EndpointSettings? settings)
     {
         settings ??= new EndpointSettings();
-        if (settings.IPAMConfig?.LinkLocalIPs is { Count: > 0 } local)
-        {
-            throw UnbuiltOptions.Value("IPAMConfig.LinkLocalIPs", local[0]);
-        }
-
+        List<string> local = settings.IPAMConfig?.LinkLocalIPs ?? [];
+        local.ForEach(LinkLocalAddresses.Check);
         if (settings.MacAddress.Length > 0)
         {
             try
@@ -170,6 +165,7 @@ internal static class NetworkMapping
             IPv4 = settings.IPAMConfig?.IPv4Address ?? "",
             IPv6 = settings.IPAMConfig?.IPv6Address ?? "",
             Mac = settings.MacAddress,
+            LinkLocal = local,
             DriverOptions = settings.DriverOpts ?? [],
             GatewayPriority = settings.GwPriority,
         };
@@ -307,10 +303,11 @@ internal static class NetworkMapping
         EndpointState state = endpoint.State ?? new EndpointState { Id = "" };
         return new EndpointSettings
         {
-            IPAMConfig = config.IPv4.Length + config.IPv6.Length == 0 ? null : new EndpointIpamConfig
+            IPAMConfig = config.IPv4.Length + config.IPv6.Length + config.LinkLocal.Count == 0 ? null : new EndpointIpamConfig
             {
-                IPv4Address = config.IPv4.Length > 0 ? config.IPv4 : null,
-                IPv6Address = config.IPv6.Length > 0 ? config.IPv6 : null,
+                IPv4Address = Named(config.IPv4),
+                IPv6Address = Named(config.IPv6),
+                LinkLocalIPs = config.LinkLocal.Count > 0 ? [.. config.LinkLocal] : null,
             },
             Links = config.Links.Count > 0 ? [.. config.Links] : null,
             Aliases = config.Aliases.Count > 0 ? [.. config.Aliases] : null,
@@ -338,6 +335,17 @@ internal static class NetworkMapping
         IPv6Address = state.IPv6.Length > 0 ? $"{state.IPv6}/{state.IPv6PrefixLength}" : "",
     };
 
+    // As it was asked for: nothing of it is chosen before a network is made with it.
+    private static NetworkIpamConfig ToPool(AddressPoolRequest pool) => new()
+    {
+        Subnet = pool.Subnet,
+        IPRange = Named(pool.IpRange),
+        Gateway = Named(pool.Gateway),
+        AuxiliaryAddresses = pool.AuxAddresses is { Count: > 0 } aux ? new Dictionary<string, string>(aux) : null,
+    };
+
+    private static string? Named(string? text) => string.IsNullOrEmpty(text) ? null : text;
+
     private static AddressPoolRequest MapPool(NetworkIpamConfig config) => new()
     {
         Subnet = config.Subnet ?? "",
@@ -358,14 +366,6 @@ internal static class NetworkMapping
             && ushort.TryParse(parts[^1], NumberStyles.None, CultureInfo.InvariantCulture, out ushort last) && first <= last
             ? (first, last)
             : throw new EngineException(ErrorKind.InvalidArgument, $"invalid port specification: \"{text}\"");
-    }
-
-    private static void Refuse(bool isSet, string name)
-    {
-        if (isSet)
-        {
-            throw new EngineException(ErrorKind.NotImplemented, $"{name} is not supported yet; leave it out");
-        }
     }
 
     private static void RefuseUnbuiltEndpoint(JsonElement endpoint, string prefix)

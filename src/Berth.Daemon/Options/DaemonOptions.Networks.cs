@@ -24,6 +24,33 @@ internal sealed partial record DaemonOptions
     /// <summary>Bytes of the default network's packets; null: the kernel's default.</summary>
     public int? Mtu { get; init; }
 
+    /// <summary>Whether the default network has IPv6.</summary>
+    public bool HasIPv6 { get; init; }
+
+    /// <summary>As <see cref="BridgeAddress"/>, of IPv6.</summary>
+    public string BridgeAddressIPv6 { get; init; } = "";
+
+    /// <summary>As <see cref="FixedCidr"/>, of IPv6.</summary>
+    public string FixedCidrIPv6 { get; init; } = "";
+
+    /// <summary>Where the default route of the default network's containers leads; null: to the bridge.</summary>
+    public NetAddress? DefaultGateway { get; init; }
+
+    /// <summary>The same of IPv6.</summary>
+    public NetAddress? DefaultGatewayIPv6 { get; init; }
+
+    /// <summary>Options that networks get unless they say otherwise, by their driver.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> DefaultNetworkOptions { get; init; } = new Dictionary<string, IReadOnlyDictionary<string, string>>();
+
+    /// <summary>Whether the host is made to forward packets.</summary>
+    public bool IsForwardingEnsured { get; init; } = true;
+
+    /// <summary>Whether the daemon passes on what the kernel cannot translate for published ports.</summary>
+    public bool HasProxy { get; init; } = true;
+
+    /// <summary>What <c>host-gateway</c> stands for; empty: the default network's gateways.</summary>
+    public IReadOnlyList<NetAddress> HostGateways { get; init; } = [];
+
     /// <summary>Whether containers of the default network may talk to each other without links.</summary>
     public bool HasInterContainerTraffic { get; init; } = true;
 
@@ -46,6 +73,14 @@ internal sealed partial record DaemonOptions
         DefaultBridge = Bridge,
         DefaultAddress = BridgeAddress,
         DefaultRange = FixedCidr,
+        HasIPv6 = HasIPv6,
+        DefaultAddressIPv6 = BridgeAddressIPv6,
+        DefaultRangeIPv6 = FixedCidrIPv6,
+        DefaultGateway = DefaultGateway,
+        DefaultGatewayIPv6 = DefaultGatewayIPv6,
+        DriverOptions = DefaultNetworkOptions,
+        HasProxy = HasProxy,
+        HostGateways = HostGateways,
         Mtu = Mtu,
         HasInterContainerTraffic = HasInterContainerTraffic,
         HasMasquerade = HasMasquerade,
@@ -60,7 +95,7 @@ internal sealed partial record DaemonOptions
         get
         {
             string owner = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(DataRoot)))[..8];
-            return new HostNetworkOptions { Owner = owner, Table = DataRoot == new DaemonOptions().DataRoot ? "berth" : "berth-" + owner };
+            return new HostNetworkOptions { Owner = owner, IsForwardingEnsured = IsForwardingEnsured, Table = DataRoot == new DaemonOptions().DataRoot ? "berth" : "berth-" + owner };
         }
     }
 
@@ -69,8 +104,16 @@ internal sealed partial record DaemonOptions
         "bridge" when value.Length is 0 or > 15 || value.Any(static c => c is '/' or ':' or '%' || !char.IsAsciiLetterOrDigit(c) && c is not ('.' or '_' or '-')) =>
             throw new EngineException(ErrorKind.InvalidArgument, $"bridge: wanted an interface name of at most 15 characters, or \"none\", got \"{value}\""),
         "bridge" => this with { Bridge = value },
-        "bip" => this with { BridgeAddress = value },
+        "bip" => this with { BridgeAddress = BridgeAddressOf(name, value, isIPv6: false) },
+        "bip6" => this with { BridgeAddressIPv6 = BridgeAddressOf(name, value, isIPv6: true) },
         "fixed-cidr" => this with { FixedCidr = Subnet.TryParse(value, out Subnet range, out _) && !range.IsIPv6 ? range.ToString() : throw Wrong(name, value, "an IPv4 subnet such as 172.20.0.64/26") },
+        "fixed-cidr-v6" => this with { FixedCidrIPv6 = Subnet.TryParse(value, out Subnet range, out _) && range.IsIPv6 ? range.ToString() : throw Wrong(name, value, "an IPv6 subnet such as fd00:10::/64") },
+        "default-gateway" => this with { DefaultGateway = NetAddress.TryParse(value, out NetAddress address) && !address.IsIPv6 ? address : throw Wrong(name, value, "an IPv4 address of the default network") },
+        "default-gateway-v6" => this with { DefaultGatewayIPv6 = NetAddress.TryParse(value, out NetAddress address) && address.IsIPv6 ? address : throw Wrong(name, value, "an IPv6 address of the default network") },
+        "host-gateway-ip" => WithNetworkList("host-gateway-ips", [value]),
+        "ipv6" => this with { HasIPv6 = Switch(name, value) },
+        "ip-forward" => this with { IsForwardingEnsured = Switch(name, value) },
+        "userland-proxy" => this with { HasProxy = Switch(name, value) },
         "mtu" => this with { Mtu = BridgeOptions.ParseMtu(value) },
         "icc" => this with { HasInterContainerTraffic = Switch(name, value) },
         "ip-masq" => this with { HasMasquerade = Switch(name, value) },
@@ -93,6 +136,11 @@ internal sealed partial record DaemonOptions
             Resolver = Resolver with { Options = values.FirstOrDefault(static option => option.Length == 0 || option.Any(char.IsWhiteSpace)) is { } wrong ? throw Wrong(name, wrong, "an option of resolv.conf(5)") : values },
         },
         "default-address-pools" => this with { AddressPools = [.. values.Select(ParsePool)] },
+        "default-network-opts" => this with { DefaultNetworkOptions = ParseNetworkOptions(values) },
+        "host-gateway-ips" => this with
+        {
+            HostGateways = [.. values.Select(value => NetAddress.TryParse(value, out NetAddress address) ? address : throw Wrong(name, value, "an IP address"))],
+        },
         _ => throw Unknown(name),
     };
 
@@ -115,6 +163,27 @@ internal sealed partial record DaemonOptions
             && int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out int length)
             ? new AddressPoolSource(block, length)
             : throw Wrong("default-address-pool", text, wanted);
+    }
+
+    private static string BridgeAddressOf(string name, string value, bool isIPv6) =>
+        value.Contains('/', StringComparison.Ordinal) && Subnet.TryParse(value, out Subnet subnet, out _) && subnet.IsIPv6 == isIPv6
+            ? value
+            : throw Wrong(name, value, $"an address with a prefix length such as {(isIPv6 ? "fd00:10::1/64" : "172.20.0.1/24")}");
+
+    private static Dictionary<string, IReadOnlyDictionary<string, string>> ParseNetworkOptions(IReadOnlyList<string> values)
+    {
+        var drivers = new Dictionary<string, IReadOnlyDictionary<string, string>>(StringComparer.Ordinal);
+        foreach (string value in values)
+        {
+            if (value.Split('=', 3) is not [{ Length: > 0 } driver, { Length: > 0 } option, var text])
+            {
+                throw new EngineException(ErrorKind.InvalidArgument, $"invalid value \"{value}\" for map option, should be root-key=key=value: wanted DRIVER=OPTION=VALUE such as bridge={BridgeOptions.Mtu}=1400");
+            }
+
+            drivers[driver] = new Dictionary<string, string>(drivers.GetValueOrDefault(driver) ?? new Dictionary<string, string>(), StringComparer.Ordinal) { [option] = text };
+        }
+
+        return drivers;
     }
 
     private static EngineException Wrong(string name, string value, string wanted) => new(ErrorKind.InvalidArgument, $"{name}: wanted {wanted}, got \"{value}\"");

@@ -33,29 +33,44 @@ internal sealed partial record DaemonOptions
 
         Options:
               --bip string           Address of the default network's bridge with its prefix length, which gives the subnet (default: one that is free)
-              --bridge string        Name of the default network's bridge, made by the daemon; "none": there is no default network (default "berth0")
+              --bip6 string          The same of IPv6
+          -b, --bridge string        Name of the default network's bridge: made by the daemon, or one that is there and keeps its addresses, which give
+                                     the subnets; "none": there is no default network (default "berth0")
               --config-file string   Daemon configuration file (default "/etc/berth/daemon.json")
               --data-root string     Root folder of persistent state (default "/var/lib/berth")
           -D, --debug                Log more
               --default-address-pool list
                                      Where networks that name no subnet get theirs from: base=172.30.0.0/16,size=24
+              --default-gateway ip   Where the default route of the default network's containers leads (default: to the bridge)
+              --default-gateway-v6 ip
+                                     The same of IPv6
+              --default-network-opt DRIVER=OPTION=VALUE
+                                     Option of networks of that driver that say nothing else
               --dns list             DNS server of containers that name none (default: the host's)
               --dns-opt list         Option of their resolv.conf
               --dns-search list      Domain that they search
               --exec-root string     Root folder of state that may vanish at a reboot (default "/run/berth")
               --fixed-cidr string    Part of the default network's subnet that addresses are given from
+              --fixed-cidr-v6 string
+                                     The same of IPv6
               --help                 Print usage
           -H, --host list            Address to listen on, unix://PATH or tcp://HOST:PORT (default "unix:///run/berth.sock")
+              --host-gateway-ip list
+                                     What "host-gateway" stands for in --add-host (default: the gateways of the default network)
               --icc                  Let containers of the default network talk to each other (default true)
               --init                 Run an init in containers that say nothing about it; it forwards signals and reaps processes
               --ip ip                Address of the host that ports of the default network are published on (default 0.0.0.0)
+              --ip-forward           Have the host forward packets: net.ipv4.ip_forward and its like of IPv6 (default true)
               --ip-masq              Give what leaves the default network the host's address (default true)
+              --ipv6                 The default network has IPv6 too
               --mtu int              Bytes of a packet in the default network (default: the kernel's)
           -p, --pidfile string       File to write the daemon's process id to
               --purge                Serve nothing: remove the bridges, links and rules of this data root from the kernel, and end. For the end of an
                                      installation: containers that still run lose their networks; the data stay. Refused while a daemon runs on the root
           -s, --storage-driver string
                                      How layers are kept: overlay2 or vfs (default as the data root was made, overlay2 for a new one)
+              --userland-proxy       Pass on what the kernel cannot translate for published ports: IPv6 to containers without it, and what comes from ::1
+                                     (default true)
           -v, --version              Print version information and quit
 
         """;
@@ -82,7 +97,7 @@ internal sealed partial record DaemonOptions
                 case "--dns" or "--dns-search":
                     AddTo(name[2..], Value());
                     break;
-                case "--dns-opt" or "--default-address-pool":
+                case "--dns-opt" or "--default-address-pool" or "--default-network-opt" or "--host-gateway-ip":
                     AddTo(name[2..] + "s", Value());
                     break;
                 case "--purge" when value is null:
@@ -94,7 +109,7 @@ internal sealed partial record DaemonOptions
                 case "-D":
                     overrides["debug"] = "true";
                     break;
-                case "--debug" or "--init" or "--icc" or "--ip-masq":
+                case "--debug" or "--init" or "--icc" or "--ip-masq" or "--ip-forward" or "--ipv6" or "--userland-proxy":
                     overrides[name[2..]] = value ?? "true";
                     break;
                 case "-p" or "--pidfile":
@@ -103,7 +118,10 @@ internal sealed partial record DaemonOptions
                 case "-s" or "--storage-driver":
                     overrides["storage-driver"] = Value();
                     break;
-                case "--data-root" or "--exec-root" or "--bridge" or "--bip" or "--mtu" or "--ip" or "--fixed-cidr":
+                case "-b":
+                    overrides["bridge"] = Value();
+                    break;
+                case "--data-root" or "--exec-root" or "--bridge" or "--bip" or "--bip6" or "--mtu" or "--ip" or "--fixed-cidr" or "--fixed-cidr-v6" or "--default-gateway" or "--default-gateway-v6":
                     overrides[name[2..]] = Value();
                     break;
                 default:
@@ -149,7 +167,9 @@ internal sealed partial record DaemonOptions
             using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
             foreach (JsonProperty property in document.RootElement.EnumerateObject())
             {
-                options = property.Value.ValueKind == JsonValueKind.Array || property.Name == "hosts"
+                options = property.Name == "default-network-opts"
+                    ? options.WithList(property.Name, [.. property.Value.EnumerateObject().SelectMany(static driver => driver.Value.EnumerateObject().Select(option => $"{driver.Name}={option.Name}={ToText(option.Value)}"))])
+                    : property.Value.ValueKind == JsonValueKind.Array || property.Name == "hosts"
                     ? options.WithList(property.Name, [.. property.Value.EnumerateArray().Select(ToText)])
                     : options.With(property.Name, property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString()! : property.Value.GetRawText());
             }

@@ -22,6 +22,14 @@ public static class BridgeOptions
     private const string HostIPv6 = "com.docker.network.host_ipv6";
     private const int MaxInterfaceName = 15;
 
+    /// <summary>The auxiliary address by which a bridge network's containers have their default route, where there is one of this name: docker's.</summary>
+    public static string GatewayName(bool isIPv6) => isIPv6 ? "DefaultGatewayIPv6" : "DefaultGatewayIPv4";
+
+    /// <summary>Where the default route of a pool's containers leads.</summary>
+    /// <returns>Null: to the gateway.</returns>
+    public static NetAddress? RouterOf(NetworkPool pool) =>
+        pool.AuxAddresses is { } aux && aux.TryGetValue(GatewayName(Subnet.Parse(pool.Subnet).IsIPv6), out string? text) ? NetAddress.Parse(text) : null;
+
     /// <summary>Checks every option.</summary>
     /// <exception cref="EngineException">InvalidArgument naming the one that is not understood; NotImplemented for one of docker's that is not built.</exception>
     public static void Check(NetworkConfig config)
@@ -71,12 +79,12 @@ public static class BridgeOptions
     public static string BridgeOf(NetworkConfig config, string id) => config.Driver != "bridge" ? "" : config.Options.GetValueOrDefault(Bridge, $"br-{id[..12]}");
 
     /// <summary>The bridge that a network is.</summary>
-    public static BridgePlan PlanOf(NetworkRecord record, bool isBridgeForeign) => new()
+    public static BridgePlan PlanOf(NetworkRecord record) => new()
     {
         Id = record.Id,
         Bridge = record.Bridge,
-        IsBridgeForeign = isBridgeForeign,
-        Pools = DriverOptions.PoolsOf(record),
+        IsBridgeForeign = record.IsBridgeForeign,
+        Pools = [.. DriverOptions.PoolsOf(record).Zip(record.Pools, static (plan, pool) => plan with { Router = RouterOf(pool) })],
         Mtu = record.Config.Options.TryGetValue(Mtu, out string? mtu) ? ParseMtu(mtu) : null,
         HasInterContainerTraffic = Switch(record.Config, InterContainer, isOn: true),
         HasMasquerade = Switch(record.Config, Masquerade, isOn: true),

@@ -9,7 +9,7 @@ internal static class DriverOptions
 {
     private static readonly Dictionary<string, DriverEntry> Entries = new(StringComparer.Ordinal)
     {
-        ["bridge"] = new(BridgeOptions.Check, static record => BridgeOptions.PlanOf(record, isBridgeForeign: false)),
+        ["bridge"] = new(BridgeOptions.Check, BridgeOptions.PlanOf),
         ["host"] = new(IsOnlyOne, static _ => null),
         ["null"] = new(IsOnlyOne, static _ => null),
         ["overlay"] = new(IsNotBuilt, static _ => null),

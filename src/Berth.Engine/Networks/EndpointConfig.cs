@@ -14,6 +14,9 @@ public sealed record EndpointConfig
     public string IPv4 { get; init; } = "";
     public string IPv6 { get; init; } = "";
     public string Mac { get; init; } = "";
+
+    /// <summary>Link-local addresses that its link has besides (<see cref="LinkLocalAddresses"/>). Records of older daemons have none.</summary>
+    public IReadOnlyList<string> LinkLocal { get; init => field = value ?? []; } = [];
     public IReadOnlyDictionary<string, string> DriverOptions { get; init; } = new Dictionary<string, string>();
 
     /// <summary>The network of the highest has the default route.</summary>

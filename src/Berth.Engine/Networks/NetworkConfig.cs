@@ -18,6 +18,18 @@ public sealed record NetworkConfig
     /// <summary>Told, and without meaning for networks of one host.</summary>
     public bool IsAttachable { get; init; }
 
+    /// <summary>Where it is to be: here, empty or <c>local</c>; others are a swarm's.</summary>
+    public string Scope { get; init => field = value ?? ""; } = "";
+
+    /// <summary>Whether it is to be a swarm's routing mesh.</summary>
+    public bool IsIngress { get; init; }
+
+    /// <summary>Whether it is nothing but what others are configured with: no container can be in it.</summary>
+    public bool IsConfigOnly { get; init; }
+
+    /// <summary>The name of the network that this one has its configuration from; empty: none.</summary>
+    public string ConfigFrom { get; init => field = value ?? ""; } = "";
+
     /// <summary>The driver's, by docker's names.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
@@ -52,6 +64,9 @@ public sealed record NetworkRecord
 
     /// <summary>The Linux bridge; empty for networks without one.</summary>
     public string Bridge { get; init; } = "";
+
+    /// <summary>Whether that bridge was there before, made by somebody else, who keeps it: it is never removed.</summary>
+    public bool IsBridgeForeign { get; init; }
 
     /// <summary>Whether it is there from the start and stays: <c>bridge</c>, <c>host</c> and <c>none</c>.</summary>
     public bool IsPredefined { get; init; }

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 namespace Berth.Engine.Networks;
 
 /// <summary>The use cases on networks. Every method that takes a reference finds it by name, id or the beginning of an id. One change at a time.</summary>
-public sealed class NetworkService : IDisposable
+public sealed partial class NetworkService : IDisposable
 {
     private const string Bucket = "networks";
     internal const string DefaultName = "bridge";
@@ -57,8 +57,8 @@ public sealed class NetworkService : IDisposable
     /// <exception cref="EngineException">NotFound.</exception>
     public NetworkInfo Inspect(string reference) => directory.Find(reference).Info;
 
-    /// <summary>The gateways of the default network, which stand for the host: none without one.</summary>
-    internal IReadOnlyList<NetAddress> HostGateways => directory.TryFind(DefaultName) is { } network ? [.. network.Addresses.Pools.Select(static pool => pool.Gateway)] : [];
+    /// <summary>What stands for the host: what the daemon was told, or the gateways of the default network; none without one.</summary>
+    internal IReadOnlyList<NetAddress> HostGateways => options.HostGateways.Count > 0 ? options.HostGateways : directory.TryFind(DefaultName) is { } network ? [.. network.Addresses.Pools.Select(static pool => pool.Gateway)] : [];
 
     internal ContainerNetwork Find(string reference) => directory.Find(reference);
 
@@ -67,6 +67,7 @@ public sealed class NetworkService : IDisposable
     /// <summary>Reads the records and makes those of the networks that are always there. Called once, before anything else; the kernel is not touched.</summary>
     public async Task LoadAsync()
     {
+        NetworkRecord? ofDefault = null;
         foreach (byte[] json in journal.Read(Bucket).Values)
         {
             NetworkRecord record = JsonSerializer.Deserialize(json, EngineJsonContext.Default.NetworkRecord)
@@ -75,9 +76,9 @@ public sealed class NetworkService : IDisposable
             {
                 directory.Add(new ContainerNetwork(record));
             }
-            else if (options.HasDefault)
+            else
             {
-                await LoadDefaultAsync(record);
+                ofDefault = record;
             }
         }
 
@@ -95,9 +96,9 @@ public sealed class NetworkService : IDisposable
             chooser = new SubnetChooser([.. options.Pools, AddressPoolSource.UniqueLocal(System.Text.Encoding.ASCII.GetBytes(directory.Find("none").Record.Id))]);
         }
 
-        if (options.HasDefault && directory.TryFind(DefaultName) is null)
+        if (options.HasDefault)
         {
-            await LoadDefaultAsync(null);
+            await LoadDefaultAsync(ofDefault); // last: its subnets must be none of the others'
         }
     }
 
@@ -106,8 +107,9 @@ public sealed class NetworkService : IDisposable
     public async Task<NetworkInfo> CreateAsync(NetworkConfig config, CancellationToken cancellationToken)
     {
         config = config with { Driver = config.Driver.Length == 0 ? "bridge" : config.Driver };
+        config = config with { Options = WithDefaults(config) };
         Check(config);
-        IReadOnlyList<AddressPoolConfig> asked = AddressPoolConfig.Check(config.Pools);
+        _ = AddressPoolConfig.Check(config.Pools);
         await changes.WaitAsync(cancellationToken);
         try
         {
@@ -116,7 +118,14 @@ public sealed class NetworkService : IDisposable
                 throw new EngineException(ErrorKind.Conflict, $"network with name {config.Name} already exists");
             }
 
-            IReadOnlyList<NetworkPool> pools = Choose(config, asked);
+            config = Configured(config);
+            if (config.IsConfigOnly)
+            {
+                return await AddConfigurationAsync(config);
+            }
+
+            DriverOptions.Check(config);
+            IReadOnlyList<NetworkPool> pools = Choose(config, AddressPoolConfig.Check(config.Pools));
             string id = NewId();
             NetworkRecord record = New(config, pools, BridgeOptions.BridgeOf(config, id), isPredefined: false) with { Id = id };
             var network = new ContainerNetwork(record);
@@ -154,6 +163,7 @@ public sealed class NetworkService : IDisposable
                 throw new EngineException(ErrorKind.Forbidden, $"{network.Name} is a pre-defined network and cannot be removed");
             }
 
+            ThrowIfSource(network);
             network.Close(DescribeContainer);
             try
             {
@@ -180,7 +190,7 @@ public sealed class NetworkService : IDisposable
     public async Task<IReadOnlyList<string>> PruneAsync(Predicate<NetworkInfo> isWanted, CancellationToken cancellationToken)
     {
         var gone = new List<string>();
-        foreach (NetworkInfo info in List().Where(info => !info.Record.IsPredefined && info.Endpoints.Count == 0 && isWanted(info)))
+        foreach (NetworkInfo info in List().Where(info => !info.Record.IsPredefined && !info.Record.Config.IsConfigOnly && info.Endpoints.Count == 0 && isWanted(info)))
         {
             try
             {
@@ -229,53 +239,6 @@ public sealed class NetworkService : IDisposable
     /// <inheritdoc/>
     public void Dispose() => changes.Dispose();
 
-    // The record stands as long as the daemon is told the same.
-    private async Task LoadDefaultAsync(NetworkRecord? record)
-    {
-        var chosen = new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            [BridgeOptions.IsDefault] = "true",
-            ["com.docker.network.bridge.enable_icc"] = options.HasInterContainerTraffic ? "true" : "false",
-            ["com.docker.network.bridge.enable_ip_masquerade"] = options.HasMasquerade ? "true" : "false",
-            [BridgeOptions.HostBinding] = options.HostBinding.ToString(),
-            [BridgeOptions.Bridge] = options.DefaultBridge,
-        };
-        if (options.Mtu is { } mtu)
-        {
-            chosen[BridgeOptions.Mtu] = mtu.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        }
-
-        NetworkConfig config = new() { Name = DefaultName, Driver = "bridge", Options = chosen, Pools = DefaultPools() };
-        bool isSame = record is not null && record.Bridge == options.DefaultBridge && Pairs(record.Config.Options).SequenceEqual(Pairs(chosen)) && record.Config.Pools.SequenceEqual(config.Pools);
-        if (isSame)
-        {
-            directory.Add(new ContainerNetwork(record!));
-            return;
-        }
-
-        IReadOnlyList<NetworkPool> pools = Choose(config, AddressPoolConfig.Check(config.Pools));
-        await AddAsync(New(config, pools, options.DefaultBridge, isPredefined: true) with { Id = record?.Id ?? NewId() });
-    }
-
-    private static IEnumerable<KeyValuePair<string, string>> Pairs(IReadOnlyDictionary<string, string> options) => options.OrderBy(static option => option.Key, StringComparer.Ordinal);
-
-    private List<AddressPoolRequest> DefaultPools()
-    {
-        string? range = options.DefaultRange.Length > 0 ? options.DefaultRange : null;
-        if (options.DefaultAddress.Length == 0)
-        {
-            return range is null ? [] : [new AddressPoolRequest { Subnet = range, IpRange = range }];
-        }
-
-        int slash = options.DefaultAddress.IndexOf('/', StringComparison.Ordinal);
-        if (slash < 0 || !Subnet.TryParse(options.DefaultAddress, out Subnet subnet, out _))
-        {
-            throw new EngineException(ErrorKind.InvalidArgument, $"invalid bip {options.DefaultAddress}: wanted an address with a prefix length, such as 172.20.0.1/24");
-        }
-
-        return [new AddressPoolRequest { Subnet = subnet.ToString(), IpRange = range, Gateway = options.DefaultAddress[..slash] }];
-    }
-
     private async Task AddAsync(NetworkRecord record)
     {
         var network = new ContainerNetwork(record);
@@ -295,12 +258,11 @@ public sealed class NetworkService : IDisposable
             throw new EngineException(ErrorKind.Forbidden, $"operation is not permitted on predefined {config.Name} network");
         }
 
+        CheckScope(config);
         if (!config.EnableIPv4 && !config.EnableIPv6)
         {
             throw new EngineException(ErrorKind.InvalidArgument, "IPv4 or IPv6 must be enabled");
         }
-
-        DriverOptions.Check(config);
     }
 
     private List<NetworkPool> Choose(NetworkConfig config, IReadOnlyList<AddressPoolConfig> asked)

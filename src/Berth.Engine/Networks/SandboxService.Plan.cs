@@ -30,7 +30,13 @@ public sealed partial class SandboxService
             throw new EngineException(ErrorKind.Internal, "ipvlan interfaces do not support custom mac address assignment");
         }
 
+        if (network.Record.Config.IsConfigOnly)
+        {
+            throw new EngineException(ErrorKind.Forbidden, "cannot create endpoint on configuration-only network");
+        }
+
         network.Addresses.Check(RequestOf(config));
+        LinkLocalAddresses.Check(config, network.Record.Config);
     }
 
     private static EndpointAddressRequest RequestOf(EndpointConfig config) => new() { IPv4 = config.IPv4, IPv6 = config.IPv6, Mac = config.Mac };
@@ -78,6 +84,7 @@ public sealed partial class SandboxService
         NetworkId = network.Record.Id,
         Interface = state.Interface,
         Addresses = addresses,
+        LinkLocal = LinkLocalAddresses.Of(config),
         IsIPv4Gateway = state.IsIPv4Gateway,
         IsIPv6Gateway = state.IsIPv6Gateway,
         Sysctls = EndpointSysctls.Parse(config.DriverOptions),

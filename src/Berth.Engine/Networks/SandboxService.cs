@@ -95,6 +95,7 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
             foreach (ContainerEndpoint endpoint in record.Endpoints)
             {
                 ContainerNetwork network = FindOf(endpoint);
+                Check(endpoint.Config, network);
                 if (network.Plan is null && record.Config.Host.Network == NetworkMode.Named)
                 {
                     throw new EngineException(ErrorKind.InvalidArgument, $"the network {network.Name} is asked for by its name alone: --network {network.Name}");
@@ -357,12 +358,13 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
         sandbox.Networks.Clear();
     }
 
-    private static PortTarget TargetOf(ContainerSandbox sandbox)
+    private PortTarget TargetOf(ContainerSandbox sandbox)
     {
         AttachedNetwork gateway = sandbox.Networks.First(static attached => attached.Endpoint.State is { IsIPv4Gateway: true } or { IsIPv6Gateway: true });
         var plan = gateway.Network.Plan as BridgePlan;
         return new PortTarget
         {
+            HasProxy = networks.Options.HasProxy,
             IPv4 = gateway.Addresses?.IPv4,
             IPv6 = gateway.Addresses?.IPv6,
             DefaultHostAddress = gateway.Network.Record.Config.Options.TryGetValue(BridgeOptions.HostBinding, out string? text) && text.Length > 0 ? NetAddress.Parse(text) : NetAddress.IPv4(0),

@@ -15,6 +15,9 @@ public sealed record EndpointPlan
     public required string Interface { get; init; }
     public required EndpointAddresses Addresses { get; init; }
 
+    /// <summary>Addresses of 169.254.0.0/16 or fe80::/64 that its link has besides, each with that subnet.</summary>
+    public IReadOnlyList<(NetAddress Address, Subnet Subnet)> LinkLocal { get; init; } = [];
+
     /// <summary>Whether the container's default route of this family leads through this network.</summary>
     public bool IsIPv4Gateway { get; init; }
     public bool IsIPv6Gateway { get; init; }

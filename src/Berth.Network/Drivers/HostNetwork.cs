@@ -156,6 +156,12 @@ public sealed class HostNetwork : IDisposable
     /// <exception cref="EngineException"><see cref="ErrorKind.Internal"/>: the kernel refused.</exception>
     public IReadOnlyList<Subnet> Subnets() => KernelRefusal.Told("the host's routes cannot be read", links.Subnets);
 
+    /// <summary>The addresses of a bridge that somebody else made, each as a pool whose gateway it is; link-local ones are left out.</summary>
+    /// <returns>Null: there is no link of this name, or it is ours.</returns>
+    /// <exception cref="EngineException"><see cref="ErrorKind.Conflict"/>: the link is no bridge, or that of a daemon with another data root;
+    /// <see cref="ErrorKind.Internal"/>: the kernel refused.</exception>
+    public IReadOnlyList<PoolPlan>? FindForeignBridge(string name) => KernelRefusal.Told($"{name} cannot be looked at", () => BridgeLinks.FindForeign(links, name));
+
     /// <summary>Removes every link that has our alias, the rules, and our exception among those of others. For the end of everything: containers lose their networks.</summary>
     /// <returns>What there was, one line each.</returns>
     /// <exception cref="EngineException"><see cref="ErrorKind.Internal"/>: the kernel refused.</exception>

@@ -14,6 +14,9 @@ public sealed record HostNetworkOptions
     /// <summary>The network namespace that bridges and rules are in, which must stay open; null: the process's own.</summary>
     public FileDescriptor? Namespace { get; init; }
 
+    /// <summary>Whether the host is made to forward packets where networks need it; else that is its owner's to do.</summary>
+    public bool IsForwardingEnsured { get; init; } = true;
+
     /// <summary>Told, on any thread, when rules that somebody removed were put back, or could not be, and of what the host's owner has to do himself. It must not call the network.</summary>
     public Action<string>? Report { get; init; }
 }

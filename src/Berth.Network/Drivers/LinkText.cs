@@ -7,13 +7,16 @@ namespace Berth.Network.Drivers;
 /// <summary>By which names and texts links are known again, and plans' values as Berth.Linux has them.</summary>
 internal static class LinkText
 {
+    /// <summary>What every alias of a link of ours begins with, whoever's it is.</summary>
+    public const string AnyAlias = "berth ";
+
     private const int Digits = 12;
 
     /// <summary>The name of an endpoint's link on the host's side.</summary>
     public static string HostLinkOf(string endpointId) => "bv" + endpointId[..Digits];
 
     /// <summary>The alias of what belongs to an id, ip-link(8).</summary>
-    public static string AliasOf(string owner, string id) => $"berth {owner} {id}";
+    public static string AliasOf(string owner, string id) => $"{AnyAlias}{owner} {id}";
 
     /// <summary>The group of an owner's links, ip-link(8): unlike the alias they have it from the moment on in which they are made.</summary>
     public static uint GroupOf(string owner) => Convert.ToUInt32(owner, 16);

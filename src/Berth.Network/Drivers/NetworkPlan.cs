@@ -31,7 +31,12 @@ public abstract record NetworkPlan
 }
 
 /// <summary>One address range of a network and the address in it that is the way out; null: there is none.</summary>
-public sealed record PoolPlan(Subnet Subnet, NetAddress? Gateway);
+public sealed record PoolPlan(Subnet Subnet, NetAddress? Gateway)
+{
+    /// <summary>Where the default route of its containers leads in place of the gateway; null: to that.</summary>
+    public NetAddress? Router { get; init; }
+}
+
 
 /// <summary>Where a default route leads.</summary>
 /// <param name="Gateway">The router; null: whoever is asked for is on the link itself.</param>

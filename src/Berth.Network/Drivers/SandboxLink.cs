@@ -44,7 +44,7 @@ internal sealed record SandboxLink
         {
             Name = endpoint.Interface,
             EndpointId = endpoint.Id,
-            Addresses = [.. addresses.Select(static address => (address.Address, address.Pool.Subnet))],
+            Addresses = [.. addresses.Select(static address => (address.Address, address.Pool.Subnet)), .. endpoint.LinkLocal],
             IPv4WayOut = WayOf(isIPv6: false),
             IPv6WayOut = WayOf(isIPv6: true),
             IsIPv4Gateway = endpoint.IsIPv4Gateway,

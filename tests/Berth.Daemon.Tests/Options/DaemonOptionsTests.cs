@@ -74,6 +74,31 @@ public sealed class DaemonOptionsTests : IDisposable
     }
 
     [Fact]
+    public void The_default_network_can_have_IPv6_and_another_way_out()
+    {
+        const string json = """{"ipv6":true,"bip6":"fd00:5::1/64","fixed-cidr-v6":"fd00:5::100/120","default-gateway":"10.5.0.9","default-gateway-v6":"fd00:5::9","userland-proxy":false,"host-gateway-ips":["192.0.2.1","fd00::1"]}""";
+        NetworkOptions networks = Parse(json, "-b", "br0").Networks;
+        Assert.Equal(("br0", true, "fd00:5::1/64", "fd00:5::100/120"), (networks.DefaultBridge, networks.HasIPv6, networks.DefaultAddressIPv6, networks.DefaultRangeIPv6));
+        Assert.Equal(("10.5.0.9", "fd00:5::9", false, 2), (networks.DefaultGateway.ToString(), networks.DefaultGatewayIPv6.ToString(), networks.HasProxy, networks.HostGateways.Count));
+        networks = Parse(json, "--ipv6=false", "--userland-proxy", "--default-gateway", "10.5.0.7", "--host-gateway-ip=192.0.2.2").Networks;
+        Assert.Equal((false, true, "10.5.0.7", "192.0.2.2"), (networks.HasIPv6, networks.HasProxy, networks.DefaultGateway.ToString(), Assert.Single(networks.HostGateways).ToString()));
+        networks = Parse("{}").Networks;
+        Assert.Equal((false, true, null, 0), (networks.HasIPv6, networks.HasProxy, networks.DefaultGateway, networks.HostGateways.Count));
+        Assert.Equal("192.0.2.3", Assert.Single(Parse("""{"host-gateway-ip":"192.0.2.3"}""").HostGateways).ToString()); // docker's name before there were several
+        Assert.Equal((true, false), (Parse("{}").Kernel.IsForwardingEnsured, Parse("{}", "--ip-forward=false").Kernel.IsForwardingEnsured));
+    }
+
+    [Fact]
+    public void Networks_of_a_driver_have_options_by_default()
+    {
+        const string json = """{"default-network-opts":{"bridge":{"com.docker.network.driver.mtu":"1400","a":"b"},"macvlan":{"parent":"eth1"}}}""";
+        var drivers = Parse(json).Networks.DriverOptions;
+        Assert.Equal(("1400", "b", "eth1"), (drivers["bridge"]["com.docker.network.driver.mtu"], drivers["bridge"]["a"], drivers["macvlan"]["parent"]));
+        drivers = Parse(json, "--default-network-opt", "bridge=x=1=2", "--default-network-opt=bridge=y=").Networks.DriverOptions;
+        Assert.Equal(("1=2", "", 1), (drivers["bridge"]["x"], drivers["bridge"]["y"], drivers.Count)); // the command line wins as a whole
+    }
+
+    [Fact]
     public void What_containers_resolve_with_can_be_told()
     {
         const string json = """{"dns":["10.0.0.1"],"dns-search":["a.example"],"dns-opts":["ndots:2"]}""";
@@ -110,6 +135,14 @@ public sealed class DaemonOptionsTests : IDisposable
     [InlineData("with size 8: wanted a size from 16", "--default-address-pool", "base=10.1.0.0/16,size=8")]
     [InlineData("ip: wanted an IPv4 address", "--ip", "::1")]
     [InlineData("fixed-cidr: wanted an IPv4 subnet", "--fixed-cidr", "10.0.0.0")]
+    [InlineData("fixed-cidr-v6: wanted an IPv6 subnet", "--fixed-cidr-v6", "10.0.0.0/24")]
+    [InlineData("default-gateway: wanted an IPv4 address", "--default-gateway", "fd00::1")]
+    [InlineData("default-gateway-v6: wanted an IPv6 address", "--default-gateway-v6", "10.0.0.1")]
+    [InlineData("bip: wanted an address with a prefix length", "--bip", "10.0.0.1")]
+    [InlineData("bip6: wanted an address with a prefix length", "--bip6", "10.0.0.1/24")]
+    [InlineData("host-gateway-ips: wanted an IP address", "--host-gateway-ip", "host")]
+    [InlineData("should be root-key=key=value", "--default-network-opt", "bridge=mtu")]
+    [InlineData("ipv6 must be true or false", "--ipv6=6")]
     [InlineData("icc must be true or false", "--icc=perhaps")]
     public void Wrong_network_options_are_named(string message, params string[] args) => Refusal.Of(ErrorKind.InvalidArgument, message, () => Parse("{}", args));
 

@@ -15,7 +15,7 @@ public sealed class RunningDaemon : IAsyncDisposable
     private string? berthd;
 
     private readonly string? secondHost;
-    private readonly string[] options;
+    private string[] options;
     private readonly bool hasOwnNetwork;
 
     // Another daemon on the same roots enters the namespace of the one before, which this file keeps.
@@ -40,6 +40,9 @@ public sealed class RunningDaemon : IAsyncDisposable
 
     /// <summary>Among a daemon's options: it runs in a network namespace that ends with it and its containers, so that the machine's links and rules are left alone.</summary>
     public const string OwnNetwork = "--own-network";
+
+    /// <summary>What its next incarnation is told in place of what it was told so far; <see cref="OwnNetwork"/> stays as it was.</summary>
+    public void Tell(params string[] newOptions) => options = newOptions;
 
     /// <summary>The folder that holds everything of this daemon; short, since sockets' paths are.</summary>
     public string Home { get; }

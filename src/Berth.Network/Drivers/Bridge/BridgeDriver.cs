@@ -93,7 +93,7 @@ internal sealed partial class BridgeDriver : INetworkDriver, IDisposable
                 (int index, bool isNew) = bridges.Ensure(network);
                 try
                 {
-                    links.InNamespace(() => HostForwarding.Ensure(network));
+                    EnsureForwarding(network);
                     networks[network.Id] = network;
                     ReplaceRules();
                 }
@@ -248,6 +248,14 @@ internal sealed partial class BridgeDriver : INetworkDriver, IDisposable
     private BridgePlan NetworkOf(EndpointPlan endpoint) =>
         networks.GetValueOrDefault(endpoint.NetworkId) ?? throw new EngineException(ErrorKind.NotFound, $"network {endpoint.NetworkId} not found");
 
+    private void EnsureForwarding(BridgePlan network)
+    {
+        if (links.Options.IsForwardingEnsured)
+        {
+            links.InNamespace(() => HostForwarding.Ensure(network));
+        }
+    }
+
     // Two networks of one bridge would be one network with two minds.
     private void ThrowIfShared(BridgePlan network)
     {
@@ -267,7 +275,7 @@ internal sealed partial class BridgeDriver : INetworkDriver, IDisposable
             {
                 ThrowIfShared(network);
                 bridges.Ensure(network);
-                links.InNamespace(() => HostForwarding.Ensure(network));
+                EnsureForwarding(network);
             }
             catch (Exception e) when (e is EngineException || KernelRefusal.Is(e))
             {

@@ -21,9 +21,13 @@ internal sealed class BridgeLinks(HostLinks links)
         LinkInfo? link = links.Find(network.Bridge);
         if (network.IsBridgeForeign)
         {
-            return link is { Kind: "bridge" }
-                ? (link.Index, false)
-                : throw new EngineException(ErrorKind.NotFound, $"network {network.Id}: {network.Bridge} should be a bridge that somebody else made, and {(link is null ? "there is no such link" : $"it is none: {link.Kind ?? "a device"}")}");
+            if (link is not { Kind: "bridge" })
+            {
+                throw new EngineException(ErrorKind.NotFound, $"network {network.Id}: {network.Bridge} should be a bridge that somebody else made, and {(link is null ? "there is no such link" : $"it is none: {link.Kind ?? "a device"}")}");
+            }
+
+            Complete(network, link);
+            return (link.Index, false);
         }
 
         if (link is null)
@@ -44,6 +48,31 @@ internal sealed class BridgeLinks(HostLinks links)
         {
             links.Retire(link);
         }
+    }
+
+    /// <summary>The addresses of a bridge of somebody else's (<see cref="HostNetwork.FindForeignBridge"/>).</summary>
+    /// <exception cref="EngineException"><see cref="ErrorKind.Conflict"/>: it is no bridge, or that of a daemon with another data root.</exception>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static IReadOnlyList<PoolPlan>? FindForeign(HostLinks links, string name)
+    {
+        if (links.Find(name) is not { } link || links.IdOf(link) is not null)
+        {
+            return null;
+        }
+
+        if (link.Kind != "bridge")
+        {
+            throw new EngineException(ErrorKind.Conflict, $"{name} is to be the default network's bridge, and is none ({link.Kind ?? "a device"}): choose another name (--bridge)");
+        }
+
+        if (link.Alias?.StartsWith(LinkText.AnyAlias, StringComparison.Ordinal) == true)
+        {
+            throw new EngineException(ErrorKind.Conflict, $"{name} is the bridge of a daemon with another data root (alias \"{link.Alias}\"): choose another name (--bridge)");
+        }
+
+        return [.. Addresses.List(links.Route, link.Index).Where(static found => !found.Address.IsIPv6LinkLocal)
+            .Select(static found => (Address: NetAddress.From(found.Address), found.PrefixLength))
+            .Select(static found => new PoolPlan(Subnet.Of(found.Address, found.PrefixLength), found.Address))];
     }
 
     private int Create(BridgePlan network)
@@ -102,18 +131,43 @@ internal sealed class BridgeLinks(HostLinks links)
     private void Configure(BridgePlan network, int index)
     {
         links.InNamespace(() => ApplySettings(network));
-        List<LinkAddress> there = [.. Addresses.List(links.Route, index)];
-        List<LinkAddress> wanted = [.. network.Pools.Where(pool => network.ModeOf(pool.Subnet.IsIPv6) != GatewayMode.Isolated && pool.Gateway is not null)
-            .Select(pool => LinkText.AddressOf(index, pool.Gateway!.Value, pool.Subnet))]; // asked just before
-        foreach (LinkAddress address in wanted.Where(address => !there.Exists(known => IsSame(known, address))))
-        {
-            Addresses.Add(links.Route, address);
-        }
+        List<LinkAddress> there = [.. Addresses.List(links.Route, index)], wanted = WantedOf(network, index);
+        AddMissing(wanted, there);
 
         // Link-local ones are the kernel's.
         foreach (LinkAddress address in there.Where(known => !known.Address.IsIPv6LinkLocal && !wanted.Exists(address => IsSame(known, address))))
         {
             Addresses.Delete(links.Route, address);
+        }
+    }
+
+    // Somebody else's bridge gets what it lacks, and keeps what it has. Its other settings are its owner's: it may be the host's way to everything.
+    private void Complete(BridgePlan network, LinkInfo link)
+    {
+        links.InNamespace(() =>
+        {
+            KernelSettings.Ensure($"net/ipv4/conf/{network.Bridge}/route_localnet", "1"); // as below
+            if (KernelSettings.HasIPv6 && network.Pools.Any(static pool => pool.Subnet.IsIPv6))
+            {
+                KernelSettings.Ensure($"net/ipv6/conf/{network.Bridge}/disable_ipv6", "0");
+            }
+        });
+        AddMissing(WantedOf(network, link.Index), [.. Addresses.List(links.Route, link.Index)]);
+        if (!link.IsUp)
+        {
+            Links.SetUp(links.Route, link.Index);
+        }
+    }
+
+    private static List<LinkAddress> WantedOf(BridgePlan network, int index) =>
+        [.. network.Pools.Where(pool => network.ModeOf(pool.Subnet.IsIPv6) != GatewayMode.Isolated && pool.Gateway is not null)
+            .Select(pool => LinkText.AddressOf(index, pool.Gateway!.Value, pool.Subnet))]; // asked just before
+
+    private void AddMissing(List<LinkAddress> wanted, List<LinkAddress> there)
+    {
+        foreach (LinkAddress address in wanted.Where(address => !there.Exists(known => IsSame(known, address))))
+        {
+            Addresses.Add(links.Route, address);
         }
     }
 

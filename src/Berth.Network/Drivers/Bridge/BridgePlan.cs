@@ -48,7 +48,7 @@ public sealed record BridgePlan : NetworkPlan
 
     /// <inheritdoc/>
     public override WayOut? WayOutOf(PoolPlan pool) =>
-        !IsInternal && ModeOf(pool.Subnet.IsIPv6) != GatewayMode.Isolated && pool.Gateway is { } gateway ? new WayOut(gateway) : null;
+        !IsInternal && ModeOf(pool.Subnet.IsIPv6) != GatewayMode.Isolated && pool.Gateway is { } gateway ? new WayOut(pool.Router ?? gateway) : null;
 
     /// <summary>How a family's addresses are reached.</summary>
     internal GatewayMode ModeOf(bool isIPv6) => isIPv6 ? IPv6Mode : IPv4Mode;
