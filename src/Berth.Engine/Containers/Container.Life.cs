@@ -16,6 +16,12 @@ internal sealed partial class Container
     private CancellationTokenSource? restartDelay;
     private Task restart = Task.CompletedTask;
 
+    // As docker's engine: a linked container that takes longer is not waited for.
+    private static readonly TimeSpan LinkPatience = TimeSpan.FromSeconds(5);
+
+    /// <summary>The start that the daemon's own start brought about, over when this completes; it does not fail.</summary>
+    public Task FirstRestart { get; private set; } = Task.CompletedTask;
+
     private bool WantsRestart(int exitCode) => record.Config.Host.RestartPolicy.Wants(exitCode, record.State.WasStopped, record.State.RestartCount);
 
     private async Task LaunchAsync(bool isAsked)
@@ -232,11 +238,27 @@ internal sealed partial class Container
 
     private void RestartAfter(TimeSpan delay)
     {
+        bool isFirst = !links.Restored.IsCompleted;
         restartDelay = new CancellationTokenSource();
-        restart = RestartAfterAsync(delay, restartDelay);
+        restart = RestartAfterAsync(delay, isFirst, restartDelay);
+        if (isFirst)
+        {
+            FirstRestart = restart;
+        }
     }
 
-    private async Task RestartAfterAsync(TimeSpan delay, CancellationTokenSource cancel)
+    // Those that this one is linked to have to run before it.
+    private async Task AwaitLinkedAsync(CancellationToken cancellationToken)
+    {
+        Task linked = links.LinkedRestarts(record);
+        if (!linked.IsCompleted)
+        {
+            await Task.WhenAny(linked, Task.Delay(LinkPatience, services.Clock, cancellationToken));
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    private async Task RestartAfterAsync(TimeSpan delay, bool isFirst, CancellationTokenSource cancel)
     {
         using (cancel)
         {
@@ -244,6 +266,11 @@ internal sealed partial class Container
             {
                 await links.Restored.WaitAsync(cancel.Token);
                 await Task.Delay(delay, services.Clock, cancel.Token);
+                if (isFirst)
+                {
+                    await AwaitLinkedAsync(cancel.Token);
+                }
+
                 await gate.WaitAsync(cancel.Token);
             }
             catch (OperationCanceledException)

@@ -234,6 +234,9 @@ public sealed partial class ContainerService
         return linked;
     }
 
+    private Task LinkedRestarts(ContainerRecord record) =>
+        Task.WhenAll((record.Config.Host.LinkTargets ?? []).Select(target => directory.TryFind(target.Id)?.FirstRestart ?? Task.CompletedTask));
+
     private async Task FollowLinksAsync(ContainerRecord started)
     {
         string id = started.Id.ToString();

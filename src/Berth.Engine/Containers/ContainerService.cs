@@ -27,7 +27,7 @@ public sealed partial class ContainerService : IAsyncDisposable
     public ContainerService(ContainerServices services)
     {
         this.services = services;
-        links = new ContainerLinks(containerByExec, Forget, FindNetwork, FindLinked, FollowLinksAsync, restored.Task);
+        links = new ContainerLinks(containerByExec, Forget, FindNetwork, FindLinked, LinkedRestarts, FollowLinksAsync, restored.Task);
     }
 
     /// <summary>What clients know the storage of layers as.</summary>

@@ -53,6 +53,36 @@ public sealed class LegacyLinkTests
         Assert.Contains("bytes from", (await cli.RunAsync("run", "--rm", "--network", "front", "--link", "db:alias", "busybox", "ping", "-c", "1", "-W", "5", "alias")).Expect().Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task WhenTheMachineComesBackTheLinkedOnesAreStartedFirst()
+    {
+        await using RunningDaemon daemon = await RunningDaemon.CreateAsync(null, RunningDaemon.OwnNetwork);
+        Cli cli = daemon.Client(Clients.Berth);
+        const int length = 6;
+        for (int i = 0; i < length; i++)
+        {
+            string[] link = i == 0 ? [] : ["--link", $"c{i - 1}:before"];
+            (await cli.RunAsync(["run", "-d", "--name", $"c{i}", "--restart", "always", .. link, "busybox", "sleep", "1000"], stdin: null)).Expect();
+        }
+
+        for (int round = 0; round < 3; round++)
+        {
+            await daemon.KillAsync();
+            foreach (int pid in Leftovers.Processes(daemon))
+            {
+                RunningDaemon.Signal(pid, "KILL"); // as if the machine had been switched off
+            }
+
+            await daemon.StartAsync();
+            for (int i = 0; i < length; i++)
+            {
+                string name = $"c{i}";
+                await Poll.UntilAsync(async () => (await cli.RunAsync("inspect", "-f", "{{.State.Status}}", name)).Expect().Line == "running", $"{name} runs again\n{daemon.Log}", 10);
+                Assert.True(i == 0 || (await cli.RunAsync("exec", name, "grep", "before", "/etc/hosts")).Expect().Line.StartsWith(await AddressAsync(cli, $"c{i - 1}"), StringComparison.Ordinal));
+            }
+        }
+    }
+
     private static async Task<string> AddressAsync(Cli cli, string container) =>
         (await cli.RunAsync("inspect", "-f", "{{.NetworkSettings.Networks.bridge.IPAddress}}", container)).Expect().Line;
 
