@@ -55,6 +55,29 @@ public static class FailPoints
     public const string RemoveLayerRemoved = "rm.layer-removed";
     public const string RemoveFolderRemoved = "rm.folder-removed";
 
+    // A network: made in the kernel, recorded; its record gone, it gone from the kernel.
+    public const string NetworkMade = "net-create.made";
+    public const string NetworkRecorded = "net-create.recorded";
+    public const string NetworkRemovalRecorded = "net-rm.recorded";
+    public const string NetworkRemoved = "net-rm.removed";
+
+    // A start's networks: in memory, an empty namespace, one more link in it, names and all else.
+    public const string PlugPlanned = "plug.planned";
+    public const string PlugOpened = "plug.opened";
+    public const string PlugLinked = "plug.linked";
+    public const string PlugServed = "plug.served";
+
+    // The end of a run: its networks know nothing of it any more, its record does.
+    public const string UnplugClosed = "unplug.closed";
+
+    // Of a container that runs.
+    public const string ConnectLinked = "connect.linked";
+    public const string ConnectRerouted = "connect.rerouted";
+    public const string ConnectRecorded = "connect.recorded";
+    public const string DisconnectUnlinked = "disconnect.unlinked";
+    public const string DisconnectRerouted = "disconnect.rerouted";
+    public const string DisconnectRecorded = "disconnect.recorded";
+
     public const string ExecMade = "exec.made";
     public const string ExecMadeTold = "exec.made-told";
     public const string ExecStartTold = "exec.start-told";

@@ -26,7 +26,7 @@ public sealed class FailPointTests(FailPointTests.Fixture fixture) : IClassFixtu
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public Task KilledAtAMarkedStepTheDaemonLosesNothing(string operation, string point) => PlayAsync(fixture.Overlay, operation, point);
+    public Task KilledAtAMarkedStepTheDaemonLosesNothing(string operation, string point) => PlayAsync(FailPointCases.IsOfNetworks(operation) ? fixture.Networked : fixture.Overlay, operation, point);
 
     /// <summary>The operations that make or remove folders, with the driver that copies.</summary>
     public static TheoryData<string, string> VfsCases
@@ -82,6 +82,8 @@ public sealed class FailPointTests(FailPointTests.Fixture fixture) : IClassFixtu
     {
         public Victims Overlay { get; } = new("overlay2");
 
+        public Victims Networked { get; } = new("overlay2", RunningDaemon.OwnNetwork);
+
         public Victims Vfs { get; } = new("vfs");
 
         public Task InitializeAsync() => Task.CompletedTask;
@@ -89,12 +91,13 @@ public sealed class FailPointTests(FailPointTests.Fixture fixture) : IClassFixtu
         public async Task DisposeAsync()
         {
             await Overlay.DisposeAsync();
+            await Networked.DisposeAsync();
             await Vfs.DisposeAsync();
         }
     }
 
     /// <summary>A daemon that can be told to kill itself, made when it is first asked for.</summary>
-    public sealed class Victims(string driver)
+    public sealed class Victims(string driver, params string[] options)
     {
         private RunningDaemon? running;
 
@@ -105,7 +108,7 @@ public sealed class FailPointTests(FailPointTests.Fixture fixture) : IClassFixtu
         {
             if (running is null)
             {
-                running = await RunningDaemon.CreateToFailAsync("--storage-driver", driver);
+                running = await RunningDaemon.CreateToFailAsync(["--storage-driver", driver, .. options]);
                 Image = await FailPointRun.MakeVictimAsync(running);
             }
 

@@ -1,6 +1,7 @@
 using Berth.Engine.Networks;
 using Berth.Model;
 using Berth.Network.Files;
+using Berth.Storage;
 
 namespace Berth.Engine.Containers;
 
@@ -27,6 +28,7 @@ internal sealed partial class Container
             try
             {
                 await CommitAsync(record with { Endpoints = Merge([.. record.Endpoints, endpoint]) }, CancellationToken.None);
+                FailPoint.Reach(FailPoints.ConnectRecorded);
             }
             catch when (sandbox is { } connected)
             {
@@ -72,6 +74,7 @@ internal sealed partial class Container
 
             // A record that still has the endpoint after a crash has it taken at the next start, which is as it was before.
             await CommitAsync(record with { Endpoints = Merge([.. record.Endpoints.Where(other => other != endpoint)]) }, CancellationToken.None);
+            FailPoint.Reach(FailPoints.DisconnectRecorded);
         }
         finally
         {

@@ -5,6 +5,7 @@ using Berth.Engine.Events;
 using Berth.Model;
 using Berth.Network.Drivers;
 using Berth.Network.Ipam;
+using Berth.Storage;
 using Berth.Storage.Metadata;
 using Microsoft.Extensions.Logging;
 
@@ -130,6 +131,7 @@ public sealed partial class NetworkService : IDisposable
             NetworkRecord record = New(config, pools, BridgeOptions.BridgeOf(config, id), isPredefined: false) with { Id = id };
             var network = new ContainerNetwork(record);
             await Task.Run(() => kernel.AddNetwork(network.Plan!), CancellationToken.None); // networks of users have one
+            FailPoint.Reach(FailPoints.NetworkMade);
             try
             {
                 await journal.CommitAsync([Change(record)], CancellationToken.None);
@@ -140,6 +142,7 @@ public sealed partial class NetworkService : IDisposable
                 throw;
             }
 
+            FailPoint.Reach(FailPoints.NetworkRecorded);
             directory.Add(network);
             Publish(record, "create");
             return network.Info;
@@ -175,8 +178,10 @@ public sealed partial class NetworkService : IDisposable
                 throw;
             }
 
+            FailPoint.Reach(FailPoints.NetworkRemovalRecorded);
             directory.Remove(network);
             await Task.Run(() => kernel.RemoveNetwork(network.Record.Id), CancellationToken.None); // what stays has no record and goes at the next start
+            FailPoint.Reach(FailPoints.NetworkRemoved);
             Publish(network.Record, "destroy");
         }
         finally

@@ -8,6 +8,7 @@ using Berth.Network.Files;
 using Berth.Network.Ipam;
 using Berth.Network.Ports;
 using Berth.Network.Sandboxes;
+using Berth.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace Berth.Engine.Networks;
@@ -112,6 +113,7 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
                 attached.Network.Enter(sandbox.ContainerId, attached.Endpoint.State!); // it was planned just now
             }
 
+            FailPoint.Reach(FailPoints.PlugPlanned);
             return sandbox;
         }
         catch (Exception exception)
@@ -128,6 +130,7 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
         if (record.Config.Host.Network is NetworkMode.Named or NetworkMode.Default && sandbox.Networks.Exists(static attached => attached.Plan is not null))
         {
             sandbox.Namespace = Sandbox.Create();
+            FailPoint.Reach(FailPoints.PlugOpened);
         }
     }
 
@@ -140,10 +143,12 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
             for (int i = 0; i < sandbox.Networks.Count; i++)
             {
                 Connect(sandbox, i, made);
+                FailPoint.Reach(FailPoints.PlugLinked);
             }
 
             await StartProxiesAsync(sandbox);
             ServeNames(record, sandbox);
+            FailPoint.Reach(FailPoints.PlugServed);
         }
 
         foreach (AttachedNetwork attached in sandbox.Networks)
@@ -213,8 +218,10 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
             if (sandbox.Namespace is { } made)
             {
                 Connect(sandbox, index, made);
+                FailPoint.Reach(FailPoints.ConnectLinked);
                 Reroute(sandbox, before, made);
                 ServeNames(record, sandbox);
+                FailPoint.Reach(FailPoints.ConnectRerouted);
             }
 
             networks.Publish(network.Record, "connect", sandbox.ContainerId);
@@ -241,12 +248,14 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
         if (index >= 0)
         {
             Disconnect(sandbox, index, isTold: true);
+            FailPoint.Reach(FailPoints.DisconnectUnlinked);
             List<AttachedNetwork> before = [.. sandbox.Networks];
             ChooseGateways(sandbox);
             if (sandbox.Namespace is { } made)
             {
                 Reroute(sandbox, before, made);
                 ServeNames(record, sandbox);
+                FailPoint.Reach(FailPoints.DisconnectRerouted);
             }
         }
     }
@@ -325,6 +334,7 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
 
         sandbox.Namespace?.Dispose();
         sandbox.Namespace = null;
+        FailPoint.Reach(FailPoints.UnplugClosed);
     }
 
     /// <summary>Lets go of a container without touching it: it runs on.</summary>

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using Berth.EndToEnd.Tests.Support;
@@ -8,7 +10,8 @@ namespace Berth.EndToEnd.Tests.Networks;
 /// <summary>Whatever was done: when everything is removed, nothing is left in the kernel.</summary>
 public sealed class NetworkCleanupTests(ITestOutputHelper output)
 {
-    private const int Operations = 150;
+    // The same test by hand for longer: BERTH_NETWORK_OPERATIONS.
+    private static readonly int Operations = int.TryParse(Environment.GetEnvironmentVariable("BERTH_NETWORK_OPERATIONS"), CultureInfo.InvariantCulture, out int count) ? count : 500;
 
     [Fact]
     public async Task Nothing_is_left_of_many_operations()
@@ -19,6 +22,8 @@ public sealed class NetworkCleanupTests(ITestOutputHelper output)
         await using RunningDaemon daemon = await RunningDaemon.CreateAsync(null, RunningDaemon.OwnNetwork);
         var host = new HostNamespace(daemon);
         string before = await host.KernelAsync();
+        int namespaces = NamespacesOf(daemon);
+        var clock = Stopwatch.StartNew();
         List<string> networks = [], containers = [];
         for (int i = 0; i < Operations; i++)
         {
@@ -31,7 +36,9 @@ public sealed class NetworkCleanupTests(ITestOutputHelper output)
             (await daemon.Api.DeleteAsync("/networks/" + network)).Expect(HttpStatusCode.NoContent);
         }
 
+        output.WriteLine($"{Operations} operations in {clock.Elapsed.TotalSeconds:F1} s");
         await host.ExpectKernelAsync(before, $"seed {seed}");
+        Assert.Equal(namespaces, NamespacesOf(daemon));
         Assert.DoesNotContain(" error: ", daemon.Log, StringComparison.Ordinal);
     }
 
@@ -66,6 +73,9 @@ public sealed class NetworkCleanupTests(ITestOutputHelper output)
             case 7:
                 await AnswerAsync(daemon.Api.PostTextAsync($"/networks/{network}/disconnect", $$"""{"Container":"{{container}}"}"""));
                 break;
+            case 8 when random.Next(3) == 0:
+                KillOne(daemon, random);
+                break;
             case 8:
                 await AnswerAsync(daemon.Api.PostAsync($"/containers/{container}/kill"));
                 break;
@@ -88,6 +98,20 @@ public sealed class NetworkCleanupTests(ITestOutputHelper output)
                 break;
         }
     }
+
+    // A container's process, behind the daemon's back.
+    private static void KillOne(RunningDaemon daemon, Random random)
+    {
+        List<int> processes = [.. Leftovers.Processes(daemon).Where(static pid => Leftovers.CommandLine(pid).StartsWith("sleep 1000", StringComparison.Ordinal))];
+        if (processes.Count > 0)
+        {
+            RunningDaemon.Signal(processes[random.Next(processes.Count)], "KILL");
+        }
+    }
+
+    // Descriptors of network namespaces: what keeps one that nobody is in.
+    private static int NamespacesOf(RunningDaemon daemon) =>
+        new DirectoryInfo($"/proc/{daemon.Pid}/fd").EnumerateFileSystemInfos().Count(static link => link.LinkTarget?.StartsWith("net:", StringComparison.Ordinal) == true);
 
     private static async Task<Reply> AnswerAsync(Task<Reply> request)
     {

@@ -37,6 +37,8 @@ public sealed record Reply(HttpStatusCode Status, string Text)
         Assert.True(Status == status, $"status {(int)Status}, wanted {(int)status}: {Text}");
         return this;
     }
+
+    public void ExpectOneOf(params HttpStatusCode[] wanted) => Assert.True(wanted.Contains(Status), $"status {(int)Status}, wanted {string.Join(" or ", wanted)}: {Text}");
 }
 
 /// <summary>The API spoken directly.</summary>

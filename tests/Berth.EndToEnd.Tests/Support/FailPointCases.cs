@@ -19,14 +19,19 @@ internal static class FailPointCases
             && one.Point[..one.Point.IndexOf('.', StringComparison.Ordinal)] is "create" or "rm" or "trash" or "image" or "rmi").Append(("create", FailPoints.CopyMade));
 
     // Steps that an operation comes by more than once: the second time is another place.
-    private static IEnumerable<(string Operation, string Point)> Later =>
+    private static IEnumerable<(string Operation, string Point)> Later => Again.Append(("start in networks", FailPoints.PlugLinked + ":2"));
+
+    private static IEnumerable<(string Operation, string Point)> Again =>
         from name in (string[])[FailPoints.JournalWritten, FailPoints.JournalSynced]
         from operation in (string[])["rm -f", "--rm", "again"]
         select (operation, name + ":2");
 
+    /// <summary>Whether a daemon with a network namespace of its own is needed.</summary>
+    public static bool IsOfNetworks(string operation) => operation.StartsWith("network ", StringComparison.Ordinal) || operation.EndsWith("connect", StringComparison.Ordinal) || operation.EndsWith(" in networks", StringComparison.Ordinal);
+
     private static string[] OperationsOf(string name) => name[..name.IndexOf('.', StringComparison.Ordinal)] switch
     {
-        "journal" => ["create", "start", "stop", "rm", "rm -f", "--rm", "commit", "load", "rmi", "tag", "again", "rename"],
+        "journal" => ["create", "start", "stop", "rm", "rm -f", "--rm", "commit", "load", "rmi", "tag", "again", "rename", "network create", "network rm", "connect", "disconnect"],
         "image" => ["import", "load", "commit"],
         "trash" => ["rm", "rm -f", "--rm", "rmi"],
         "create" => ["create"],
@@ -45,6 +50,12 @@ internal static class FailPointCases
         "rename" => ["rename"],
         "health" => ["health"],
         "event" => ["event"],
+        "net-create" => ["network create"],
+        "net-rm" => ["network rm"],
+        "plug" => ["start in networks"],
+        "unplug" => ["end in networks"],
+        "connect" => ["connect"],
+        "disconnect" => ["disconnect"],
         "copy" => [], // of the other driver
         _ => throw new ArgumentException($"no operation is known for {name}", nameof(name)),
     };

@@ -57,6 +57,7 @@ internal sealed partial class FailPointRun(RunningDaemon daemon, byte[] victim, 
             "restart" => RestartAsync(),
             "health" => HealthAsync(),
             "event" => EventAsync(),
+            _ when FailPointCases.IsOfNetworks(operation) => NetworkAsync(operation),
             _ => throw new ArgumentException($"no such operation: {operation}", nameof(operation)),
         });
 

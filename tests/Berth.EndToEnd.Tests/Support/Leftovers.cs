@@ -110,7 +110,8 @@ internal static class Leftovers
         }
     }
 
-    private static string CommandLine(int pid)
+    /// <summary>A process's words with spaces between; empty when it has ended.</summary>
+    public static string CommandLine(int pid)
     {
         try
         {
