@@ -41,8 +41,8 @@ public sealed class RunningDaemon : IAsyncDisposable
     /// <summary>Among a daemon's options: it runs in a network namespace that ends with it and its containers, so that the machine's links and rules are left alone.</summary>
     public const string OwnNetwork = "--own-network";
 
-    /// <summary>What its next incarnation is told in place of what it was told so far; <see cref="OwnNetwork"/> stays as it was.</summary>
-    public void Tell(params string[] newOptions) => options = newOptions;
+    /// <summary>What the next incarnation of a daemon with <see cref="OwnNetwork"/>, which stays so, is told in place of what it was told so far.</summary>
+    public void Tell(params string[] newOptions) => options = hasOwnNetwork ? newOptions : throw new InvalidOperationException("it could make a bridge of the machine's");
 
     /// <summary>The folder that holds everything of this daemon; short, since sockets' paths are.</summary>
     public string Home { get; }

@@ -10,7 +10,7 @@ public sealed class ContainerDirectoryTests
     // A directory asks its containers for their names only.
     private static readonly ContainerServices Services = new(null!, null!, null!, null!, null!, null!, null!, null!, null!, null!);
 
-    private static readonly ContainerLinks Links = new(new ConcurrentDictionary<string, Container>(StringComparer.Ordinal), static _ => { }, static _ => null, static (_, _) => [], static _ => Task.CompletedTask, Task.CompletedTask);
+    private static readonly ContainerLinks Links = new(new ConcurrentDictionary<string, Container>(StringComparer.Ordinal), static _ => { }, static _ => null, static (_, _) => [], static _ => Task.CompletedTask, static _ => Task.CompletedTask, Task.CompletedTask);
 
     private static readonly ContainerId First = ContainerId.Parse("abc1" + new string('0', 60));
     private static readonly ContainerId Second = ContainerId.Parse("abc2" + new string('0', 60));

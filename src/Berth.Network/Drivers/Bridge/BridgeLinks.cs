@@ -67,7 +67,7 @@ internal sealed class BridgeLinks(HostLinks links)
 
         if (link.Alias?.StartsWith(LinkText.AnyAlias, StringComparison.Ordinal) == true)
         {
-            throw new EngineException(ErrorKind.Conflict, $"{name} is the bridge of a daemon with another data root (alias \"{link.Alias}\"): choose another name (--bridge)");
+            throw new EngineException(ErrorKind.Conflict, $"{name} is the bridge of a daemon with another data root (alias \"{link.Alias}\"): choose another name (--bridge), or remove it when that one is gone (ip link delete {name})");
         }
 
         return [.. Addresses.List(links.Route, link.Index).Where(static found => !found.Address.IsIPv6LinkLocal)
