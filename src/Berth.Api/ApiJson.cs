@@ -41,6 +41,7 @@ namespace Berth.Api;
 [JsonSerializable(typeof(HealthConfig))]
 [JsonSerializable(typeof(NetworkInspect))]
 [JsonSerializable(typeof(List<NetworkInspect>))]
+[JsonSerializable(typeof(NetworkDiagnosisAnswer))]
 [JsonSerializable(typeof(NetworkCreateRequest))]
 [JsonSerializable(typeof(NetworkCreateResponse))]
 [JsonSerializable(typeof(NetworkConnectRequest))]

@@ -157,3 +157,59 @@ public sealed record NetworksPruneResponse
     /// <summary>Names; null when there are none.</summary>
     public List<string>? NetworksDeleted { get; set; }
 }
+
+/// <summary>Answer of <c>GET /berth/networks/diagnosis</c>, which is Berth's own.</summary>
+public sealed record NetworkDiagnosisAnswer
+{
+    /// <summary>Whether the host sends packets on from one link to another.</summary>
+    public bool IPv4Forwarding { get; set; }
+    public bool IPv6Forwarding { get; set; }
+
+    /// <summary>The table with Berth's rules: <c>nft list table</c> and this.</summary>
+    public string Table { get; set => field = value ?? ""; } = "";
+
+    /// <summary>What stands out, problems first.</summary>
+    public List<NetworkFinding> Findings { get; set => field = value ?? []; } = [];
+    public List<DiagnosedNetwork> Networks { get; set => field = value ?? []; } = [];
+
+    /// <summary>What can be reached from outside of the networks.</summary>
+    public List<NetworkExposure> Reachable { get; set => field = value ?? []; } = [];
+}
+
+/// <summary>Something that the owner of a host should know.</summary>
+public sealed record NetworkFinding
+{
+    /// <summary><c>problem</c>: packets that should pass do not; <c>note</c>: it may surprise.</summary>
+    public string Level { get; set => field = value ?? ""; } = "";
+    public string Text { get; set => field = value ?? ""; } = "";
+
+    /// <summary>What to do; may be empty.</summary>
+    public string Advice { get; set => field = value ?? ""; } = "";
+}
+
+/// <summary>How one network is reached.</summary>
+public sealed record DiagnosedNetwork
+{
+    public string Name { get; set => field = value ?? ""; } = "";
+    public string Driver { get; set => field = value ?? ""; } = "";
+    public List<string> Subnets { get; set => field = value ?? []; } = [];
+
+    /// <summary>What comes in and goes out, in words.</summary>
+    public string Reach { get; set => field = value ?? ""; } = "";
+}
+
+/// <summary>Something of a container that others than those of its network can reach.</summary>
+public sealed record NetworkExposure
+{
+    public string ContainerId { get; set => field = value ?? ""; } = "";
+    public string Container { get; set => field = value ?? ""; } = "";
+    public string Network { get; set => field = value ?? ""; } = "";
+    public string From { get; set => field = value ?? ""; } = "";
+    public string To { get; set => field = value ?? ""; } = "";
+
+    /// <summary>What lets it pass.</summary>
+    public string By { get; set => field = value ?? ""; } = "";
+
+    /// <summary>Whether it is an address that only the host itself has.</summary>
+    public bool HostOnly { get; set; }
+}

@@ -35,6 +35,10 @@ public sealed partial class EngineClient
     public Task DisconnectNetworkAsync(string network, NetworkDisconnectRequest request, CancellationToken cancellationToken = default) =>
         PostAsync($"/networks/{Segment(network)}/disconnect", RequestBody.Json(request, ApiJson.Context.NetworkDisconnectRequest), cancellationToken);
 
+    /// <summary>What is reachable from outside of the networks, by which rule, and what stands in the way. Berth's own.</summary>
+    public Task<NetworkDiagnosisAnswer> DiagnoseNetworksAsync(CancellationToken cancellationToken = default) =>
+        transport.ReadAsync(HttpMethod.Get, "/berth/networks/diagnosis", RequestBody.None, ApiJson.Context.NetworkDiagnosisAnswer, cancellationToken);
+
     /// <summary>Removes the networks of users' own that no container is in; returns their names.</summary>
     public async Task<IReadOnlyList<string>> PruneNetworksAsync(IReadOnlyList<KeyValuePair<string, string>> filters, CancellationToken cancellationToken = default)
     {

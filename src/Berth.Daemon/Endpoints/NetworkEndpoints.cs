@@ -7,7 +7,7 @@ using Berth.Model;
 
 namespace Berth.Daemon.Endpoints;
 
-/// <summary><c>/networks</c>.</summary>
+/// <summary><c>/networks</c>, and <c>/berth/networks</c>, which docker's API does not have.</summary>
 internal sealed class NetworkEndpoints(NetworkService networks, ContainerService containers)
 {
     private static readonly string[] ListFilters = ["dangling", "driver", "id", "label", "name", "scope", "type"];
@@ -19,8 +19,16 @@ internal sealed class NetworkEndpoints(NetworkService networks, ContainerService
         routes.MapPost("/networks/prune", (RequestDelegate)PruneAsync);
         routes.MapGet("/networks/{id}", (RequestDelegate)InspectAsync);
         routes.MapDelete("/networks/{id}", (RequestDelegate)RemoveAsync);
+        routes.MapGet("/berth/networks/diagnosis", (RequestDelegate)DiagnoseAsync);
         routes.MapPost("/networks/{id}/connect", (RequestDelegate)ConnectAsync);
         routes.MapPost("/networks/{id}/disconnect", (RequestDelegate)DisconnectAsync);
+    }
+
+    // May wait for somebody who is changing the rules.
+    private async Task DiagnoseAsync(HttpContext context)
+    {
+        NetworkDiagnosis found = await Task.Run(networks.Diagnose);
+        await JsonBody.WriteAsync(context, DiagnosisMapping.ToAnswer(found, NameOf), ApiJson.Context.NetworkDiagnosisAnswer);
     }
 
     private static string Id(HttpContext context) => (string)context.Request.RouteValues["id"]!;

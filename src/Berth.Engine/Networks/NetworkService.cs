@@ -212,6 +212,10 @@ public sealed partial class NetworkService : IDisposable
         return gone;
     }
 
+    /// <summary>What is reachable from outside, by which rule, and what stands in the way. Nothing is changed.</summary>
+    /// <exception cref="EngineException">Internal: the host's network cannot be read.</exception>
+    public NetworkDiagnosis Diagnose() => NetworkDiagnosis.Of(kernel.Probe(), [.. directory.All]);
+
     /// <summary>Tells that a container came into a network, or left it.</summary>
     internal void Publish(NetworkRecord record, string action, string? containerId = null)
     {

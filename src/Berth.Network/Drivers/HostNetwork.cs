@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Berth.Linux;
 using Berth.Linux.Namespaces;
 using Berth.Model;
+using Berth.Network.Diagnosis;
 using Berth.Network.Drivers.Bridge;
 using Berth.Network.Drivers.Ipvlan;
 using Berth.Network.Drivers.Macvlan;
@@ -161,6 +162,10 @@ public sealed class HostNetwork : IDisposable
     /// <exception cref="EngineException"><see cref="ErrorKind.Conflict"/>: the link is no bridge, or that of a daemon with another data root;
     /// <see cref="ErrorKind.Internal"/>: the kernel refused.</exception>
     public IReadOnlyList<PoolPlan>? FindForeignBridge(string name) => KernelRefusal.Told($"{name} cannot be looked at", () => BridgeLinks.FindForeign(links, name));
+
+    /// <summary>What the host says of itself, as far as containers' packets depend on it; nothing is changed.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorKind.Internal"/>: the kernel refused.</exception>
+    public HostFacts Probe() => KernelRefusal.Told("the host's network cannot be read", () => new HostProbe(links).Read(bridges.AreRulesIntact()));
 
     /// <summary>Removes every link that has our alias, the rules, and our exception among those of others. For the end of everything: containers lose their networks.</summary>
     /// <returns>What there was, one line each.</returns>

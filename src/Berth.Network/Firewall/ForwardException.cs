@@ -11,7 +11,10 @@ internal sealed class ForwardException(string owner, NetlinkSocket netfilter)
 {
     private const string Chain = "FORWARD";
     private static readonly NftTable[] Tables = [new(NftFamily.Ip, "filter"), new(NftFamily.Ip6, "filter")];
-    private readonly string comment = "berth " + owner;
+    private readonly string comment = CommentOf(owner);
+
+    /// <summary>The comment by which the rule of an owner is known.</summary>
+    public static string CommentOf(string owner) => "berth " + owner;
 
     /// <summary>Whether a change is one of what this depends on.</summary>
     public static bool Concerns(NftEvent change) => Tables.Contains(change.Table) && (change.Name == Chain || change.Kind == NftObject.Table);

@@ -11,12 +11,13 @@ internal static class NetworkCommands
     private const string IngressWarning = "WARNING! Before removing the routing-mesh network, make sure all the nodes in your swarm run the same docker engine version. "
         + "Otherwise, removal may not be effective and functionality of newly create ingress networks will be impaired.\nAre you sure you want to continue?";
 
-    public static IReadOnlyList<string> Verbs { get; } = ["connect", "create", "disconnect", "inspect", "ls", "prune", "rm"];
+    public static IReadOnlyList<string> Verbs { get; } = ["connect", "create", "diagnose", "disconnect", "inspect", "ls", "prune", "rm"];
 
     public static Command? Create(string verb, string path) => verb switch
     {
         "connect" => NetworkConnectCommand.Create(path),
         "create" => NetworkCreateCommand.Create(path),
+        "diagnose" => NetworkDiagnoseCommand.Create(path),
         "disconnect" => CreateDisconnect(path),
         "inspect" => InspectCommand.Create(path, InspectCommand.Scope.Network),
         "ls" or "list" => NetworkListCommand.Create(path),

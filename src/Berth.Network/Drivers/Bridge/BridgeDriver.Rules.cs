@@ -28,17 +28,21 @@ internal sealed partial class BridgeDriver
         hasRules = true;
     }
 
-    // Tables of iptables' old kernel interface are no part of nf_tables: nothing tells of changes, and they can only be replaced as a whole, past others who do the same.
     private void TellOfLegacyRules()
     {
-        foreach ((string file, string program) in (ReadOnlySpan<(string, string)>)[("ip_tables_names", "iptables-legacy"), ("ip6_tables_names", "ip6tables-legacy")])
+        foreach (string program in LegacyRules.Programs())
         {
-            string path = "/proc/thread-self/net/" + file;
-            if (File.Exists(path) && File.ReadLines(path).Contains("filter", StringComparer.Ordinal))
-            {
-                links.Options.Report?.Invoke($"this host has rules of {program}: if its chain FORWARD drops packets (see {program} -S FORWARD), let those of containers pass by "
-                    + $"{program} -I FORWARD -m mark --mark 0x{FirewallLayout.PassMark:x}/0x{FirewallLayout.PassMark:x} -j ACCEPT");
-            }
+            links.Options.Report?.Invoke(LegacyRules.AdviceOf(program));
+        }
+    }
+
+    /// <summary>Whether the rules are as they should be: those that somebody changed are put back at once, so no is the answer of a moment, or of a kernel that refuses.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public bool AreRulesIntact()
+    {
+        lock (turn)
+        {
+            return !hasRules || firewall.IsIntact(State());
         }
     }
 
