@@ -276,7 +276,7 @@ internal static class NetworkMapping
     private static Dictionary<string, List<Wire.PortBinding>?> ToPublished(ContainerRecord record)
     {
         var ports = new Dictionary<string, List<Wire.PortBinding>?>(StringComparer.Ordinal);
-        if (!record.Endpoints.Any(static endpoint => endpoint.State is not null))
+        if (!record.Endpoints.Any(static endpoint => endpoint.State is { IsWithoutPorts: false }))
         {
             return ports;
         }

@@ -60,6 +60,9 @@ public sealed record EndpointState
     public IReadOnlyList<string> Names { get; init; } = [];
     public IReadOnlyList<PortState> Ports { get; init; } = [];
 
+    /// <summary>Whether the network has no published ports (macvlan, ipvlan): exposed ones are not told either, as in docker.</summary>
+    public bool IsWithoutPorts { get; init; }
+
     /// <summary>Ports of linked containers that it may reach on a network without traffic between containers. Records of older daemons have none.</summary>
     public IReadOnlyList<LinkState> Links { get; init => field = value ?? []; } = [];
 }

@@ -64,6 +64,7 @@ public sealed partial class SandboxService
             IPv6PrefixLength = ipv6?.Subnet.PrefixLength ?? 0,
             IPv6Gateway = out6?.Gateway?.ToString() ?? "",
             Mac = network.Plan is IpvlanPlan ? "" : addresses.Mac.ToString(), // theirs is the parent's, and docker tells none
+            IsWithoutPorts = network.Plan is { CanPublish: false },
             Names = network.IsUserDefined ? NamesOf(record, endpoint.Config) : [],
         };
         return new AttachedNetwork(network, known with { State = state }, addresses, PlanOf(network, endpoint.Config, state, addresses));
