@@ -58,6 +58,19 @@ internal sealed class ParentDevices(HostLinks links)
         }
     }
 
+    /// <summary>Makes a parent again that is not there any more, where that is ours to make.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorKind.Internal"/>: it is not, or what it lies on is not there either.</exception>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public LinkInfo Repair(ParentPlan network)
+    {
+        lock (turn)
+        {
+            return network.IsIsolated || network.Parent.Contains('.')
+                ? Ensure(network)
+                : throw new EngineException(ErrorKind.Internal, $"the device {network.Parent}, which network {network.Id} lies on, is not there any more");
+        }
+    }
+
     /// <summary>Takes over the networks of one kind from a daemon before this one.</summary>
     /// <returns>Those whose parent is missing.</returns>
     public IReadOnlyList<NetworkFailure> Restore<TPlan>(IReadOnlyList<TPlan> plans)

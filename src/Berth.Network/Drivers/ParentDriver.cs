@@ -92,8 +92,7 @@ internal abstract class ParentDriver<TPlan>(HostLinks links, ParentDevices paren
 
     private void CreateLink(ParentPlan network, EndpointPlan endpoint, FileDescriptor sandbox)
     {
-        LinkInfo parent = links.Find(network.Parent)
-            ?? throw new EngineException(ErrorKind.Internal, $"the device {network.Parent}, which network {network.Id} lies on, is not there any more");
+        LinkInfo parent = links.Find(network.Parent) ?? parents.Repair(network);
         try
         {
             Links.Create(links.Route, network.LinkOf(endpoint, parent.Index, sandbox, LinkText.GroupOf(links.Options.Owner)));

@@ -96,7 +96,9 @@ public sealed class MacvlanTests(ITestOutputHelper output) : IDisposable
         // A daemon that was killed, and the next; one that knows nothing of the network; and the end.
         Assert.Empty(lab.Restart().Restore([network], [one.Endpoint, two.Endpoint]));
         lab.AssertReaches(one.Inside, "192.0.2.21", 80, 21);
+        Assert.Equal("", lab.Output("ip", "link", "del", network.Parent)); // somebody takes it away: the next container has it made again
         lab.RunOn(network, 22);
+        Assert.Contains(network.Id, Links.Find(lab.Route, network.Parent)!.Alias, StringComparison.Ordinal);
         Assert.Empty(lab.Restart().Restore([HostLab.Plan(10)], []));
         Assert.DoesNotContain(network.Parent, ParentLab.LinksIn(lab.Host));
         Assert.Empty(lab.Network.Restore([network], []));
@@ -176,24 +178,24 @@ public sealed class MacvlanTests(ITestOutputHelper output) : IDisposable
     [Fact]
     public void AParentOfOthersStays()
     {
-        Assert.Equal("", lab.Output("ip", "link", "add", "wan.77", "type", "veth", "peer", "name", "far"));
-        Assert.Equal("", lab.Output("ip", "link", "set", "wan.77", "up"));
+        Assert.Equal("", lab.Output("ip", "link", "add", "own77", "type", "veth", "peer", "name", "far"));
+        Assert.Equal("", lab.Output("ip", "link", "set", "own77", "up"));
         Assert.Equal("", lab.Output("ip", "link", "set", "far", "up"));
-        MacvlanPlan network = Add(ParentLab.Macvlan(30, "wan.77"));
+        MacvlanPlan network = Add(ParentLab.Macvlan(30, "own77"));
         LabContainer one = lab.RunOn(network, 20), two = lab.RunOn(network, 21);
         lab.AssertReaches(one.Inside, "192.0.2.21", 80, 21);
         Assert.Empty(lab.Restart().Restore([network], [one.Endpoint, two.Endpoint]));
         lab.Network.RemoveNetwork(network.Id);
         lab.Network.Purge();
-        Assert.Equal(["far", "wan", "wan.77"], ParentLab.LinksIn(lab.Host));
+        Assert.Equal(["far", "own77", "wan"], ParentLab.LinksIn(lab.Host));
 
         // It went while nobody looked: told, and what can be done without it works.
-        Assert.Equal("", lab.Output("ip", "link", "del", "wan.77"));
+        Assert.Equal("", lab.Output("ip", "link", "del", "own77"));
         NetworkFailure failure = Assert.Single(lab.Restart().Restore([network], [one.Endpoint]));
         Assert.Equal((network.Id, true), (failure.NetworkId, failure.Error is EngineException));
         using FileDescriptor sandbox = HostNetwork.CreateSandbox();
         EngineException gone = Assert.Throws<EngineException>(() => lab.RunOn(network, 22, sandbox: sandbox));
-        Assert.Contains("the device wan.77, which network", gone.Message, StringComparison.Ordinal);
+        Assert.Contains("the device own77, which network", gone.Message, StringComparison.Ordinal);
         lab.Network.Disconnect(one.Endpoint, one.Inside);
         lab.Network.RemoveNetwork(network.Id);
     }
