@@ -59,6 +59,12 @@ internal static partial class EngineLog
     [LoggerMessage(19, LogLevel.Warning, "endpoint {Endpoint}: the kernel did not let go of it; it is removed at the daemon's next start")]
     public static partial void EndpointStays(ILogger logger, Exception exception, string endpoint);
 
+    [LoggerMessage(71, LogLevel.Warning, "endpoint {Endpoint} of network {Network}: the plugin was not told of its end, or failed; what it has of it stays with it")]
+    public static partial void PluginKeepsEndpoint(ILogger logger, Exception exception, string endpoint, string network);
+
+    [LoggerMessage(72, LogLevel.Warning, "network {Network}: the plugin was not told of its end, or failed; what it has of it stays with it")]
+    public static partial void PluginKeepsNetwork(ILogger logger, Exception exception, string network);
+
     [LoggerMessage(20, LogLevel.Error, "network {Network}: it could not be brought into the state of its record; containers cannot be started in it")]
     public static partial void NetworkNotRestored(ILogger logger, Exception exception, string network);
 

@@ -14,15 +14,16 @@ public sealed partial class DirectionTests
         ["Berth.Registry"] = ["Berth.Model"],
         ["Berth.Runtime"] = ["Berth.Linux", "Berth.Model"],
         ["Berth.Storage"] = ["Berth.Linux", "Berth.Model"],
-        ["Berth.Network"] = ["Berth.Linux", "Berth.Model"],
+        ["Berth.Plugins"] = ["Berth.Model"],
+        ["Berth.Network"] = ["Berth.Plugins", "Berth.Linux", "Berth.Model"],
         ["Berth.RuntimeHost"] = ["Berth.Runtime", "Berth.Linux", "Berth.Model"],
         ["Berth.Build"] = ["Berth.Storage", "Berth.Model"],
-        ["Berth.Engine"] = ["Berth.Build", "Berth.Network", "Berth.Registry", "Berth.Runtime", "Berth.Storage", "Berth.Model"],
+        ["Berth.Engine"] = ["Berth.Build", "Berth.Network", "Berth.Plugins", "Berth.Registry", "Berth.Runtime", "Berth.Storage", "Berth.Model"],
         ["Berth.RegistryServer"] = ["Berth.Storage", "Berth.Model"],
         ["Berth.Daemon"] =
         [
             "Berth.Api", "Berth.Engine", "Berth.RegistryServer", "Berth.Model",
-            "Berth.Storage", "Berth.Runtime", "Berth.Network", "Berth.Registry", "Berth.Build", // for the composition root and mappings
+            "Berth.Storage", "Berth.Runtime", "Berth.Network", "Berth.Plugins", "Berth.Registry", "Berth.Build", // for the composition root and mappings
         ],
         ["Berth.Client"] = ["Berth.Api", "Berth.Model"],
         ["Berth.Compose"] = ["Berth.Client", "Berth.Api", "Berth.Model"],
@@ -117,6 +118,6 @@ public sealed partial class DirectionTests
     [GeneratedRegex(@"\bBerth\.Linux(?<part>(\.\w+)*)", RegexOptions.ExplicitCapture)]
     private static partial Regex UsesLinux();
 
-    [GeneratedRegex(@"\b(?<space>Berth\.(Storage|Runtime|Network|Registry|Build)(\.\w+)*)", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"\b(?<space>Berth\.(Storage|Runtime|Network|Plugins|Registry|Build)(\.\w+)*)", RegexOptions.ExplicitCapture)]
     private static partial Regex UsesStores();
 }

@@ -5,12 +5,13 @@ using Berth.Daemon.Options;
 using Berth.Engine.Containers;
 using Berth.Engine.Events;
 using Berth.Engine.Images;
+using Berth.Engine.Networks;
 using Berth.Model;
 
 namespace Berth.Daemon.Endpoints;
 
 /// <summary><c>/_ping</c>, <c>/version</c>, <c>/info</c>.</summary>
-internal sealed class SystemEndpoints(DaemonOptions options, ContainerService containers, ImageService images, EventHub events, HostFacts host)
+internal sealed class SystemEndpoints(DaemonOptions options, ContainerService containers, ImageService images, NetworkService networks, EventHub events, HostFacts host)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -89,7 +90,7 @@ internal sealed class SystemEndpoints(DaemonOptions options, ContainerService co
                 Images = images.List().Count,
                 Driver = containers.StorageDriver,
                 DriverStatus = [],
-                Plugins = new PluginsInfo { Volume = [], Network = ["bridge", "host", "ipvlan", "macvlan", "null"], Log = ["json-file", "none"] },
+                Plugins = new PluginsInfo { Volume = [], Network = [.. networks.Drivers], Log = ["json-file", "none"] },
                 IPv4Forwarding = isForwarding,
                 Warnings = isForwarding ? null : ["WARNING: IPv4 forwarding is disabled"],
                 PidsLimit = true,

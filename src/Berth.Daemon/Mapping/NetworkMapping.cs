@@ -30,11 +30,6 @@ internal static class NetworkMapping
     public static NetworkConfig Map(NetworkCreateRequest request)
     {
         RefuseUnknown(request.Unknown, "");
-        if (request.IPAM is { Driver: not ("" or "default") and var driver })
-        {
-            throw UnbuiltOptions.Value("IPAM.Driver", driver);
-        }
-
         if (request.Name.Length == 0)
         {
             throw new EngineException(ErrorKind.InvalidArgument, "network name cannot be empty");
@@ -55,6 +50,7 @@ internal static class NetworkMapping
             Options = request.Options ?? [],
             Labels = request.Labels ?? [],
             IpamOptions = request.IPAM?.Options,
+            IpamDriver = request.IPAM is { Driver: not "default" and var driver } ? driver : "",
             Pools = [.. (request.IPAM?.Config ?? []).Select(MapPool)],
         };
     }
@@ -76,13 +72,13 @@ internal static class NetworkMapping
             EnableIPv6 = record.Config.EnableIPv6,
             IPAM = new NetworkIpam
             {
-                Driver = "default",
+                Driver = record.Config.IpamDriver.Length > 0 ? record.Config.IpamDriver : "default",
                 Options = record.Config.IpamOptions is { } options ? new Dictionary<string, string>(options) : null,
                 Config = record.Config.IsConfigOnly ? [.. record.Config.Pools.Select(ToPool)] : [.. record.Pools.Select(static pool => new NetworkIpamConfig
                 {
                     Subnet = pool.Subnet,
                     IPRange = pool.IpRange,
-                    Gateway = pool.Gateway,
+                    Gateway = pool.Gateway.Length > 0 ? pool.Gateway : null,
                     AuxiliaryAddresses = pool.AuxAddresses is { } aux ? new Dictionary<string, string>(aux) : null,
                 })],
             },

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Berth.Model;
+using Berth.Plugins;
 
 namespace Berth.Daemon.Options;
 
@@ -16,6 +17,9 @@ internal sealed partial record DaemonOptions
     public IReadOnlyList<string> Hosts { get; init; } = [];
     public string? PidFile { get; init; }
     public bool Debug { get; init; }
+
+    /// <summary>Where plugins are found.</summary>
+    public PluginOptions Plugins { get; init; } = new();
 
     /// <summary>Whether containers have an init unless they say otherwise.</summary>
     public bool Init { get; init; }
@@ -65,6 +69,8 @@ internal sealed partial record DaemonOptions
               --ipv6                 The default network has IPv6 too
               --mtu int              Bytes of a packet in the default network (default: the kernel's)
           -p, --pidfile string       File to write the daemon's process id to
+              --plugin-folder string
+                                     Folder in which plugins are looked for, in the place of /run/docker/plugins, /etc/docker/plugins and /usr/lib/docker/plugins
               --purge                Serve nothing: remove the bridges, links and rules of this data root from the kernel, and end. For the end of an
                                      installation: containers that still run lose their networks; the data stay. Refused while a daemon runs on the root
           -s, --storage-driver string
@@ -111,6 +117,9 @@ internal sealed partial record DaemonOptions
                     break;
                 case "--debug" or "--init" or "--icc" or "--ip-masq" or "--ip-forward" or "--ipv6" or "--userland-proxy":
                     overrides[name[2..]] = value ?? "true";
+                    break;
+                case "--plugin-folder":
+                    overrides[name[2..]] = Value();
                     break;
                 case "-p" or "--pidfile":
                     overrides["pidfile"] = Value();
@@ -184,9 +193,10 @@ internal sealed partial record DaemonOptions
 
     private DaemonOptions With(string name, string value) => name switch
     {
-        "data-root" or "exec-root" or "pidfile" when value.Length == 0 => throw new EngineException(ErrorKind.InvalidArgument, $"{name} must not be empty"),
+        "data-root" or "exec-root" or "pidfile" or "plugin-folder" when value.Length == 0 => throw new EngineException(ErrorKind.InvalidArgument, $"{name} must not be empty"),
         "data-root" => this with { DataRoot = Path.GetFullPath(value) },
         "exec-root" => this with { ExecRoot = Path.GetFullPath(value) },
+        "plugin-folder" => this with { Plugins = new PluginOptions { SocketFolder = Path.GetFullPath(value), SpecFolders = [Path.GetFullPath(value)] } },
         "pidfile" => this with { PidFile = value },
         "storage-driver" => this with
         {

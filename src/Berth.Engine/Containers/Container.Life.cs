@@ -40,8 +40,9 @@ internal sealed partial class Container
             // The namespace has to be there for the shim; what comes into it, only when the process begins.
             JoinedNetwork? joined = links.FindNetwork(record);
             ContainerSandbox planned = sandbox = await services.Sandboxes.PlanAsync(record, links.FindLinked(record, true));
-            starting = starting with { Endpoints = planned.Endpoints };
             services.Sandboxes.Open(record, planned);
+            await services.Sandboxes.JoinAsync(record, planned);
+            starting = starting with { Endpoints = planned.Endpoints };
             BundleWriter.Write(services, record, LogPath, ExitFile, planned, joined);
             FailPoint.Reach(FailPoints.StartBundleWritten);
             journaled = services.Journal.CommitAsync([Change(starting)], never).AsTask(); // beside the work below; awaited before it is acknowledged
@@ -129,7 +130,7 @@ internal sealed partial class Container
         await CloseSandboxAsync();
         bool wasAlive = record.State.IsAlive;
         await RecordAsync(record.WithoutRun() with { State = failed });
-        ReleaseSandbox();
+        await ReleaseSandboxAsync();
         if (wasAlive)
         {
             CompleteEnded(); // a restart; whoever waits for the end of a run that never began is told by the start's own answer, as in docker
@@ -211,7 +212,7 @@ internal sealed partial class Container
         else
         {
             await RecordAsync(next);
-            ReleaseSandbox();
+            await ReleaseSandboxAsync();
         }
 
         FailPoint.Reach(FailPoints.EndRecorded);
@@ -310,7 +311,7 @@ internal sealed partial class Container
     {
         await services.Journal.CommitAsync([new JournalChange(Bucket, record.Id.ToString(), null)], CancellationToken.None);
         FailPoint.Reach(FailPoints.RemoveRecorded);
-        ReleaseSandbox();
+        await ReleaseSandboxAsync();
         foreach (AttachSession session in TakePending())
         {
             session.Cancel();
@@ -363,12 +364,12 @@ internal sealed partial class Container
     }
 
     // Only when the record without the run is durable: nobody gets an address that a record has.
-    private void ReleaseSandbox()
+    private async Task ReleaseSandboxAsync()
     {
         if (sandbox is { } closed)
         {
             sandbox = null;
-            SandboxService.Release(closed);
+            await services.Sandboxes.ReleaseAsync(closed);
         }
     }
 }

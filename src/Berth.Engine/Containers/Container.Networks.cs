@@ -22,7 +22,7 @@ internal sealed partial class Container
             string resolverBefore = ResolverText();
             if (HasProcess && sandbox is { } open)
             {
-                endpoint = await Task.Run(() => services.Sandboxes.Connect(record, open, endpoint), CancellationToken.None);
+                endpoint = await Task.Run(() => services.Sandboxes.ConnectAsync(record, open, endpoint), CancellationToken.None);
             }
 
             try
@@ -32,7 +32,7 @@ internal sealed partial class Container
             }
             catch when (sandbox is { } connected)
             {
-                await Task.Run(() => services.Sandboxes.Disconnect(record, connected, network.Record.Id), CancellationToken.None);
+                await Task.Run(() => services.Sandboxes.DisconnectAsync(record, connected, network.Record.Id), CancellationToken.None);
                 throw;
             }
 
@@ -66,7 +66,7 @@ internal sealed partial class Container
                 ChangeHosts(network, isAdded: false);
                 if (sandbox is { } open)
                 {
-                    await Task.Run(() => services.Sandboxes.Disconnect(record, open, network.Record.Id), CancellationToken.None);
+                    await Task.Run(() => services.Sandboxes.DisconnectAsync(record, open, network.Record.Id), CancellationToken.None);
                 }
             }
 

@@ -113,7 +113,7 @@ internal sealed partial class Container
         {
             await CloseSandboxAsync();
             await CommitAsync(record.WithoutRun() with { State = Lifecycle.NeverStarted(record.State, exit) }, cancellationToken);
-            ReleaseSandbox();
+            await ReleaseSandboxAsync();
             CompleteEnded();
         }
         else if (HasProcess || isNews)

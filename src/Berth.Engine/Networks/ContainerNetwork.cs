@@ -2,6 +2,7 @@ using Berth.Model;
 using Berth.Network.Dns;
 using Berth.Network.Drivers;
 using Berth.Network.Ipam;
+using Berth.Network.Ipam.Remote;
 
 namespace Berth.Engine.Networks;
 
@@ -13,11 +14,12 @@ internal sealed class ContainerNetwork
     private bool isRemoved;
 
     /// <exception cref="EngineException">The record's pools contradict each other.</exception>
-    public ContainerNetwork(NetworkRecord record)
+    public ContainerNetwork(NetworkRecord record, NetworkPlugins plugins)
     {
         Record = record;
         IsUserDefined = !record.IsPredefined;
-        AddressPool[] pools = [.. record.Pools.Select(ToPool)];
+        RemoteAddresses = RemoteOptions.AddressesOf(record, plugins.Addresses);
+        AddressPool[] pools = RemoteAddresses is null ? [.. record.Pools.Select(ToPool)] : [];
         Addresses = new NetworkAddresses(record.Config.Name, record.Id, pools, IsUserDefined, record.Config.Pools.Count > 0);
         Names = new NameTable(record.Config.Name);
         Plan = DriverOptions.PlanOf(record);
@@ -29,6 +31,9 @@ internal sealed class ContainerNetwork
     /// <summary>Whether its containers find each other by name.</summary>
     public bool IsUserDefined { get; }
     public NetworkAddresses Addresses { get; }
+
+    /// <summary>In the place of <see cref="Addresses"/>, which are none then: those that a plugin gives, or nobody; null: there are none such.</summary>
+    public RemoteAddresses? RemoteAddresses { get; }
     public NameTable Names { get; }
 
     /// <summary>What the kernel has of it; null for <c>host</c> and <c>none</c>.</summary>

@@ -1,6 +1,7 @@
 using Berth.Engine.Containers;
 using Berth.Network.Dns;
 using Berth.Network.Drivers;
+using Berth.Network.Drivers.Remote;
 using Berth.Network.Ipam;
 using Berth.Network.Ports;
 using Berth.Network.Sandboxes;
@@ -31,6 +32,12 @@ internal sealed class ContainerSandbox
     public IReadOnlyList<ContainerEndpoint> Endpoints => [.. Networks.Select(static attached => attached.Endpoint)];
 }
 
+/// <summary>What a plugin knows of a container in its network.</summary>
+/// <param name="Endpoint">As the plugin has it.</param>
+/// <param name="IsJoined">Whether it has made the link.</param>
+/// <param name="IsProgrammed">Whether it publishes the ports.</param>
+internal sealed record PluginPart(RemoteEndpoint Endpoint, bool IsJoined, bool IsProgrammed);
+
 /// <summary>One network that a running container is in.</summary>
 /// <param name="Network">Which.</param>
 /// <param name="Endpoint">What was asked and what it got.</param>
@@ -40,4 +47,7 @@ internal sealed record AttachedNetwork(ContainerNetwork Network, ContainerEndpoi
 {
     /// <summary>Whether the kernel has been told.</summary>
     public bool IsApplied { get; init; }
+
+    /// <summary>How far a plugin has been told; null: the network is none of a plugin's.</summary>
+    public PluginPart? Part { get; init; }
 }

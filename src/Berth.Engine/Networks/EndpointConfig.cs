@@ -65,7 +65,20 @@ public sealed record EndpointState
 
     /// <summary>Ports of linked containers that it may reach on a network without traffic between containers. Records of older daemons have none.</summary>
     public IReadOnlyList<LinkState> Links { get; init => field = value ?? []; } = [];
+
+    /// <summary>Of networks that a plugin makes: its link. Null on all others.</summary>
+    public PluginLinkState? PluginLink { get; init; }
 }
+
+/// <summary>A link that a plugin made for a container.</summary>
+/// <param name="Source">Its name on the host's side, where it goes back to; empty: the plugin gave none.</param>
+/// <param name="Routes">Ways to single networks.</param>
+public sealed record PluginLinkState(string Source, IReadOnlyList<RouteState> Routes);
+
+/// <summary>The way to one network.</summary>
+/// <param name="Destination">ADDRESS/LENGTH.</param>
+/// <param name="NextHop">Empty: it is on the link.</param>
+public sealed record RouteState(string Destination, string NextHop);
 
 /// <summary>A port of a linked container.</summary>
 public sealed record LinkState(PortProtocol Protocol, string Address, ushort Port);

@@ -7,7 +7,7 @@ public sealed record NetworkConfig
 {
     public required string Name { get; init; }
 
-    /// <summary><c>bridge</c>, <c>macvlan</c>, <c>ipvlan</c>, <c>host</c> or <c>null</c>; empty is <c>bridge</c>.</summary>
+    /// <summary><c>bridge</c>, <c>macvlan</c>, <c>ipvlan</c>, <c>host</c> or <c>null</c>, or a plugin's name; empty is <c>bridge</c>.</summary>
     public string Driver { get; init; } = "";
     public bool EnableIPv4 { get; init; } = true;
     public bool EnableIPv6 { get; init; }
@@ -35,6 +35,9 @@ public sealed record NetworkConfig
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
     public IReadOnlyDictionary<string, string>? IpamOptions { get; init; }
 
+    /// <summary>Who gives the addresses: a plugin's name, or <c>null</c> for nobody; empty: the engine.</summary>
+    public string IpamDriver { get; init => field = value ?? ""; } = "";
+
     /// <summary>Empty: the engine chooses.</summary>
     public IReadOnlyList<AddressPoolRequest> Pools { get; init; } = [];
 }
@@ -44,8 +47,16 @@ public sealed record NetworkPool
 {
     public required string Subnet { get; init; }
     public string? IpRange { get; init; }
+
+    /// <summary>Empty: there is none.</summary>
     public required string Gateway { get; init; }
     public IReadOnlyDictionary<string, string>? AuxAddresses { get; init; }
+
+    /// <summary>By which it is given back to a plugin; null: it is of none.</summary>
+    public string? PluginId { get; init; }
+
+    /// <summary>The name that the one who gave it has for the addresses that it is of.</summary>
+    public string? AddressSpace { get; init; }
 
     /// <summary>Whether a user named the gateway; told then, as docker tells it.</summary>
     public bool IsGatewayAsked { get; init; }

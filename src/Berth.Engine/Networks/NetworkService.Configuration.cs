@@ -40,7 +40,7 @@ public sealed partial class NetworkService
             throw new EngineException(ErrorKind.Forbidden, "a configuration network cannot depend on another configuration network");
         }
 
-        if (config.EnableIPv6 || config.Labels.Count > 0 || config.IpamOptions is { Count: > 0 } || config.Pools.Count > 0)
+        if (config.EnableIPv6 || config.Labels.Count > 0 || config.IpamOptions is { Count: > 0 } || config.IpamDriver.Length > 0 || config.Pools.Count > 0)
         {
             throw new EngineException(ErrorKind.Forbidden, "user specified configurations are not supported if the network depends on a configuration network");
         }
@@ -62,7 +62,7 @@ public sealed partial class NetworkService
         // By its name alone, as in docker.
         NetworkConfig source = directory.All.FirstOrDefault(network => network.Record.Config.IsConfigOnly && network.Name == config.ConfigFrom)?.Record.Config
             ?? throw new EngineException(ErrorKind.NotFound, $"configuration network \"{config.ConfigFrom}\" does not exist");
-        return config with { EnableIPv4 = source.EnableIPv4, EnableIPv6 = source.EnableIPv6, Labels = source.Labels, Options = source.Options, IpamOptions = source.IpamOptions, Pools = source.Pools };
+        return config with { EnableIPv4 = source.EnableIPv4, EnableIPv6 = source.EnableIPv6, Labels = source.Labels, Options = source.Options, IpamOptions = source.IpamOptions, IpamDriver = source.IpamDriver, Pools = source.Pools };
     }
 
     // Nothing of it is in the kernel.

@@ -39,7 +39,7 @@ public sealed partial class NetworkService
         };
         if (record is not null && IsSame(record, config, foreign is not null))
         {
-            directory.Add(new ContainerNetwork(record));
+            directory.Add(new ContainerNetwork(record, plugins));
             return;
         }
 

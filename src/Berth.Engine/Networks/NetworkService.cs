@@ -32,13 +32,15 @@ public sealed partial class NetworkService : IDisposable
     /// <param name="journal">The truth about networks.</param>
     /// <param name="events">Where it is told what happens.</param>
     /// <param name="kernel">What makes them.</param>
+    /// <param name="plugins">Who makes networks and gives addresses besides.</param>
     /// <param name="logger">Where recovery is told.</param>
-    public NetworkService(NetworkOptions options, Journal journal, EventHub events, HostNetwork kernel, ILogger logger)
+    public NetworkService(NetworkOptions options, Journal journal, EventHub events, HostNetwork kernel, NetworkPlugins plugins, ILogger logger)
     {
         this.options = options;
         this.journal = journal;
         this.events = events;
         this.kernel = kernel;
+        this.plugins = plugins;
         this.logger = logger;
         chooser = new SubnetChooser(options.Pools);
     }
@@ -75,7 +77,7 @@ public sealed partial class NetworkService : IDisposable
                 ?? throw new EngineException(ErrorKind.Internal, "the journal holds a network record that is null");
             if (record is not { IsPredefined: true, Bridge.Length: > 0 })
             {
-                directory.Add(new ContainerNetwork(record));
+                directory.Add(new ContainerNetwork(record, plugins));
             }
             else
             {
@@ -111,10 +113,12 @@ public sealed partial class NetworkService : IDisposable
         config = config with { Options = WithDefaults(config) };
         Check(config);
         _ = AddressPoolConfig.Check(config.Pools);
+        NetworkRecord begun;
+        IReadOnlyList<AddressPoolConfig> asked;
         await changes.WaitAsync(cancellationToken);
         try
         {
-            if (directory.IsNameTaken(config.Name))
+            if (directory.IsNameTaken(config.Name) || making.ContainsKey(config.Name))
             {
                 throw new EngineException(ErrorKind.Conflict, $"network with name {config.Name} already exists");
             }
@@ -126,41 +130,55 @@ public sealed partial class NetworkService : IDisposable
             }
 
             DriverOptions.Check(config);
-            IReadOnlyList<NetworkPool> pools = Choose(config, AddressPoolConfig.Check(config.Pools));
-            string id = NewId();
-            NetworkRecord record = New(config, pools, BridgeOptions.BridgeOf(config, id), isPredefined: false) with { Id = id };
-            var network = new ContainerNetwork(record);
-            await Task.Run(() => kernel.AddNetwork(network.Plan!), CancellationToken.None); // networks of users have one
-            FailPoint.Reach(FailPoints.NetworkMade);
-            try
+            asked = AddressPoolConfig.Check(config.Pools);
+            if (!UsesPlugins(config))
             {
-                await journal.CommitAsync([Change(record)], CancellationToken.None);
-            }
-            catch
-            {
-                await Task.Run(() => kernel.RemoveNetwork(record.Id), CancellationToken.None);
-                throw;
+                return await MakeAsync(config, asked);
             }
 
-            FailPoint.Reach(FailPoints.NetworkRecorded);
-            directory.Add(network);
-            Publish(record, "create");
-            return network.Info;
+            begun = Begin(config, asked);
         }
         finally
         {
             changes.Release();
         }
+
+        return await CreateWithPluginsAsync(begun, asked, cancellationToken);
+    }
+
+    private async Task<NetworkInfo> MakeAsync(NetworkConfig config, IReadOnlyList<AddressPoolConfig> asked)
+    {
+        IReadOnlyList<NetworkPool> pools = Choose(config, asked);
+        string id = NewId();
+        NetworkRecord record = New(config, pools, BridgeOptions.BridgeOf(config, id), isPredefined: false) with { Id = id };
+        var network = new ContainerNetwork(record, plugins);
+        await Task.Run(() => kernel.AddNetwork(network.Plan!), CancellationToken.None); // networks of users have one
+        FailPoint.Reach(FailPoints.NetworkMade);
+        try
+        {
+            await journal.CommitAsync([Change(record)], CancellationToken.None);
+        }
+        catch
+        {
+            await Task.Run(() => kernel.RemoveNetwork(record.Id), CancellationToken.None);
+            throw;
+        }
+
+        FailPoint.Reach(FailPoints.NetworkRecorded);
+        directory.Add(network);
+        Publish(record, "create");
+        return network.Info;
     }
 
     /// <summary>Removes a network that no running container is in.</summary>
     /// <exception cref="EngineException">NotFound; Forbidden: it is used, or always there.</exception>
     public async Task RemoveAsync(string reference, CancellationToken cancellationToken)
     {
+        ContainerNetwork network;
         await changes.WaitAsync(cancellationToken);
         try
         {
-            ContainerNetwork network = directory.Find(reference);
+            network = directory.Find(reference);
             if (network.Record.IsPredefined)
             {
                 throw new EngineException(ErrorKind.Forbidden, $"{network.Name} is a pre-defined network and cannot be removed");
@@ -168,6 +186,17 @@ public sealed partial class NetworkService : IDisposable
 
             ThrowIfSource(network);
             network.Close(DescribeContainer);
+        }
+        finally
+        {
+            changes.Release();
+        }
+
+        // A plugin is told before the record goes: after a crash between the two it is told once more, and not never.
+        await EndWithPluginsAsync(network);
+        await changes.WaitAsync(CancellationToken.None);
+        try
+        {
             try
             {
                 await journal.CommitAsync([new JournalChange(Bucket, network.Record.Id, null)], CancellationToken.None);
@@ -239,6 +268,8 @@ public sealed partial class NetworkService : IDisposable
             return;
         }
 
+        RestoreAddresses(endpoints);
+
         foreach (NetworkFailure failure in kernel.Restore(plans, endpoints))
         {
             EngineLog.NetworkNotRestored(logger, failure.Error, failure.NetworkId);
@@ -250,7 +281,7 @@ public sealed partial class NetworkService : IDisposable
 
     private async Task AddAsync(NetworkRecord record)
     {
-        var network = new ContainerNetwork(record);
+        var network = new ContainerNetwork(record, plugins);
         await journal.CommitAsync([Change(record)], CancellationToken.None);
         directory.Add(network);
     }
@@ -276,14 +307,13 @@ public sealed partial class NetworkService : IDisposable
 
     private List<NetworkPool> Choose(NetworkConfig config, IReadOnlyList<AddressPoolConfig> asked)
     {
-        List<Subnet> taken = [.. directory.All.SelectMany(static network => network.Addresses.Pools).Select(static pool => pool.Subnet)];
+        List<Subnet> taken = [.. directory.All.SelectMany(static network => network.Addresses.Pools).Select(static pool => pool.Subnet), .. SubnetsBeingMade];
         var chosen = new List<AddressPoolConfig>();
         foreach (AddressPoolConfig pool in asked)
         {
             if (pool.Subnet.IsIPv6 ? !config.EnableIPv6 : !config.EnableIPv4)
             {
-                string family = pool.Subnet.IsIPv6 ? "IPv6" : "IPv4";
-                throw new EngineException(ErrorKind.InvalidArgument, $"the subnet {pool.Subnet} is an {family} block, and {family} is not enabled for this network");
+                throw FamilyIsOff(pool.Subnet);
             }
 
             SubnetChooser.ThrowIfOverlapping(pool.Subnet, taken);
@@ -310,6 +340,12 @@ public sealed partial class NetworkService : IDisposable
 
     private static NetworkRecord New(NetworkConfig config, IReadOnlyList<NetworkPool> pools, string bridge, bool isPredefined) =>
         new() { Id = NewId(), Created = DateTimeOffset.UtcNow, Config = config, Pools = pools, Bridge = bridge, IsPredefined = isPredefined };
+
+    private static EngineException FamilyIsOff(Subnet subnet)
+    {
+        string family = subnet.IsIPv6 ? "IPv6" : "IPv4";
+        return new EngineException(ErrorKind.InvalidArgument, $"the subnet {subnet} is an {family} block, and {family} is not enabled for this network");
+    }
 
     private static string NewId() => RandomNumberGenerator.GetHexString(64, lowercase: true);
 

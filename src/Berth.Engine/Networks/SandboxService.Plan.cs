@@ -35,7 +35,15 @@ public sealed partial class SandboxService
             throw new EngineException(ErrorKind.Forbidden, "cannot create endpoint on configuration-only network");
         }
 
-        network.Addresses.Check(RequestOf(config));
+        if (network.RemoteAddresses is { } remote)
+        {
+            remote.Check(RequestOf(config));
+        }
+        else
+        {
+            network.Addresses.Check(RequestOf(config));
+        }
+
         LinkLocalAddresses.Check(config, network.Record.Config);
     }
 
@@ -90,6 +98,7 @@ public sealed partial class SandboxService
         IsIPv6Gateway = state.IsIPv6Gateway,
         Sysctls = EndpointSysctls.Parse(config.DriverOptions),
         Ports = [.. state.Ports.Select(ToPort).Where(port => port.HostAddress.IsIPv6 ? addresses.IPv6 is not null : addresses.IPv4 is not null)],
+        Remote = LinkOf(state),
         Links = [.. state.Links.Select(static link => new LinkedPort(link.Protocol, NetAddress.Parse(link.Address), link.Port))],
     };
 
@@ -100,7 +109,7 @@ public sealed partial class SandboxService
 
     private static PublishedPort ToPort(PortState port) => new(port.Protocol, NetAddress.Parse(port.HostAddress), port.HostPort, port.ContainerPort);
 
-    private static EndpointAddresses? AddressesOf(EndpointState state) => state.Mac.Length + state.IPv4.Length + state.IPv6.Length == 0 ? null : new EndpointAddresses
+    private static EndpointAddresses? AddressesOf(EndpointState state) => state.Interface.Length == 0 ? null : new EndpointAddresses
     {
         IPv4 = state.IPv4.Length > 0 ? NetAddress.Parse(state.IPv4) : null,
         IPv6 = state.IPv6.Length > 0 ? NetAddress.Parse(state.IPv6) : null,
@@ -117,7 +126,7 @@ public sealed partial class SandboxService
     // Of those that lead out: the one with the highest priority, of several the one whose name comes first, as in docker.
     private static void ChooseGateways(ContainerSandbox sandbox)
     {
-        AttachedNetwork? ipv4 = Best(static addresses => addresses.IPv4), ipv6 = Best(static addresses => addresses.IPv6);
+        AttachedNetwork? ipv4 = Best(isIPv6: false), ipv6 = Best(isIPv6: true);
         for (int i = 0; i < sandbox.Networks.Count; i++)
         {
             AttachedNetwork attached = sandbox.Networks[i];
@@ -129,18 +138,34 @@ public sealed partial class SandboxService
             }
         }
 
-        AttachedNetwork? Best(Func<EndpointAddresses, NetAddress?> family) => sandbox.Networks
-            .Where(attached => attached.Addresses is { } addresses && WayOutOf(attached.Network, family(addresses)) is not null)
+        AttachedNetwork? Best(bool isIPv6) => sandbox.Networks
+            .Where(attached => HasWayOut(attached, isIPv6))
             .OrderByDescending(static attached => attached.Endpoint.Config.GatewayPriority)
             .ThenBy(static attached => attached.Network.Name, StringComparer.Ordinal)
             .FirstOrDefault();
     }
+
+    // A plugin says with its link where it leads.
+    private static bool HasWayOut(AttachedNetwork attached, bool isIPv6) => attached is { Part: not null, Endpoint.State: { } state }
+        ? (isIPv6 ? state.IPv6Gateway : state.IPv4Gateway).Length > 0
+        : attached.Addresses is { } addresses && WayOutOf(attached.Network, isIPv6 ? addresses.IPv6 : addresses.IPv4) is not null;
 
     private static AttachedNetwork With(AttachedNetwork attached, EndpointState state) => attached with
     {
         Endpoint = attached.Endpoint with { State = state },
         Plan = attached.Addresses is { } addresses ? PlanOf(attached.Network, attached.Endpoint.Config, state, addresses) : null,
     };
+
+    // Once all that networks answer is known.
+    private void Settle(ContainerRecord record, ContainerSandbox sandbox)
+    {
+        ChooseGateways(sandbox);
+        Publish(record, sandbox);
+        foreach (AttachedNetwork attached in sandbox.Networks)
+        {
+            attached.Network.Enter(sandbox.ContainerId, attached.Endpoint.State!); // it was planned just now
+        }
+    }
 
     private void Publish(ContainerRecord record, ContainerSandbox sandbox)
     {

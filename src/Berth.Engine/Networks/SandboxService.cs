@@ -102,15 +102,13 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
                     throw new EngineException(ErrorKind.InvalidArgument, $"the network {network.Name} is asked for by its name alone: --network {network.Name}");
                 }
 
-                AttachedNetwork attached = Attach(record, network, endpoint, NextInterface(sandbox, network));
+                AttachedNetwork attached = await AttachAsync(record, sandbox, network, endpoint);
                 sandbox.Networks.Add(IsDefault(network) && linked.Count > 0 ? With(attached, attached.Endpoint.State! with { Links = StatesOf(linked) }) : attached); // it was planned just now
             }
 
-            ChooseGateways(sandbox);
-            Publish(record, sandbox);
-            foreach (AttachedNetwork attached in sandbox.Networks)
+            if (!sandbox.Networks.Exists(static attached => attached.Part is not null))
             {
-                attached.Network.Enter(sandbox.ContainerId, attached.Endpoint.State!); // it was planned just now
+                Settle(record, sandbox);
             }
 
             FailPoint.Reach(FailPoints.PlugPlanned);
@@ -119,8 +117,13 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
         catch (Exception exception)
         {
             await (sandbox.Ports?.DisposeAsync() ?? ValueTask.CompletedTask);
-            Release(sandbox);
-            throw exception is EngineException known ? new EngineException(known.Kind, "failed to set up container networking: " + known.Message, known) : exception;
+            foreach (AttachedNetwork attached in sandbox.Networks)
+            {
+                await EndPartAsync(attached, sandbox.Namespace);
+            }
+
+            await ReleaseAsync(sandbox);
+            throw SetUpFailure(exception);
         }
     }
 
@@ -146,6 +149,7 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
                 FailPoint.Reach(FailPoints.PlugLinked);
             }
 
+            await FollowWayOutAsync(record, sandbox);
             await StartProxiesAsync(sandbox);
             ServeNames(record, sandbox);
             FailPoint.Reach(FailPoints.PlugServed);
@@ -180,13 +184,17 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
             if (endpoint.State is { } state && networks.TryFind(endpoint.NetworkId) is { } network)
             {
                 EndpointAddresses? addresses = AddressesOf(state);
-                if (addresses is not null)
+                if (addresses is not null && network.RemoteAddresses is null)
                 {
                     network.Addresses.Restore([addresses]);
                 }
 
                 network.Enter(sandbox.ContainerId, state);
-                sandbox.Networks.Add(new AttachedNetwork(network, endpoint, addresses, addresses is null ? null : PlanOf(network, endpoint.Config, state, addresses)) { IsApplied = addresses is not null });
+                sandbox.Networks.Add(new AttachedNetwork(network, endpoint, addresses, addresses is null ? null : PlanOf(network, endpoint.Config, state, addresses))
+                {
+                    IsApplied = addresses is not null,
+                    Part = addresses is null ? null : PartOf(record, network, endpoint.Config, state, addresses),
+                });
             }
         }
 
@@ -204,13 +212,13 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
     }
 
     /// <summary>Puts a container that runs into one more network.</summary>
-    internal ContainerEndpoint Connect(ContainerRecord record, ContainerSandbox sandbox, ContainerEndpoint endpoint)
+    internal async Task<ContainerEndpoint> ConnectAsync(ContainerRecord record, ContainerSandbox sandbox, ContainerEndpoint endpoint)
     {
         ContainerNetwork network = FindOf(endpoint);
-        AttachedNetwork attached = Attach(record, network, endpoint, NextInterface(sandbox, network));
-        sandbox.Networks.Add(attached);
+        sandbox.Networks.Add(await AttachAsync(record, sandbox, network, endpoint));
         try
         {
+            await JoinPartAsync(sandbox, sandbox.Networks.Count - 1);
             List<AttachedNetwork> before = [.. sandbox.Networks];
             ChooseGateways(sandbox);
             int index = sandbox.Networks.Count - 1;
@@ -220,6 +228,7 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
                 Connect(sandbox, index, made);
                 FailPoint.Reach(FailPoints.ConnectLinked);
                 Reroute(sandbox, before, made);
+                await FollowWayOutAsync(record, sandbox);
                 ServeNames(record, sandbox);
                 FailPoint.Reach(FailPoints.ConnectRerouted);
             }
@@ -230,11 +239,12 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
         catch
         {
             List<AttachedNetwork> left = [.. sandbox.Networks];
-            Disconnect(sandbox, sandbox.Networks.FindIndex(other => other.Network == network), isTold: false);
+            await DisconnectAsync(sandbox, sandbox.Networks.FindIndex(other => other.Network == network), isTold: false);
             ChooseGateways(sandbox);
             if (sandbox.Namespace is { } made)
             {
                 Reroute(sandbox, left, made); // the new one may have been the way out already
+                await FollowWayOutAsync(record, sandbox);
             }
 
             throw;
@@ -242,18 +252,19 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
     }
 
     /// <summary>Takes a container that runs out of a network; its addresses are free when this returns.</summary>
-    internal void Disconnect(ContainerRecord record, ContainerSandbox sandbox, string networkId)
+    internal async Task DisconnectAsync(ContainerRecord record, ContainerSandbox sandbox, string networkId)
     {
         int index = sandbox.Networks.FindIndex(attached => attached.Network.Record.Id == networkId);
         if (index >= 0)
         {
-            Disconnect(sandbox, index, isTold: true);
+            await DisconnectAsync(sandbox, index, isTold: true);
             FailPoint.Reach(FailPoints.DisconnectUnlinked);
             List<AttachedNetwork> before = [.. sandbox.Networks];
             ChooseGateways(sandbox);
             if (sandbox.Namespace is { } made)
             {
                 Reroute(sandbox, before, made);
+                await FollowWayOutAsync(record, sandbox);
                 ServeNames(record, sandbox);
                 FailPoint.Reach(FailPoints.DisconnectRerouted);
             }
@@ -311,6 +322,7 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
                 attached.Network.Names.Remove(state.Id);
             }
 
+            await EndPartAsync(attached, sandbox.Namespace);
             if (attached is { IsApplied: true, Plan: { } plan })
             {
                 try
@@ -354,14 +366,14 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
     }
 
     /// <summary>Gives addresses back, once no record has them any more.</summary>
-    internal static void Release(ContainerSandbox sandbox)
+    internal async Task ReleaseAsync(ContainerSandbox sandbox)
     {
         foreach (AttachedNetwork attached in sandbox.Networks)
         {
             attached.Network.Leave(sandbox.ContainerId);
             if (attached.Addresses is { } addresses)
             {
-                attached.Network.Addresses.Release(addresses);
+                await ReleaseAsync(attached, addresses);
             }
         }
 
@@ -407,12 +419,13 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
         }
     }
 
-    private void Disconnect(ContainerSandbox sandbox, int index, bool isTold)
+    private async Task DisconnectAsync(ContainerSandbox sandbox, int index, bool isTold)
     {
         AttachedNetwork attached = sandbox.Networks[index];
         sandbox.Networks.RemoveAt(index);
         attached.Network.Leave(sandbox.ContainerId);
         attached.Network.Names.Remove(attached.Endpoint.State!.Id); // it runs
+        await EndPartAsync(attached, sandbox.Namespace);
         try
         {
             if (attached is { IsApplied: true, Plan: { } plan })
@@ -431,7 +444,7 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
         {
             if (attached.Addresses is { } addresses)
             {
-                attached.Network.Addresses.Release(addresses);
+                await ReleaseAsync(attached, addresses);
             }
         }
 

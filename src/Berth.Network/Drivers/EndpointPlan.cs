@@ -28,6 +28,9 @@ public sealed record EndpointPlan
 
     /// <summary>Where traffic is let pass although the network has none between containers (<c>icc=false</c>): what this endpoint may open towards another.</summary>
     public IReadOnlyList<LinkedPort> Links { get; init; } = [];
+
+    /// <summary>The link that a plugin made; null on networks of other drivers.</summary>
+    public Remote.RemoteLink? Remote { get; init; }
 }
 
 /// <summary>The protocols that ports are published of.</summary>

@@ -6,6 +6,7 @@ using Berth.Network.Diagnosis;
 using Berth.Network.Drivers.Bridge;
 using Berth.Network.Drivers.Ipvlan;
 using Berth.Network.Drivers.Macvlan;
+using Berth.Network.Drivers.Remote;
 using Berth.Network.Ipam;
 
 namespace Berth.Network.Drivers;
@@ -35,6 +36,7 @@ public sealed class HostNetwork : IDisposable
                 [typeof(BridgePlan)] = bridges,
                 [typeof(MacvlanPlan)] = new MacvlanDriver(links, parents),
                 [typeof(IpvlanPlan)] = new IpvlanDriver(links, parents),
+                [typeof(RemotePlan)] = new RemoteDriver(links),
             };
         }
         catch
