@@ -71,7 +71,8 @@ public sealed class PluginTests : IDisposable
     public async Task A_name_of_nobody_is_not_found(string name)
     {
         Start("sockets/one.sock", "{}");
-        EngineException refusal = await Assert.ThrowsAsync<EngineException>(() => SayAsync(name));
+        PluginOptions impatient = Options with { ConnectTime = TimeSpan.FromMilliseconds(100) };
+        EngineException refusal = await Assert.ThrowsAsync<EngineException>(() => SayAsync(name, impatient));
         Assert.Equal(ErrorKind.NotFound, refusal.Kind);
         Assert.Equal($"plugin \"{name}\" not found", refusal.Message);
     }
