@@ -97,9 +97,9 @@ internal sealed class LookupLoad : IDisposable
             {
                 length = socket.Receive(buffer);
             }
-            catch (SocketException e) when (e.SocketErrorCode is SocketError.TimedOut or SocketError.WouldBlock)
+            catch (SocketException e) when (e.SocketErrorCode is SocketError.TimedOut or SocketError.WouldBlock or SocketError.ConnectionRefused)
             {
-                return; // what is missing is lost
+                return; // what is missing is lost, and who does not listen does not answer
             }
 
             if (length < HeaderSize)

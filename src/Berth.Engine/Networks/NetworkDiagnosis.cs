@@ -1,5 +1,7 @@
 using Berth.Network.Diagnosis;
+using Berth.Network.Drivers;
 using Berth.Network.Drivers.Bridge;
+using Berth.Network.Drivers.Remote;
 
 namespace Berth.Engine.Networks;
 
@@ -26,6 +28,9 @@ public sealed record NetworkDiagnosis(HostFacts Host, IReadOnlyList<Finding> Fin
 
     private static string ReachOf(ContainerNetwork network) => network.Plan switch
     {
+        ParentPlan { IsIsolated: true } => "nothing in, nothing out",
+        ParentPlan { IsInternal: true } plan => $"neighbours on {plan.Parent} alone, past the rules of this host",
+        RemotePlan => "as its plugin makes it",
         { IsInternal: true } => "nothing in, nothing out",
         BridgePlan plan => string.Join("; ", Families.Where(isIPv6 => plan.Pools.Any(pool => pool.Subnet.IsIPv6 == isIPv6)).Select(isIPv6 => $"{(isIPv6 ? "IPv6" : "IPv4")} {ReachOf(plan, isIPv6)}")),
         _ => "in and out by the containers' own addresses, past the rules of this host",
@@ -50,12 +55,16 @@ public sealed record NetworkDiagnosis(HostFacts Host, IReadOnlyList<Finding> Fin
         {
             case null when network.Record.Config.Driver == "host":
                 return [all with { From = "every address of this host", To = "every port that it listens on", By = "no rule: it is in this host's own network" }];
-            case null or { IsInternal: true }:
+            case null or ParentPlan { IsIsolated: true } or BridgePlan { IsInternal: true }:
                 return [];
+            case RemotePlan:
+                return AddressesOf(state).Select(address => all with { From = address, By = $"as plugin {network.Record.Config.Driver} makes it" });
+            case ParentPlan plan:
+                return AddressesOf(state).Select(address => all with { From = address, By = $"no rule: it is on {plan.Parent} itself, past the rules of this host" });
             case BridgePlan plan:
                 return [.. state.Ports.Select(port => ExposureOf(table, plan, all, state, port)).Distinct(), .. Unprotected(table, plan, all, state)];
             default:
-                return AddressesOf(state).Select(address => all with { From = address, By = $"no rule: driver {network.Record.Config.Driver}, past the rules of this host" });
+                throw new System.Diagnostics.UnreachableException($"plan {network.Plan.GetType().Name}");
         }
     }
 

@@ -87,7 +87,7 @@ public static class Findings
             yield break; // containers of the others are on a link of the host's themselves, with its neighbours
         }
 
-        foreach (Subnet pool in network.Plan.Pools.Select(static pool => pool.Subnet))
+        foreach (Subnet pool in network.Plan.Pools.Select(static pool => pool.Subnet).Where(static pool => pool.PrefixLength > 0)) // no addresses of anybody's, with the IPAM driver null
         {
             foreach (RouteFact route in host.Routes.Where(route => route.Link != own && route.Destination.Overlaps(pool)))
             {

@@ -47,16 +47,16 @@ internal sealed class HostLinks(HostNetworkOptions options) : IDisposable
     /// <exception cref="LinuxException">The kernel refused.</exception>
     public void Retire(LinkInfo link)
     {
-        try
+        foreach (LinkAddress address in Addresses.List(Route, link.Index).Where(static address => !address.Address.IsIPv6LinkLocal))
         {
-            foreach (LinkAddress address in Addresses.List(Route, link.Index).Where(static address => !address.Address.IsIPv6LinkLocal))
+            try
             {
                 Addresses.Delete(Route, address);
             }
-        }
-        catch (LinuxException e) when (e.Errno is Errno.ENODEV or Errno.EADDRNOTAVAIL)
-        {
-            // Somebody else takes it away at the same time.
+            catch (LinuxException e) when (e.Errno is Errno.ENODEV or Errno.EADDRNOTAVAIL)
+            {
+                // It went with another one, or somebody takes the link away at the same time.
+            }
         }
 
         removals.Begin(link);

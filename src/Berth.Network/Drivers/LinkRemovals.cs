@@ -1,6 +1,5 @@
 using Berth.Linux;
 using Berth.Linux.Netlink;
-using Berth.Model;
 
 namespace Berth.Network.Drivers;
 
@@ -11,18 +10,18 @@ namespace Berth.Network.Drivers;
 internal sealed class LinkRemovals(HostNetworkOptions options) : IDisposable
 {
     private readonly Lock sync = new();
-    private readonly Queue<(LinkInfo Link, TaskCompletionSource Done)> waiting = new();
-    private readonly Dictionary<string, Task> underWay = new(StringComparer.Ordinal);
+    private readonly LinkedList<Removal> waiting = [];
+    private readonly Dictionary<string, Removal> underWay = new(StringComparer.Ordinal); // those that wait, and the one that is being done
     private bool hasThread;
 
     /// <summary>Begins to remove a link. What the kernel refuses is reported: the next daemon tries it again, as for any link of ours that has no record.</summary>
     public void Begin(LinkInfo link)
     {
-        var done = new TaskCompletionSource();
         lock (sync)
         {
-            waiting.Enqueue((link, done));
-            underWay[link.Name] = done.Task;
+            var removal = new Removal(link);
+            waiting.AddLast(removal);
+            underWay[link.Name] = removal;
             if (hasThread)
             {
                 return;
@@ -31,19 +30,29 @@ internal sealed class LinkRemovals(HostNetworkOptions options) : IDisposable
             hasThread = true;
         }
 
-        new Thread(RemoveAll) { Name = "link removal", IsBackground = true }.Start();
+        try
+        {
+            new Thread(RemoveAll) { Name = "link removal", IsBackground = true }.Start();
+        }
+        catch (OutOfMemoryException)
+        {
+            RemoveAll(); // the system has no thread left: who asked waits
+        }
     }
 
-    /// <summary>Returns when no link of this name is about to be removed.</summary>
+    /// <summary>Returns when no link of this name is about to be removed. It comes before others that wait.</summary>
     public void WaitFor(string name)
     {
-        Task? removal;
+        Removal? removal;
         lock (sync)
         {
-            removal = underWay.GetValueOrDefault(name);
+            if (underWay.TryGetValue(name, out removal) && waiting.Remove(removal))
+            {
+                waiting.AddFirst(removal);
+            }
         }
 
-        removal?.Wait();
+        removal?.Done.Task.Wait();
     }
 
     /// <inheritdoc/>
@@ -52,7 +61,7 @@ internal sealed class LinkRemovals(HostNetworkOptions options) : IDisposable
         Task[] left;
         lock (sync)
         {
-            left = [.. underWay.Values];
+            left = [.. underWay.Values.Select(static removal => removal.Done.Task)];
         }
 
         Task.WaitAll(left);
@@ -62,29 +71,29 @@ internal sealed class LinkRemovals(HostNetworkOptions options) : IDisposable
     {
         while (true)
         {
-            LinkInfo link;
-            TaskCompletionSource done;
+            Removal removal;
             lock (sync)
             {
-                if (!waiting.TryDequeue(out (LinkInfo Link, TaskCompletionSource Done) next))
+                if (waiting.First is not { } next)
                 {
                     hasThread = false;
                     return;
                 }
 
-                (link, done) = next;
+                removal = next.Value;
+                waiting.RemoveFirst();
             }
 
-            Remove(link);
+            Remove(removal.Link);
             lock (sync)
             {
-                if (underWay.GetValueOrDefault(link.Name) == done.Task)
+                if (underWay.GetValueOrDefault(removal.Link.Name) == removal)
                 {
-                    underWay.Remove(link.Name);
+                    underWay.Remove(removal.Link.Name);
                 }
             }
 
-            done.SetResult();
+            removal.Done.SetResult();
         }
     }
 
@@ -99,9 +108,17 @@ internal sealed class LinkRemovals(HostNetworkOptions options) : IDisposable
         {
             // Somebody else was faster.
         }
-        catch (Exception e) when (e is LinuxException or EngineException)
+#pragma warning disable CA1031 // Nothing may end this thread: the daemon would end with it.
+        catch (Exception e)
+#pragma warning restore CA1031
         {
             options.Report?.Invoke($"the link {link.Name} of a network that was removed stays until the daemon starts again: {e.Message}");
         }
+    }
+
+    private sealed class Removal(LinkInfo link)
+    {
+        public LinkInfo Link => link;
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -68,14 +68,15 @@ internal static class Sandbox
         }
     });
 
-    /// <summary>Removes links of a group, those of which nobody knows; in a namespace whose links nobody changes meanwhile.</summary>
+    /// <summary>Removes links of a group that are on a device of another namespace, those of which nobody knows; in a namespace whose links nobody changes meanwhile.</summary>
+    /// <remarks>A daemon in a container may have a data root of the same path, and so the group; its links are on devices of its own.</remarks>
     /// <param name="sandbox">The namespace.</param>
     /// <param name="group">The group.</param>
     /// <param name="isKnown">Told their names.</param>
     public static void Sweep(FileDescriptor sandbox, uint group, Predicate<string> isKnown)
     {
         using NetlinkSocket route = NetlinkSocket.Open(NetlinkFamily.NETLINK_ROUTE, sandbox);
-        foreach (LinkInfo link in Links.List(route).Where(link => link.Group == group && !isKnown(link.Name)))
+        foreach (LinkInfo link in Links.List(route).Where(link => link.Group == group && link.LowerNamespace is not null && !isKnown(link.Name)))
         {
             Links.Delete(route, link.Index);
         }

@@ -84,6 +84,7 @@ internal sealed partial class BridgeDriver : INetworkDriver, IDisposable
     public void Add(NetworkPlan plan)
     {
         var network = (BridgePlan)plan;
+        links.WaitForRetired(network.Bridge); // of a network that had this name for its bridge and was removed just now
         lock (turn)
         {
             KernelRefusal.Told($"network {network.Id} cannot be made", () =>

@@ -17,7 +17,6 @@ internal sealed class BridgeLinks(HostLinks links)
     /// <exception cref="LinuxException">The kernel refused; what was made is removed.</exception>
     public (int Index, bool IsNew) Ensure(BridgePlan network)
     {
-        links.WaitForRetired(network.Bridge); // of a network that had this name for its bridge and was removed just now
         LinkInfo? link = links.Find(network.Bridge);
         if (network.IsBridgeForeign)
         {
