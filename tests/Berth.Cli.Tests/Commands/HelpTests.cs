@@ -51,6 +51,7 @@ public sealed class HelpTests
     [InlineData("network")]
     [InlineData("network connect")]
     [InlineData("network create")]
+    [InlineData("network diagnose")]
     [InlineData("network disconnect")]
     [InlineData("network inspect")]
     [InlineData("network ls")]
