@@ -62,6 +62,9 @@ internal static partial class EngineLog
     [LoggerMessage(71, LogLevel.Warning, "endpoint {Endpoint} of network {Network}: the plugin was not told of its end, or failed; what it has of it stays with it")]
     public static partial void PluginKeepsEndpoint(ILogger logger, Exception exception, string endpoint, string network);
 
+    [LoggerMessage(73, LogLevel.Warning, "container {Container}: the plugin that has its way out now does not publish its ports; connect it anew, or start it anew")]
+    public static partial void WayOutNotFollowed(ILogger logger, Exception exception, string container);
+
     [LoggerMessage(72, LogLevel.Warning, "network {Network}: the plugin was not told of its end, or failed; what it has of it stays with it")]
     public static partial void PluginKeepsNetwork(ILogger logger, Exception exception, string network);
 

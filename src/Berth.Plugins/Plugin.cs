@@ -16,7 +16,7 @@ public enum PluginPatience
     /// <summary>As <see cref="Full"/> when something tells of it; a name that nobody has is told at once, as it may be a user's mistake.</summary>
     Connect,
 
-    /// <summary>One attempt, for what must not hold up others: the end of a container.</summary>
+    /// <summary>One attempt, and <see cref="PluginOptions.EndAnswerTime"/> for the answer, for what must not hold up others: the end of a container.</summary>
     None,
 }
 
@@ -66,7 +66,7 @@ public sealed class Plugin : IDisposable
 
             return document.RootElement.Deserialize(call.Answer) ?? throw new JsonException("wanted an object, got null");
         }
-        catch (JsonException exception)
+        catch (Exception exception) when (IsNotTheProtocol(exception))
         {
             throw Failure(ErrorKind.Internal, call.Method, $"the answer is not what the protocol has: {exception.Message}", exception);
         }
@@ -83,7 +83,7 @@ public sealed class Plugin : IDisposable
         {
             try
             {
-                return await SendOnceAsync(method, body, cancellationToken);
+                return await SendOnceAsync(method, body, patience == PluginPatience.None ? options.EndAnswerTime : options.AnswerTime, cancellationToken);
             }
             catch (HttpRequestException exception) when (exception.InnerException is SocketException && exception.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError)
             {
@@ -108,10 +108,10 @@ public sealed class Plugin : IDisposable
         }
     }
 
-    private async Task<byte[]> SendOnceAsync(string method, byte[] body, CancellationToken cancellationToken)
+    private async Task<byte[]> SendOnceAsync(string method, byte[] body, TimeSpan longest, CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(options.AnswerTime);
+        limit.CancelAfter(longest);
         try
         {
             using HttpResponseMessage response = await transport.SendAsync(method, body, limit.Token);
@@ -120,7 +120,7 @@ public sealed class Plugin : IDisposable
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw Failure(ErrorKind.Unavailable, method, $"no answer within {options.AnswerTime.TotalSeconds:0.#} s");
+            throw Failure(ErrorKind.Unavailable, method, $"no answer within {longest.TotalSeconds:0.#} s");
         }
     }
 
@@ -167,7 +167,7 @@ public sealed class Plugin : IDisposable
                 return error;
             }
         }
-        catch (JsonException)
+        catch (Exception exception) when (IsNotTheProtocol(exception))
         {
             // Plugins of old answer with text.
         }
@@ -175,6 +175,9 @@ public sealed class Plugin : IDisposable
         string text = Encoding.UTF8.GetString(answer.AsSpan(0, Math.Min(answer.Length, longest))).Trim();
         return text.Length > 0 ? text : $"it answered with the status {(int)status}";
     }
+
+    // Texts that are no UTF-8, or half a character, are told by the second one.
+    private static bool IsNotTheProtocol(Exception exception) => exception is JsonException or InvalidOperationException;
 
     private static string? ErrorIn(JsonElement answer)
     {

@@ -10,6 +10,9 @@ namespace Berth.Plugins;
 /// <param name="Tls">Null: it is spoken to in plain text.</param>
 internal sealed record PluginAddress(string? SocketPath, string Host, int Port, PluginTls? Tls)
 {
+    /// <summary>Host and port as a URL has them: an address of IPv6 in brackets.</summary>
+    public string Authority => (Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host) + ":" + Port.ToString(CultureInfo.InvariantCulture);
+
     /// <summary>Parses <c>unix:///PATH</c>, <c>tcp://HOST:PORT</c>, <c>http://HOST[:PORT]</c> or <c>https://HOST[:PORT]</c>. A path behind a host has no meaning, as in docker.</summary>
     /// <param name="plugin">The plugin's name, for messages.</param>
     /// <param name="text">The address.</param>
@@ -32,7 +35,7 @@ internal sealed record PluginAddress(string? SocketPath, string Host, int Port, 
         };
     }
 
-    public override string ToString() => SocketPath ?? $"{(Tls is null ? "tcp" : "https")}://{Host}:{Port.ToString(CultureInfo.InvariantCulture)}";
+    public override string ToString() => SocketPath ?? $"{(Tls is null ? "tcp" : "https")}://{Authority}";
 
     private static EngineException Refusal(string plugin, string text) =>
         new(ErrorKind.InvalidArgument, $"plugin \"{plugin}\": invalid address \"{text}\"; wanted unix:///PATH, tcp://HOST:PORT, http://HOST or https://HOST");

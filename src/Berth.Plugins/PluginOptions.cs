@@ -15,6 +15,9 @@ public sealed record PluginOptions
     /// <summary>How long a plugin has for one answer, from the connection on.</summary>
     public TimeSpan AnswerTime { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>The same for what must not hold up others: an end of a container or a network, a start of the daemon.</summary>
+    public TimeSpan EndAnswerTime { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>Bytes of an answer, at most.</summary>
     public int MaxAnswer { get; init; } = 1 << 20;
 }

@@ -17,7 +17,7 @@ internal sealed class PluginTransport : IDisposable
     public PluginTransport(string plugin, PluginAddress address)
     {
         Address = address;
-        string host = address.SocketPath is not null ? "plugin" : $"{address.Host}:{address.Port}";
+        string host = address.SocketPath is not null ? "plugin" : address.Authority;
         root = new Uri($"{(address.Tls is null ? "http" : "https")}://{host}/");
         var handler = new SocketsHttpHandler
         {
@@ -85,8 +85,13 @@ internal sealed class PluginTransport : IDisposable
     {
         try
         {
+            if (tls.CertFile.Length == 0 != (tls.KeyFile.Length == 0))
+            {
+                throw new EngineException(ErrorKind.InvalidArgument, $"plugin \"{plugin}\": its TLSConfig has {(tls.KeyFile.Length == 0 ? "CertFile and no KeyFile" : "KeyFile and no CertFile")}; give both, or neither");
+            }
+
             var options = new SslClientAuthenticationOptions();
-            if (tls.CertFile.Length + tls.KeyFile.Length > 0)
+            if (tls.CertFile.Length > 0)
             {
                 var own = X509Certificate2.CreateFromPemFile(tls.CertFile, tls.KeyFile);
                 certificates.Add(own);
@@ -111,7 +116,7 @@ internal sealed class PluginTransport : IDisposable
 
             return options;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or CryptographicException)
         {
             throw new EngineException(ErrorKind.InvalidArgument, $"plugin \"{plugin}\": its TLS cannot be set up: {exception.Message}", exception);
         }

@@ -108,6 +108,9 @@ public sealed class PluginTests : IDisposable
     [InlineData("null", "wanted an object, got Null")]
     [InlineData("""{"Value":{"deep":1}}""", "the answer is not what the protocol has")]
     [InlineData("""{"Value":"x" """, "the answer is not what the protocol has")]
+    [InlineData("""{"Err":"\ud800"}""", "the answer is not what the protocol has")]
+    [InlineData("""{"\ud800":1}""", "the answer is not what the protocol has")]
+    [InlineData("""500 {"Err":"\ud800"}""", "Err")]
     public async Task What_is_wrong_with_an_answer_is_told(string answer, string expected)
     {
         Start("sockets/one.sock", answer);
@@ -152,6 +155,40 @@ public sealed class PluginTests : IDisposable
         done.Set();
         Assert.Equal((ErrorKind.Unavailable, "plugin \"one\": Test.Say: no answer within 0.5 s"), (refusal.Kind, refusal.Message));
         Assert.InRange(watch.Elapsed.TotalSeconds, 0.4, 5);
+    }
+
+    [Fact]
+    public async Task A_silent_plugin_holds_up_no_end()
+    {
+        using var done = new ManualResetEventSlim();
+        Own(TestPlugin.AtSocket(Place("sockets/one.sock"), (_, _) =>
+        {
+            done.Wait();
+            return Activated;
+        }));
+        using var registry = new PluginRegistry(Options with { EndAnswerTime = TimeSpan.FromSeconds(0.5) });
+        EngineException refusal = await Assert.ThrowsAsync<EngineException>(() => registry.GetAsync("one", "Test", PluginPatience.None, CancellationToken.None));
+        done.Set();
+        Assert.Equal((ErrorKind.Unavailable, "plugin \"one\": Plugin.Activate: no answer within 0.5 s"), (refusal.Kind, refusal.Message));
+    }
+
+    [Fact]
+    public async Task A_plugin_may_listen_on_IPv6()
+    {
+        TestPlugin plugin = Own(new TestPlugin(new IPEndPoint(IPAddress.IPv6Loopback, 0), Answer("""{"Value":"yes"}""")));
+        Write("etc/one.spec", $"tcp://[::1]:{((IPEndPoint)plugin.Address).Port}");
+        Assert.Equal("yes", await SayAsync("one"));
+    }
+
+    [Theory]
+    [InlineData("CertFile", "CertFile and no KeyFile")]
+    [InlineData("KeyFile", "KeyFile and no CertFile")]
+    public async Task Half_a_certificate_is_refused(string member, string expected)
+    {
+        Write("etc/one.json", $$$"""{"Addr":"https://127.0.0.1:1","TLSConfig":{"{{{member}}}":"/nowhere.pem"}}""");
+        EngineException refusal = await Assert.ThrowsAsync<EngineException>(() => SayAsync("one"));
+        Assert.Equal(ErrorKind.InvalidArgument, refusal.Kind);
+        Assert.Contains(expected, refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -226,7 +226,7 @@ public sealed partial class NetworkService
         {
             await step();
         }
-        catch (EngineException exception)
+        catch (Exception exception) when (exception is not OperationCanceledException)
         {
             EngineLog.PluginKeepsNetwork(logger, exception, network);
         }

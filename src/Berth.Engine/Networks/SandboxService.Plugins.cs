@@ -165,6 +165,19 @@ public sealed partial class SandboxService
         }
     }
 
+    // After what has happened already: that it happened is told, and not that its ports are not published.
+    private async Task FollowWayOutQuietlyAsync(ContainerRecord record, ContainerSandbox sandbox)
+    {
+        try
+        {
+            await FollowWayOutAsync(record, sandbox);
+        }
+        catch (EngineException exception)
+        {
+            EngineLog.WayOutNotFollowed(logger, exception, record.Id.Short);
+        }
+    }
+
     private async Task ProgramAsync(ContainerRecord record, PluginPart part, bool isWanted)
     {
         if (!isWanted)
@@ -220,10 +233,10 @@ public sealed partial class SandboxService
             await step(part.Endpoint);
             return true;
         }
-        catch (EngineException exception)
+        catch (Exception exception) when (exception is not OperationCanceledException)
         {
             EngineLog.PluginKeepsEndpoint(logger, exception, part.Endpoint.Id, part.Endpoint.NetworkId);
-            return exception.Kind is not (ErrorKind.Unavailable or ErrorKind.NotFound);
+            return exception is not EngineException { Kind: ErrorKind.Unavailable or ErrorKind.NotFound };
         }
     }
 
@@ -241,7 +254,7 @@ public sealed partial class SandboxService
         {
             await remote.ReleaseAsync(addresses);
         }
-        catch (EngineException exception)
+        catch (Exception exception) when (exception is not OperationCanceledException)
         {
             EngineLog.PluginKeepsEndpoint(logger, exception, id, network.Name);
         }

@@ -244,7 +244,7 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
             if (sandbox.Namespace is { } made)
             {
                 Reroute(sandbox, left, made); // the new one may have been the way out already
-                await FollowWayOutAsync(record, sandbox);
+                await FollowWayOutQuietlyAsync(record, sandbox);
             }
 
             throw;
@@ -264,7 +264,7 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
             if (sandbox.Namespace is { } made)
             {
                 Reroute(sandbox, before, made);
-                await FollowWayOutAsync(record, sandbox);
+                await FollowWayOutQuietlyAsync(record, sandbox);
                 ServeNames(record, sandbox);
                 FailPoint.Reach(FailPoints.DisconnectRerouted);
             }

@@ -88,8 +88,13 @@ internal static class RemoteAnswers
             : NetAddress.TryParse(text, out NetAddress address) && address.IsIPv6 == isIPv6 ? address
             : throw Nonsense(endpoint.Driver, method, member, text, isIPv6 ? "an IPv6 address" : "an IPv4 address");
 
-        (Subnet, NetAddress?) Route(RouteMessage route)
+        (Subnet, NetAddress?) Route(RouteMessage? route)
         {
+            if (route is null)
+            {
+                throw Nonsense(endpoint.Driver, method, "StaticRoutes", "null", "an object with Destination, RouteType and NextHop");
+            }
+
             if (!Subnet.TryParse(route.Destination, out Subnet destination, out _))
             {
                 throw Nonsense(endpoint.Driver, method, "StaticRoutes.Destination", route.Destination, "a network, such as 10.1.0.0/16");

@@ -37,14 +37,9 @@ internal sealed class RemoteDriver(HostLinks links) : INetworkDriver
             LinkInfo link = links.Find(remote.Source)
                 ?? throw new EngineException(ErrorKind.Internal, $"the link {remote.Source} that the plugin named for endpoint {endpoint.Id} is not there");
             Links.SetUp(links.Route, link.Index, isUp: false); // links that are on cannot be renamed
-            Links.Change(links.Route, link.Index, new LinkChange
-            {
-                Name = endpoint.Interface,
-                Namespace = sandbox,
-                Mac = endpoint.Addresses.Mac.IsEmpty ? null : LinkText.MacOf(endpoint.Addresses.Mac),
-            });
             try
             {
+                Links.Change(links.Route, link.Index, new LinkChange { Name = endpoint.Interface, Namespace = sandbox });
                 Sandbox.Configure(sandbox, ToSandbox(endpoint, remote));
             }
             catch
@@ -87,6 +82,7 @@ internal sealed class RemoteDriver(HostLinks links) : INetworkDriver
         return new SandboxLink
         {
             Name = endpoint.Interface,
+            Mac = endpoint.Addresses.Mac.IsEmpty ? null : endpoint.Addresses.Mac,
             EndpointId = endpoint.Id,
             Addresses = addresses,
             IPv4WayOut = remote.IPv4Gateway is { } ipv4 ? new WayOut(ipv4) : null,

@@ -48,7 +48,7 @@ internal sealed record JoinAnswer
     public InterfaceNameMessage? InterfaceName { get; init; }
     public string Gateway { get; init => field = value ?? ""; } = "";
     public string GatewayIPv6 { get; init => field = value ?? ""; } = "";
-    public IReadOnlyList<RouteMessage> StaticRoutes { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<RouteMessage?> StaticRoutes { get; init => field = value ?? []; } = [];
 }
 
 internal sealed record InterfaceNameMessage

@@ -64,6 +64,8 @@ public sealed class RemoteNetworks(PluginRegistry plugins)
     public IReadOnlyList<string> Names => plugins.Activated(Kind);
 
     /// <summary>Makes a network.</summary>
+    /// <param name="plan">It.</param>
+    /// <param name="cancellationToken">Ends the search for the plugin; what it was asked for then is waited for.</param>
     /// <exception cref="EngineException">NotFound: there is no such plugin; InvalidArgument: it makes no networks, or those of a swarm alone; Unavailable, Internal: it fails.</exception>
     public async Task CreateAsync(RemotePlan plan, CancellationToken cancellationToken)
     {
@@ -80,8 +82,9 @@ public sealed class RemoteNetworks(PluginRegistry plugins)
             options["com.docker.network.internal"] = true;
         }
 
+        // Whoever goes away now would leave a network of which nobody knows whether it is there.
         await plugin.CallAsync(
-            CreateNetwork, new CreateNetworkMessage(plan.Id, options, DataOf(plan, isIPv6: false), DataOf(plan, isIPv6: true)), PluginPatience.Full, cancellationToken);
+            CreateNetwork, new CreateNetworkMessage(plan.Id, options, DataOf(plan, isIPv6: false), DataOf(plan, isIPv6: true)), PluginPatience.Full, CancellationToken.None);
     }
 
     /// <summary>Removes a network.</summary>

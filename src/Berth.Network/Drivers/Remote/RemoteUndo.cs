@@ -14,7 +14,7 @@ internal static class RemoteUndo
             await undo();
             return failure;
         }
-        catch (EngineException second)
+        catch (Exception second) when (second is not OperationCanceledException)
         {
             return new EngineException(failure.Kind, $"{failure.Message}; and what was made before stays with the plugin: {second.Message}", failure);
         }

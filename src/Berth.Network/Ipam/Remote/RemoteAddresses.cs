@@ -17,7 +17,8 @@ public sealed class RemoteAddresses
     private readonly RemoteIpam ipam;
     private readonly bool areSubnetsConfigured;
     private readonly Lock sync = new();
-    private Func<Task>? replayed;
+    private readonly List<EndpointAddresses> pending = []; // to be replayed
+    private Func<Task>? replayed; // null: there is nothing to replay, or it was done
     private Task? replay;
 
     /// <param name="driver">The plugin; <c>null</c> for docker's driver of that name, which gives no addresses.</param>
@@ -68,9 +69,27 @@ public sealed class RemoteAddresses
         }
     }
 
-    /// <summary>Gives an endpoint's addresses back, each of them whatever happens to the other.</summary>
+    /// <summary>Gives an endpoint's addresses back, each of them whatever happens to the other. Those of no pool, which are a network plugin's own, are passed over.</summary>
     /// <exception cref="EngineException">What the plugin fails with.</exception>
     public async Task ReleaseAsync(EndpointAddresses endpoint)
+    {
+        bool isPending;
+        lock (sync)
+        {
+            isPending = replayed is not null;
+            pending.RemoveAll(other => IsSame(other, endpoint));
+        }
+
+        // One that keeps nothing was not told of them yet, and is not any more.
+        if (isPending && (await ipam.DescribeAsync(driver, PluginPatience.None, CancellationToken.None)).NeedsReplay)
+        {
+            return;
+        }
+
+        await ReleaseBothAsync(endpoint);
+    }
+
+    private async Task ReleaseBothAsync(EndpointAddresses endpoint)
     {
         try
         {
@@ -98,7 +117,9 @@ public sealed class RemoteAddresses
     {
         lock (sync)
         {
-            replayed = () => ReplayAsync(request, endpoints);
+            pending.Clear();
+            pending.AddRange(endpoints);
+            replayed = () => ReplayAsync(request);
         }
     }
 
@@ -123,16 +144,13 @@ public sealed class RemoteAddresses
         }
 
         await running;
-        lock (sync)
-        {
-            replayed = null;
-        }
     }
 
-    private async Task ReplayAsync(Func<RemoteAddressPool, (string Pool, string Range, IReadOnlyDictionary<string, string> Options)> request, IReadOnlyList<EndpointAddresses> endpoints)
+    private async Task ReplayAsync(Func<RemoteAddressPool, (string Pool, string Range, IReadOnlyDictionary<string, string> Options)> request)
     {
         if (!(await ipam.DescribeAsync(driver, PluginPatience.Full, CancellationToken.None)).NeedsReplay)
         {
+            _ = EndReplay([]);
             return;
         }
 
@@ -157,14 +175,47 @@ public sealed class RemoteAddresses
         }
 
         bool needsMac = (await ipam.DescribeAsync(driver, PluginPatience.Full, CancellationToken.None)).NeedsMac;
-        foreach (EndpointAddresses endpoint in endpoints)
+        var told = new List<EndpointAddresses>();
+        foreach (EndpointAddresses endpoint in Pending())
         {
             foreach (NetAddress address in new[] { endpoint.IPv4, endpoint.IPv6 }.OfType<NetAddress>())
             {
-                await ipam.RequestAddressAsync(driver, PoolOf(address).Id, address, needsMac ? endpoint.Mac : null, CancellationToken.None);
+                if (PoolOf(address) is { } pool)
+                {
+                    await ipam.RequestAddressAsync(driver, pool.Id, address, needsMac ? endpoint.Mac : null, CancellationToken.None);
+                }
             }
+
+            told.Add(endpoint);
+        }
+
+        foreach (EndpointAddresses gone in EndReplay(told))
+        {
+            await ReleaseBothAsync(gone);
         }
     }
+
+    private List<EndpointAddresses> Pending()
+    {
+        lock (sync)
+        {
+            return [.. pending];
+        }
+    }
+
+    // Who was told of and is gone meanwhile; from here on the end of an endpoint is the plugin's business.
+    private List<EndpointAddresses> EndReplay(IReadOnlyList<EndpointAddresses> told)
+    {
+        lock (sync)
+        {
+            replayed = null;
+            List<EndpointAddresses> gone = [.. told.Where(one => !pending.Exists(other => IsSame(one, other)))];
+            pending.Clear();
+            return gone;
+        }
+    }
+
+    private static bool IsSame(EndpointAddresses one, EndpointAddresses other) => one.IPv4 == other.IPv4 && one.IPv6 == other.IPv6;
 
     private async Task<(NetAddress Address, int PrefixLength)?> TakeOneAsync(NetAddress? wanted, bool isIPv6, MacAddress? mac)
     {
@@ -191,10 +242,9 @@ public sealed class RemoteAddresses
         return refusal is null ? null : throw refusal;
     }
 
-    private Task ReleaseOneAsync(NetAddress address) => ipam.ReleaseAddressAsync(driver, PoolOf(address).Id, address);
+    private Task ReleaseOneAsync(NetAddress address) => PoolOf(address) is { } pool ? ipam.ReleaseAddressAsync(driver, pool.Id, address) : Task.CompletedTask;
 
-    private RemoteAddressPool PoolOf(NetAddress address) => Pools.FirstOrDefault(pool => pool.Subnet.Contains(address))
-        ?? throw new EngineException(ErrorKind.Internal, $"{address} is of none of the pools that the network has of plugin \"{driver}\"");
+    private RemoteAddressPool? PoolOf(NetAddress address) => Pools.FirstOrDefault(pool => pool.Subnet.Contains(address));
 
     private NetAddress? Read(string? text, bool isIPv6)
     {

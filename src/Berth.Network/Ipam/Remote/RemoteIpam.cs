@@ -47,12 +47,12 @@ public sealed class RemoteIpam(PluginRegistry plugins)
     /// <param name="range">The part of it that containers get addresses from; empty: all.</param>
     /// <param name="options">The user's for the plugin.</param>
     /// <param name="isIPv6">Of which family.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="cancellationToken">Ends the search for the plugin; what it was asked for then is waited for.</param>
     /// <exception cref="EngineException">As <see cref="DescribeAsync"/>.</exception>
     public async Task<LeasedPool> RequestPoolAsync(string driver, string pool, string range, IReadOnlyDictionary<string, string> options, bool isIPv6, CancellationToken cancellationToken)
     {
         (Plugin plugin, Traits known) = await FindAsync(driver, PluginPatience.Full, cancellationToken);
-        RequestPoolAnswer answer = await plugin.CallAsync(RequestPool, new RequestPoolMessage(known.AddressSpace, pool, range, options, isIPv6), PluginPatience.Full, cancellationToken);
+        RequestPoolAnswer answer = await plugin.CallAsync(RequestPool, new RequestPoolMessage(known.AddressSpace, pool, range, options, isIPv6), PluginPatience.Full, CancellationToken.None);
         try
         {
             NetAddress? gateway = null;
@@ -83,7 +83,7 @@ public sealed class RemoteIpam(PluginRegistry plugins)
     /// <param name="driver">The plugin.</param>
     /// <param name="poolId">The pool.</param>
     /// <param name="wanted">Null: any.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="cancellationToken">Ends the search for the plugin; what it was asked for then is waited for.</param>
     /// <exception cref="EngineException">As <see cref="DescribeAsync"/>.</exception>
     public async Task<NetAddress> RequestGatewayAsync(string driver, string poolId, NetAddress? wanted, CancellationToken cancellationToken) =>
         (await RequestAsync(driver, poolId, wanted, new Dictionary<string, string>(StringComparer.Ordinal) { ["RequestAddressType"] = GatewayLabel }, cancellationToken)).Address;
@@ -93,7 +93,7 @@ public sealed class RemoteIpam(PluginRegistry plugins)
     /// <param name="poolId">The pool.</param>
     /// <param name="wanted">Null: any.</param>
     /// <param name="mac">The MAC that it is for; null: it is not said.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="cancellationToken">Ends the search for the plugin; what it was asked for then is waited for.</param>
     /// <returns>The address and how many bits of it are the link's network.</returns>
     /// <exception cref="EngineException">As <see cref="DescribeAsync"/>.</exception>
     public Task<(NetAddress Address, int PrefixLength)> RequestAddressAsync(string driver, string poolId, NetAddress? wanted, MacAddress? mac, CancellationToken cancellationToken) =>
@@ -110,7 +110,7 @@ public sealed class RemoteIpam(PluginRegistry plugins)
     private async Task<(NetAddress Address, int PrefixLength)> RequestAsync(string driver, string poolId, NetAddress? wanted, Dictionary<string, string>? options, CancellationToken cancellationToken)
     {
         (Plugin plugin, _) = await FindAsync(driver, PluginPatience.Full, cancellationToken);
-        RequestAddressAnswer answer = await plugin.CallAsync(RequestAddress, new RequestAddressMessage(poolId, wanted?.ToString() ?? "", options), PluginPatience.Full, cancellationToken);
+        RequestAddressAnswer answer = await plugin.CallAsync(RequestAddress, new RequestAddressMessage(poolId, wanted?.ToString() ?? "", options), PluginPatience.Full, CancellationToken.None);
         if (answer.Address.Length == 0)
         {
             throw new EngineException(ErrorKind.Internal, $"plugin \"{driver}\": {RequestAddress.Method}: No address returned");
