@@ -11,6 +11,7 @@ internal sealed class ContainerNetwork
 {
     private readonly Lock sync = new();
     private readonly Dictionary<string, EndpointState> endpoints = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> holders = new(StringComparer.Ordinal); // containers by endpoint: those that a plugin knows
     private bool isRemoved;
 
     /// <exception cref="EngineException">The record's pools contradict each other.</exception>
@@ -74,6 +75,30 @@ internal sealed class ContainerNetwork
         }
     }
 
+    /// <summary>Keeps the network from being removed while a plugin is asked for an endpoint, and until it has it no more.</summary>
+    /// <exception cref="EngineException">NotFound: the network was removed in this moment.</exception>
+    public void Hold(string endpointId, string containerId)
+    {
+        lock (sync)
+        {
+            if (isRemoved)
+            {
+                throw new EngineException(ErrorKind.NotFound, $"network {Name} not found");
+            }
+
+            holders[endpointId] = containerId;
+        }
+    }
+
+    /// <summary>Takes <see cref="Hold"/> back; what is not held is no fault.</summary>
+    public void LetGo(string endpointId)
+    {
+        lock (sync)
+        {
+            holders.Remove(endpointId);
+        }
+    }
+
     /// <summary>Lets nobody in any more, so that it can be removed.</summary>
     /// <param name="describe">Names a container by its id, for the message.</param>
     /// <exception cref="EngineException">Forbidden: somebody is in it.</exception>
@@ -86,10 +111,10 @@ internal sealed class ContainerNetwork
                 throw new EngineException(ErrorKind.NotFound, $"network {Name} not found");
             }
 
-            if (endpoints.Count > 0)
+            if (endpoints.Count + holders.Count > 0)
             {
                 throw new EngineException(ErrorKind.Forbidden,
-                    $"error while removing network: network {Name} has active endpoints ({string.Join(", ", endpoints.Keys.Select(describe).Order(StringComparer.Ordinal))})");
+                    $"error while removing network: network {Name} has active endpoints ({string.Join(", ", endpoints.Keys.Union(holders.Values).Select(describe).Order(StringComparer.Ordinal))})");
             }
 
             isRemoved = true;

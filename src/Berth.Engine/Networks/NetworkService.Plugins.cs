@@ -1,5 +1,6 @@
 using Berth.Model;
 using Berth.Network.Drivers;
+using Berth.Network.Drivers.Bridge;
 using Berth.Network.Drivers.Remote;
 using Berth.Network.Ipam;
 using Berth.Network.Ipam.Remote;
@@ -19,6 +20,12 @@ public sealed partial class NetworkService
     public IReadOnlyList<string> Drivers => [.. DriverOptions.Names.Concat(plugins.Networks.Names).Order(StringComparer.Ordinal)];
 
     internal NetworkPlugins Plugins => plugins;
+
+    // Bridges are on the host, whoever gives their addresses.
+    private IEnumerable<Subnet> SubnetsTaken => directory.All
+        .Where(static network => network.Plan is not null && (network.RemoteAddresses is null || network.Plan is BridgePlan))
+        .SelectMany(static network => network.Record.Pools)
+        .Select(static pool => Subnet.Parse(pool.Subnet));
 
     private IEnumerable<Subnet> SubnetsBeingMade => making.Values.Where(static record => record.Config.IpamDriver.Length == 0).SelectMany(static record => record.Pools).Select(static pool => Subnet.Parse(pool.Subnet));
 
@@ -62,6 +69,7 @@ public sealed partial class NetworkService
             await changes.WaitAsync(CancellationToken.None);
             try
             {
+                ThrowIfTaken(network);
                 await Task.Run(() => kernel.AddNetwork(network.Plan!), CancellationToken.None); // networks of users have one
                 undo.Push(() => Task.Run(() => kernel.RemoveNetwork(record.Id)));
                 await journal.CommitAsync([Change(record)], CancellationToken.None);
@@ -88,6 +96,19 @@ public sealed partial class NetworkService
             await changes.WaitAsync(CancellationToken.None);
             making.Remove(record.Config.Name);
             changes.Release();
+        }
+    }
+
+    // What an address plugin gives is known only now, and it may not know of other bridges.
+    private void ThrowIfTaken(ContainerNetwork network)
+    {
+        if (network is { RemoteAddresses: not null, Plan: BridgePlan })
+        {
+            List<Subnet> taken = [.. SubnetsTaken, .. SubnetsBeingMade];
+            foreach (NetworkPool pool in network.Record.Pools)
+            {
+                SubnetChooser.ThrowIfOverlapping(Subnet.Parse(pool.Subnet), taken);
+            }
         }
     }
 

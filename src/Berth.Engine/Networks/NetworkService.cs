@@ -307,7 +307,7 @@ public sealed partial class NetworkService : IDisposable
 
     private List<NetworkPool> Choose(NetworkConfig config, IReadOnlyList<AddressPoolConfig> asked)
     {
-        List<Subnet> taken = [.. directory.All.SelectMany(static network => network.Addresses.Pools).Select(static pool => pool.Subnet), .. SubnetsBeingMade];
+        List<Subnet> taken = [.. SubnetsTaken, .. SubnetsBeingMade];
         var chosen = new List<AddressPoolConfig>();
         foreach (AddressPoolConfig pool in asked)
         {

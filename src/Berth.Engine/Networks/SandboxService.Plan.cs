@@ -3,6 +3,7 @@ using Berth.Engine.Containers;
 using Berth.Model;
 using Berth.Network.Drivers;
 using Berth.Network.Drivers.Ipvlan;
+using Berth.Network.Drivers.Remote;
 using Berth.Network.Ipam;
 using Berth.Network.Ports;
 
@@ -18,6 +19,11 @@ public sealed partial class SandboxService
         if (network is null)
         {
             return; // it may be made before the container is started
+        }
+
+        if (network.Plan is not RemotePlan)
+        {
+            EndpointSysctls.ThrowIfOther(config.DriverOptions);
         }
 
         if (!network.IsUserDefined && config.Aliases.Count > 0)

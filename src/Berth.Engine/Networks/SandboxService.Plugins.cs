@@ -49,11 +49,23 @@ public sealed partial class SandboxService
 
     private async Task<AttachedNetwork> AttachRemoteAsync(ContainerRecord record, ContainerSandbox sandbox, ContainerNetwork network, ContainerEndpoint endpoint, string interfaceName)
     {
-        RemoteEndpointAddresses got = await TakeAsync(network, RequestOf(endpoint.Config));
+        string id = RandomNumberGenerator.GetHexString(64, lowercase: true);
+        network.Hold(id, sandbox.ContainerId);
+        RemoteEndpointAddresses got;
         try
         {
-            string id = RandomNumberGenerator.GetHexString(64, lowercase: true);
-            RemoteEndpoint? told = network.Plan is RemotePlan plan ? await CreateEndpointAsync(record, sandbox, plan, endpoint.Config, id, got) : null;
+            got = await TakeAsync(network, RequestOf(endpoint.Config));
+        }
+        catch
+        {
+            network.LetGo(id);
+            throw;
+        }
+
+        RemoteEndpoint? told = null;
+        try
+        {
+            told = network.Plan is RemotePlan plan ? await CreateEndpointAsync(record, sandbox, plan, endpoint.Config, id, got) : null;
             got = told is null ? got : new RemoteEndpointAddresses(told.Addresses, told.IPv4PrefixLength, told.IPv6PrefixLength);
             EndpointAddresses addresses = got.Addresses;
             var state = new EndpointState
@@ -75,7 +87,12 @@ public sealed partial class SandboxService
         }
         catch
         {
-            await ReleaseAsync(network, id: "", got.Addresses);
+            if (told is not null)
+            {
+                await QuietlyAsync(new PluginPart(told, false, false), networks.Plugins.Networks.DeleteEndpointAsync);
+            }
+
+            await ReleaseAsync(network, id, got.Addresses);
             throw;
         }
     }
@@ -247,6 +264,7 @@ public sealed partial class SandboxService
         if (network.RemoteAddresses is not { } remote)
         {
             network.Addresses.Release(addresses);
+            network.LetGo(id);
             return;
         }
 
@@ -257,6 +275,10 @@ public sealed partial class SandboxService
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
             EngineLog.PluginKeepsEndpoint(logger, exception, id, network.Name);
+        }
+        finally
+        {
+            network.LetGo(id);
         }
     }
 

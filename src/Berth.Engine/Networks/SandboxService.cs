@@ -4,6 +4,7 @@ using Berth.Model;
 using Berth.Network.Dns;
 using Berth.Network.Drivers;
 using Berth.Network.Drivers.Bridge;
+using Berth.Network.Drivers.Remote;
 using Berth.Network.Files;
 using Berth.Network.Ipam;
 using Berth.Network.Ports;
@@ -190,6 +191,11 @@ public sealed partial class SandboxService(NetworkService networks, HostNetwork 
                 }
 
                 network.Enter(sandbox.ContainerId, state);
+                if (addresses is not null && network is { RemoteAddresses: not null } or { Plan: RemotePlan })
+                {
+                    network.Hold(state.Id, sandbox.ContainerId);
+                }
+
                 sandbox.Networks.Add(new AttachedNetwork(network, endpoint, addresses, addresses is null ? null : PlanOf(network, endpoint.Config, state, addresses))
                 {
                     IsApplied = addresses is not null,

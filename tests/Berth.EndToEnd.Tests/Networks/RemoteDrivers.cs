@@ -90,10 +90,13 @@ public sealed class RemoteDrivers : IAsyncLifetime
         (await cli.RunAsync("network", "create", "zz")).Expect();
         (await cli.RunAsync("run", "-d", "--name", "one", "--network", "zz", "busybox", "sleep", "1000")).Expect();
         plugin.TakeCalls();
-        (await cli.RunAsync("network", "connect", "net", "one")).Expect();
+        (await cli.RunAsync("network", "connect", "--driver-opt", "a=b", "net", "one")).Expect();
+        (string Method, JsonNode? Body)[] calls = plugin.TakeCalls();
         Assert.Equal(
             ["NetworkDriver.CreateEndpoint", "NetworkDriver.Join", "NetworkDriver.EndpointOperInfo", "NetworkDriver.ProgramExternalConnectivity"],
-            plugin.TakeMethods());
+            calls.Select(static call => call.Method));
+        Assert.Equal("b", (string)calls[0].Body!["Options"]!["a"]!);
+        Assert.Contains("the endpoint's driver option a is not supported", (await cli.RunAsync("network", "connect", "--driver-opt", "a=b", "bridge", "one")).Expect(1).Error, StringComparison.Ordinal);
         Assert.Contains("dev plug0", Default((await host.ExecAsync("one", "ip", "route")).Expect().Output), StringComparison.Ordinal);
         (await cli.RunAsync("network", "disconnect", "net", "one")).Expect();
         Assert.Equal(["NetworkDriver.RevokeExternalConnectivity", "NetworkDriver.Leave", "NetworkDriver.DeleteEndpoint"], plugin.TakeMethods());
@@ -129,6 +132,11 @@ public sealed class RemoteDrivers : IAsyncLifetime
         Assert.Equal(mac, (string)(await host.EndpointAsync("two", "net"))!["MacAddress"]!);
         (await host.ExecAsync("two", "ping", "-c", "1", "-W", "5", "one")).Expect();
         Assert.Contains("It does not belong to any of this network's subnets", (await cli.RunAsync("run", "--rm", "--network", "net", "--ip", "10.1.1.1", "busybox", "true")).Error, StringComparison.Ordinal);
+        Assert.Contains("Pool overlaps with other one", (await cli.RunAsync("network", "create", "--subnet", "10.99.128.0/17", "same")).Expect(1).Error, StringComparison.Ordinal);
+        Assert.Contains("Pool overlaps with other one", (await cli.RunAsync("network", "create", "--ipam-driver", "plug", "same")).Expect(1).Error, StringComparison.Ordinal);
+        Assert.Equal(
+            ["IpamDriver.RequestPool", "IpamDriver.RequestAddress", "IpamDriver.ReleaseAddress", "IpamDriver.ReleasePool"],
+            plugin.TakeMethods());
         (await cli.RunAsync("rm", "-f", "one")).Expect();
         (await cli.RunAsync("rm", "-f", "two")).Expect();
         Assert.Equal(["10.99.0.50", "10.99.0.2"], plugin.TakeCalls().Select(static call => $"{call.Body!["Address"]}"));
@@ -236,6 +244,7 @@ public sealed class RemoteDrivers : IAsyncLifetime
         (await cli.RunAsync("network", "create", "-d", "plug", "--ipam-driver", "plug", "net")).Expect();
         (await cli.RunAsync("run", "-d", "--name", "one", "--network", "net", "busybox", "sleep", "1000")).Expect();
         (await cli.RunAsync("run", "-d", "--name", "two", "--network", "net", "busybox", "sleep", "1000")).Expect();
+        (await cli.RunAsync("run", "-d", "--name", "gone", "--network", "net", "busybox", "sleep", "1000")).Expect();
         string before = (await host.EndpointAsync("one", "net"))!.ToJsonString();
         await daemon.KillAsync();
         plugin.TakeCalls();
@@ -243,7 +252,9 @@ public sealed class RemoteDrivers : IAsyncLifetime
         Assert.Equal(before, (await host.EndpointAsync("one", "net"))!.ToJsonString());
         (await host.ExecAsync("one", "ping", "-c", "1", "-W", "5", "10.99.0.1")).Expect();
 
-        // What keeps nothing is told of what is taken, once something is asked of it.
+        // What keeps nothing is told of what is taken, once something is asked of it; who is gone until then is never told of.
+        (await cli.RunAsync("rm", "-f", "gone")).Expect();
+        Assert.DoesNotContain("IpamDriver.ReleaseAddress", plugin.TakeMethods());
         (await cli.RunAsync("run", "-d", "--name", "three", "--network", "net", "busybox", "sleep", "1000")).Expect();
         string[] asked = [.. plugin.TakeCalls().Where(static call => call.Method.StartsWith("IpamDriver.Request", StringComparison.Ordinal)).Select(static call => $"{call.Method[11..]} {call.Body!["Address"]}")];
         Assert.Equal(["RequestPool ", "RequestAddress 10.99.0.1"], asked[..2]);
