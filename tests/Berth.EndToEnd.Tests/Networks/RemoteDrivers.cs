@@ -180,6 +180,7 @@ public sealed class RemoteDrivers : IAsyncLifetime
         await RunLiesAsync("NetworkDriver.Join", """{"InterfaceName":{"SrcName":"nothere","DstPrefix":"eth"}}""", "the link nothere that the plugin named");
         await RunLiesAsync("NetworkDriver.Join", """{"Gateway":"nonsense"}""", "invalid Gateway \"nonsense\"");
         await RunLiesAsync("NetworkDriver.Join", "this is no JSON", "the answer is not what the protocol has");
+        await RunLiesAsync("NetworkDriver.Join", """{"StaticRoutes":[null]}""", "invalid StaticRoutes \"null\"");
         await RunLiesAsync("IpamDriver.RequestAddress", """{"Address":"192.0.2.1/24"}""", "is not of the pool 10.99.0.0/16");
         await RunLiesAsync("IpamDriver.RequestAddress", """{"Address":"x"}""", "invalid Address \"x\"");
         await RunLiesAsync("IpamDriver.RequestAddress", "{}", "No address returned");
