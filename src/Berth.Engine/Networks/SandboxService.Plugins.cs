@@ -43,6 +43,11 @@ public sealed partial class SandboxService
 
     private async Task<AttachedNetwork> AttachAsync(ContainerRecord record, ContainerSandbox sandbox, ContainerNetwork network, ContainerEndpoint endpoint)
     {
+        if (network.Plan is not RemotePlan)
+        {
+            EndpointSysctls.ThrowIfOther(endpoint.Config.DriverOptions); // of a network that was not there when the container was made
+        }
+
         string name = NextInterface(sandbox, network);
         return network is { RemoteAddresses: null, Plan: not RemotePlan } || network.Plan is null ? Attach(record, network, endpoint, name) : await AttachRemoteAsync(record, sandbox, network, endpoint, name);
     }
