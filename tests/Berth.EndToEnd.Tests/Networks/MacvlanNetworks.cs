@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Text;
 using System.Text.Json.Nodes;
 using Berth.EndToEnd.Tests.Support;
 using Xunit.Abstractions;
@@ -63,14 +62,14 @@ public sealed class MacvlanNetworks(ITestOutputHelper output)
         Assert.Equal("hermit", await host.FetchFromAsync("user", "http://hermit/hostname"));
         using Socket connection = NamespaceSocket.Open(outside.NamespacePath, AddressFamily.InterNetwork, ProtocolType.Tcp);
         connection.Connect(IPAddress.Parse("192.168.50.10"), 7);
-        Assert.Equal("before", Echo("before"));
+        Assert.Equal("before", connection.Echo("before"));
         string kernel = await host.KernelAsync();
         string[] settings = await SettingsAsync();
 
         await daemon.KillAsync();
-        Assert.Equal("while it is gone", Echo("while it is gone"));
+        Assert.Equal("while it is gone", connection.Echo("while it is gone"));
         await daemon.StartAsync();
-        Assert.Equal("after", Echo("after"));
+        Assert.Equal("after", connection.Echo("after"));
         await host.ExpectKernelAsync(kernel);
         Assert.Equal(settings, await SettingsAsync());
         Assert.Equal("web", await host.FetchFromAsync("user", "http://web/hostname"));
@@ -83,20 +82,6 @@ public sealed class MacvlanNetworks(ITestOutputHelper output)
         Assert.Equal(["berth0", "lan0", "lo"], await LinksAsync(host));
 
         async Task<string[]> SettingsAsync() => await Task.WhenAll(((string[])["echo", "web", "hermit", "user"]).Select(async name => (await host.InspectAsync(name))["NetworkSettings"]!.ToJsonString())); // an answer has them
-
-        string Echo(string word)
-        {
-            connection.Send(Encoding.ASCII.GetBytes(word));
-            byte[] answer = new byte[word.Length];
-            for (int length = 0; length < answer.Length;)
-            {
-                int read = connection.Receive(answer.AsSpan(length));
-                Assert.True(read > 0, "the connection has ended");
-                length += read;
-            }
-
-            return Encoding.ASCII.GetString(answer);
-        }
     }
 
     [Fact]

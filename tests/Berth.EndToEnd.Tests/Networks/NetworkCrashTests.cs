@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Text;
 using System.Text.Json.Nodes;
 using Berth.EndToEnd.Tests.Support;
 
@@ -25,14 +24,14 @@ public sealed class NetworkCrashTests
         Assert.Equal("web", await host.FetchAsync("http://127.0.0.1:8080/hostname"));
         using Socket connection = NamespaceSocket.Open(daemon.NamespacePath, AddressFamily.InterNetwork, ProtocolType.Tcp);
         connection.Connect(IPAddress.Loopback, 7000);
-        Assert.Equal("before", Echo("before"));
+        Assert.Equal("before", connection.Echo("before"));
         string kernel = await host.KernelAsync();
 
         await daemon.KillAsync();
-        Assert.Equal("while it is gone", Echo("while it is gone"));
+        Assert.Equal("while it is gone", connection.Echo("while it is gone"));
         Assert.Equal("web", await host.FetchAsync("http://127.0.0.1:8080/hostname"));
         await daemon.StartAsync();
-        Assert.Equal("after", Echo("after"));
+        Assert.Equal("after", connection.Echo("after"));
         await host.ExpectKernelAsync(kernel);
         Assert.Equal(before, await SettingsAsync());
         string address = await host.AddressAsync("echo", "net");
@@ -56,20 +55,6 @@ public sealed class NetworkCrashTests
         (await cli.RunAsync("network", "rm", "net")).Expect();
 
         async Task<string[]> SettingsAsync() => await Task.WhenAll(names.Select(async name => (await host.InspectAsync(name))["NetworkSettings"]!.ToJsonString())); // an answer has them
-
-        string Echo(string word)
-        {
-            connection.Send(Encoding.ASCII.GetBytes(word));
-            byte[] answer = new byte[word.Length];
-            for (int length = 0; length < answer.Length;)
-            {
-                int read = connection.Receive(answer.AsSpan(length));
-                Assert.True(read > 0, "the connection has ended");
-                length += read;
-            }
-
-            return Encoding.ASCII.GetString(answer);
-        }
     }
 
     [Fact]
