@@ -73,8 +73,15 @@ internal sealed partial class PtySession : IAsyncDisposable
         Assert.True(written == bytes.Length, $"{written} of {bytes.Length} bytes were typed: errno {Marshal.GetLastPInvokeError()}");
     }
 
-    public Task ExpectAsync(string text, int seconds = 10) =>
-        Poll.UntilAsync(() => Screen.Contains(text, StringComparison.Ordinal), $"\"{text}\" on the terminal, which shows:\n{Screen}", seconds);
+    public async Task ExpectAsync(string text, int seconds = 10)
+    {
+        var clock = Stopwatch.StartNew();
+        while (!Screen.Contains(text, StringComparison.Ordinal))
+        {
+            Assert.True(clock.Elapsed.TotalSeconds < seconds, $"not within {seconds} s: \"{text}\" on the terminal, which shows:\n{Screen}");
+            await Task.Delay(20);
+        }
+    }
 
     /// <summary>Changes the terminal's size; the kernel sends SIGWINCH.</summary>
     public void Resize(int rows, int columns)
