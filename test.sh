@@ -97,8 +97,7 @@ need_dotnet
 gate "native build of the three executables, without warnings" eng/build
 sed -n '/==> sizes/,$p' "$results/gate.log" | sed 1d
 gate "native build of the daemon with fail points" eng/build --fail-points
-gate "compiles for linux-arm64" eng/build --check-arm64
-gate "compiles for net10.0" eng/build --check-next
+gate "compiles for linux-arm64 and net10.0" eng/build --check-others
 gate "build of the solution and its tests, without warnings" dotnet build Berth.slnx -c Release --artifacts-path out/obj/tests -v q -clp:NoSummary
 gate "format" dotnet format whitespace . --folder --exclude out --verify-no-changes
 eng/longest

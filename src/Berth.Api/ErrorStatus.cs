@@ -10,6 +10,7 @@ public static class ErrorStatus
     {
         ErrorKind.NotModified => 304,
         ErrorKind.InvalidArgument => 400,
+        ErrorKind.Unauthorized => 401,
         ErrorKind.Forbidden => 403,
         ErrorKind.NotFound => 404,
         ErrorKind.Conflict => 409,
@@ -23,7 +24,8 @@ public static class ErrorStatus
     public static ErrorKind ToKind(int status) => status switch
     {
         304 => ErrorKind.NotModified,
-        401 or 403 => ErrorKind.Forbidden,
+        401 => ErrorKind.Unauthorized,
+        403 => ErrorKind.Forbidden,
         404 => ErrorKind.NotFound,
         409 => ErrorKind.Conflict,
         413 => ErrorKind.TooLarge,

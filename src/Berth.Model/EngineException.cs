@@ -6,6 +6,9 @@ public enum ErrorKind
     /// <summary>The request is malformed or contradicts itself (400).</summary>
     InvalidArgument,
 
+    /// <summary>The credentials are missing or wrong (401).</summary>
+    Unauthorized,
+
     /// <summary>The caller is not allowed to do this (403).</summary>
     Forbidden,
 
