@@ -27,7 +27,7 @@ public sealed partial class DirectionTests
         ],
         ["Berth.Client"] = ["Berth.Api", "Berth.Model"],
         ["Berth.Compose"] = ["Berth.Client", "Berth.Api", "Berth.Model"],
-        ["Berth.Cli"] = ["Berth.Client", "Berth.Compose", "Berth.Api", "Berth.Model", "Berth.Linux"], // Linux: the user's terminal
+        ["Berth.Cli"] = ["Berth.Client", "Berth.Compose", "Berth.Registry", "Berth.Api", "Berth.Model", "Berth.Linux"], // Linux: the user's terminal; Registry: decision 0009
         ["Berth.Benchmarks"] = ["Berth.Runtime", "Berth.Linux", "Berth.Model"], // not shipped; nothing may refer to it
     };
 

@@ -18,7 +18,7 @@ internal sealed record ImagePlan(ImageConfig Config, IReadOnlyList<Digest> Chain
     public const int MaxLayers = 500;
 
     /// <summary>A configuration or manifest is not larger than this, in bytes.</summary>
-    public const int MaxDocument = 8 << 20;
+    public const int MaxDocument = ImageDocuments.MaxDocument;
 
     /// <summary>Parses and checks.</summary>
     /// <exception cref="EngineException">InvalidArgument, saying which document and why; TooLarge.</exception>
@@ -74,28 +74,7 @@ internal sealed record ImagePlan(ImageConfig Config, IReadOnlyList<Digest> Chain
 
     /// <summary>Parses an image manifest; one that could also be taken for an index is refused, as different readers would see different images.</summary>
     /// <exception cref="EngineException">InvalidArgument; TooLarge.</exception>
-    public static ImageManifest ReadManifest(ReadOnlySpan<byte> document)
-    {
-        RequireSize(document, "manifest");
-        try
-        {
-            Utf8JsonReader reader = new(document);
-            using JsonDocument parsed = JsonDocument.ParseValue(ref reader);
-            if (parsed.RootElement.ValueKind != JsonValueKind.Object || parsed.RootElement.TryGetProperty("manifests", out _))
-            {
-                throw new JsonException("it is no image manifest, or claims to be an index as well");
-            }
-
-            ImageManifest manifest = parsed.RootElement.Deserialize(ManifestJsonContext.Default.ImageManifest) ?? throw new JsonException("it is null");
-            return manifest is { SchemaVersion: 2, MediaType: null or MediaTypes.OciManifest or MediaTypes.DockerManifest, Config: not null, Layers: not null }
-                ? manifest
-                : throw new JsonException($"schema version {manifest.SchemaVersion} with the media type {manifest.MediaType}");
-        }
-        catch (JsonException e)
-        {
-            throw Invalid($"its manifest cannot be read: {e.Message}", e);
-        }
-    }
+    public static ImageManifest ReadManifest(ReadOnlySpan<byte> document) => ImageDocuments.ReadManifest(document, "the image cannot be used: its manifest");
 
     /// <summary>A manifest for an image that came without.</summary>
     public static byte[] MakeManifest(ReadOnlySpan<byte> config, IReadOnlyList<LayerBlob> layers)

@@ -1,119 +1,165 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 
 namespace Berth.Model.Oci.Image;
 
-/// <summary>Media types of the OCI image specification 1.1 and their Docker schema 2 predecessors.</summary>
-public static class MediaTypes
+/// <summary>What a registry's manifest document is.</summary>
+public enum ImageDocumentKind
 {
-    public const string OciManifest = "application/vnd.oci.image.manifest.v1+json";
-    public const string OciIndex = "application/vnd.oci.image.index.v1+json";
-    public const string OciConfig = "application/vnd.oci.image.config.v1+json";
-    public const string OciLayer = "application/vnd.oci.image.layer.v1.tar";
-    public const string OciLayerGzip = "application/vnd.oci.image.layer.v1.tar+gzip";
-    public const string OciLayerZstd = "application/vnd.oci.image.layer.v1.tar+zstd";
-    public const string DockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
-    public const string DockerManifestList = "application/vnd.docker.distribution.manifest.list.v2+json";
-    public const string DockerConfig = "application/vnd.docker.container.image.v1+json";
-    public const string DockerLayerGzip = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+    /// <summary>One image, or an artifact in an image's form.</summary>
+    Manifest,
+
+    /// <summary>A list of manifests.</summary>
+    Index,
 }
 
-/// <summary>A reference to a blob with its type and size in bytes (OCI image specification, descriptor.md).</summary>
-public sealed record Descriptor
+/// <summary>Reads manifests and indexes strictly: what two readers could take for different things is refused.</summary>
+public static class ImageDocuments
 {
-    public required string MediaType { get; init; }
-    public required Digest Digest { get; init; }
-    public required long Size { get; init; }
-    public Dictionary<string, string>? Annotations { get; init; }
+    /// <summary>No document is larger than this, in bytes.</summary>
+    public const int MaxDocument = 8 << 20;
+    private const int MaxDescriptors = 10_000;
+
+    /// <summary>Parses an image manifest; one that could also be taken for an index is refused.</summary>
+    /// <param name="document">As received.</param>
+    /// <param name="subject">Begins the message of a failure, such as "the manifest of X".</param>
+    /// <exception cref="EngineException">InvalidArgument, saying why; TooLarge.</exception>
+    public static ImageManifest ReadManifest(ReadOnlySpan<byte> document, string subject)
+    {
+        using JsonDocument parsed = Parse(document, subject);
+        try
+        {
+            if (Has(parsed, "manifests"))
+            {
+                throw new JsonException("it is no image manifest, or claims to be an index as well");
+            }
+
+            ImageManifest manifest = parsed.RootElement.Deserialize(ManifestJsonContext.Default.ImageManifest) ?? throw new JsonException("it is null");
+            if (manifest is not { SchemaVersion: 2, MediaType: null or MediaTypes.OciManifest or MediaTypes.DockerManifest, Config: not null, Layers: not null })
+            {
+                throw new JsonException($"schema version {manifest.SchemaVersion} with the media type {manifest.MediaType}");
+            }
+
+            return manifest.Layers.Append(manifest.Config).All(static part => part is { Size: >= 0, MediaType: not null, Digest.IsEmpty: false })
+                ? manifest
+                : throw new JsonException("a descriptor has no media type, no digest or a size below zero");
+        }
+        catch (JsonException e)
+        {
+            throw Unreadable(subject, e);
+        }
+    }
+
+    /// <summary>Parses an index; one that could also be taken for an image manifest is refused.</summary>
+    /// <param name="document">As received.</param>
+    /// <param name="subject">Begins the message of a failure, such as "the index of X".</param>
+    /// <exception cref="EngineException">InvalidArgument, saying why; TooLarge.</exception>
+    public static ImageIndex ReadIndex(ReadOnlySpan<byte> document, string subject)
+    {
+        using JsonDocument parsed = Parse(document, subject);
+        try
+        {
+            if (Has(parsed, "layers") || Has(parsed, "config"))
+            {
+                throw new JsonException("it is no index, or claims to be an image manifest as well");
+            }
+
+            ImageIndex index = parsed.RootElement.Deserialize(ManifestJsonContext.Default.ImageIndex) ?? throw new JsonException("it is null");
+            if (index is not { SchemaVersion: 2, MediaType: null or MediaTypes.OciIndex or MediaTypes.DockerManifestList, Manifests: { Count: <= MaxDescriptors } })
+            {
+                throw new JsonException($"schema version {index.SchemaVersion}, media type {index.MediaType}, {index.Manifests?.Count} manifests");
+            }
+
+            return index.Manifests.All(static part => part is { Size: >= 0, Digest.IsEmpty: false }) ? index : throw new JsonException("a descriptor has no digest or a size below zero");
+        }
+        catch (JsonException e)
+        {
+            throw Unreadable(subject, e);
+        }
+    }
+
+    /// <summary>Whether a document is a manifest or an index: it has to look like one only, and like what its own media type and <paramref name="mediaType"/> (the registry's word for it; null: unknown) say.</summary>
+    /// <exception cref="EngineException">InvalidArgument for what is neither, or both; TooLarge.</exception>
+    public static ImageDocumentKind KindOf(ReadOnlySpan<byte> document, string? mediaType, string subject)
+    {
+        using JsonDocument parsed = Parse(document, subject);
+        bool isIndex = Has(parsed, "manifests");
+        bool isManifest = Has(parsed, "layers") || Has(parsed, "config");
+        if (isIndex && isManifest)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"{subject} is refused: it could be an index and an image manifest, and readers would see different images");
+        }
+
+        string? own = parsed.RootElement.TryGetProperty("mediaType", out JsonElement said) && said.ValueKind == JsonValueKind.String ? said.GetString() : null;
+        if (!isIndex && !isManifest)
+        {
+            string what = Has(parsed, "fsLayers") || mediaType?.Contains("manifest.v1", StringComparison.Ordinal) == true
+                ? "it has docker's schema 1, which no registry should serve any more; push the image anew"
+                : $"it is neither an image manifest nor an index (media type {own ?? mediaType ?? "unknown"})";
+            throw new EngineException(ErrorKind.InvalidArgument, $"{subject} cannot be used: {what}");
+        }
+
+        foreach (string? type in (string?[])[own, mediaType])
+        {
+            if (isIndex ? MediaTypes.IsManifest(type) : MediaTypes.IsIndex(type))
+            {
+                throw new EngineException(ErrorKind.InvalidArgument, $"{subject} is refused: it is called {type}, but is {(isIndex ? "an index" : "an image manifest")}");
+            }
+        }
+
+        return isIndex ? ImageDocumentKind.Index : ImageDocumentKind.Manifest;
+    }
+
+    /// <summary>Refuses a manifest that is no image to run: an artifact (chart, signature, model, ...) in an image's form.</summary>
+    /// <exception cref="EngineException">InvalidArgument, naming what it is.</exception>
+    public static void RequireImage(ImageManifest manifest, string subject)
+    {
+        bool isImage = manifest.Config.MediaType is MediaTypes.OciConfig or MediaTypes.DockerConfig or "application/octet-stream" or "";
+        if (!isImage || !string.IsNullOrEmpty(manifest.ArtifactType))
+        {
+            string type = string.IsNullOrEmpty(manifest.ArtifactType) ? manifest.Config.MediaType : manifest.ArtifactType;
+            throw new EngineException(ErrorKind.InvalidArgument, $"{subject} is not an image but an artifact of type \"{type}\": there is nothing in it to run");
+        }
+    }
+
+    private static JsonDocument Parse(ReadOnlySpan<byte> document, string subject)
+    {
+        if (document.Length > MaxDocument)
+        {
+            throw new EngineException(ErrorKind.TooLarge, $"{subject} has {document.Length} bytes; at most {MaxDocument} are accepted");
+        }
+
+        JsonDocument? parsed = null;
+        try
+        {
+            Utf8JsonReader reader = new(document);
+            parsed = JsonDocument.ParseValue(ref reader);
+            if (reader.Read() || parsed.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                throw new JsonException("it is not one JSON object");
+            }
+
+            return parsed;
+        }
+        catch (JsonException e)
+        {
+            parsed?.Dispose();
+            throw Unreadable(subject, e);
+        }
+    }
+
+    // Readers differ in whether letter case matters.
+    private static bool Has(JsonDocument document, string name)
+    {
+        foreach (JsonProperty property in document.RootElement.EnumerateObject())
+        {
+            if (property.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static EngineException Unreadable(string subject, JsonException e) => new(ErrorKind.InvalidArgument, $"{subject} cannot be read: {e.Message}", e);
 }
-
-/// <summary>One image for one platform (OCI image specification, manifest.md).</summary>
-public sealed record ImageManifest
-{
-    public int SchemaVersion { get; init; } = 2;
-    public string? MediaType { get; init; }
-    public required Descriptor Config { get; init; }
-    public required IReadOnlyList<Descriptor> Layers { get; init; }
-    public Dictionary<string, string>? Annotations { get; init; }
-}
-
-/// <summary>What an image says about how to run it (OCI image specification, config.md, with Docker's additions).</summary>
-public sealed record ImageConfig
-{
-    [JsonPropertyName("architecture")] public required string Architecture { get; init; }
-    [JsonPropertyName("variant")] public string? Variant { get; init; }
-    [JsonPropertyName("os")] public required string Os { get; init; }
-    [JsonPropertyName("created")] public DateTimeOffset? Created { get; init; }
-    [JsonPropertyName("author")] public string? Author { get; init; }
-    [JsonPropertyName("comment")] public string? Comment { get; init; }
-    [JsonPropertyName("docker_version")] public string? DockerVersion { get; init; }
-    [JsonPropertyName("container")] public string? Container { get; init; }
-
-    /// <summary>Docker's addition: what the container was made with that the last layer was taken from.</summary>
-    [JsonPropertyName("container_config")] public ImageRunConfig? ContainerConfig { get; init; }
-    [JsonPropertyName("config")] public ImageRunConfig? Config { get; init; }
-    [JsonPropertyName("rootfs")] public required ImageRootfs Rootfs { get; init; }
-    [JsonPropertyName("history")] public IReadOnlyList<ImageHistory>? History { get; init; }
-}
-
-/// <summary>Defaults for a container's process; every field may be absent.</summary>
-public sealed record ImageRunConfig
-{
-    public string? User { get; init; }
-    public IReadOnlyList<string>? Env { get; init; }
-    public IReadOnlyList<string>? Cmd { get; init; }
-    public IReadOnlyList<string>? Entrypoint { get; init; }
-    public string? WorkingDir { get; init; }
-    public Dictionary<string, string>? Labels { get; init; }
-    public string? StopSignal { get; init; }
-    public Dictionary<string, JsonElement>? ExposedPorts { get; init; }
-    public Dictionary<string, JsonElement>? Volumes { get; init; }
-    public bool? ArgsEscaped { get; init; }
-
-    /// <summary>Docker's fields that this record does not name, kept as received (Healthcheck, OnBuild, Shell). Settable: the source generator cannot bind an init-only one.</summary>
-    [JsonExtensionData] public Dictionary<string, JsonElement>? Other { get; set; }
-}
-
-/// <summary>The layers' uncompressed digests, lowest first.</summary>
-public sealed record ImageRootfs
-{
-    [JsonPropertyName("type")] public string Type { get; init; } = "layers";
-    [JsonPropertyName("diff_ids")] public required IReadOnlyList<Digest> DiffIds { get; init; }
-}
-
-/// <summary>How one layer, or an empty step, came to be.</summary>
-public sealed record ImageHistory
-{
-    [JsonPropertyName("created")] public DateTimeOffset? Created { get; init; }
-    [JsonPropertyName("created_by")] public string? CreatedBy { get; init; }
-    [JsonPropertyName("author")] public string? Author { get; init; }
-    [JsonPropertyName("comment")] public string? Comment { get; init; }
-    [JsonPropertyName("empty_layer")] public bool? EmptyLayer { get; init; }
-}
-
-/// <summary>Writes and reads a <see cref="Digest"/> as its string.</summary>
-public sealed class DigestConverter : JsonConverter<Digest>
-{
-    /// <inheritdoc/>
-    public override Digest Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        Digest.TryParse(reader.GetString(), out Digest digest) ? digest : throw new JsonException("wanted a sha256 digest");
-
-    /// <inheritdoc/>
-    public override void Write(Utf8JsonWriter writer, Digest value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
-}
-
-/// <summary>JSON of the image documents; manifests and descriptors are camel-cased, configs name their fields themselves.</summary>
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    Converters = [typeof(DigestConverter)])]
-[JsonSerializable(typeof(ImageManifest))]
-public sealed partial class ManifestJsonContext : JsonSerializerContext;
-
-/// <summary>JSON of the image configuration document.</summary>
-[JsonSourceGenerationOptions(
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    Converters = [typeof(DigestConverter)])]
-[JsonSerializable(typeof(ImageConfig))]
-[JsonSerializable(typeof(ImageRunConfig))]
-public sealed partial class ImageConfigJsonContext : JsonSerializerContext;

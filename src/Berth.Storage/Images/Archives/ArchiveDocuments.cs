@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using Berth.Model;
 using Berth.Model.Oci.Image;
 
 namespace Berth.Storage.Images.Archives;
@@ -15,40 +14,6 @@ internal sealed record DockerArchiveItem
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Parent { get; init; }
-}
-
-/// <summary>A reference in an index (OCI image specification, image-index.md).</summary>
-internal sealed record IndexDescriptor
-{
-    public string? MediaType { get; init; }
-
-    public required Digest Digest { get; init; }
-
-    public long Size { get; init; }
-
-    public IndexPlatform? Platform { get; init; }
-
-    public Dictionary<string, string>? Annotations { get; init; }
-}
-
-/// <summary>What an image in an index is for.</summary>
-internal sealed record IndexPlatform
-{
-    public string? Architecture { get; init; }
-
-    public string? Os { get; init; }
-
-    public string? Variant { get; init; }
-}
-
-/// <summary>An index of images, or of further indexes.</summary>
-internal sealed record ImageIndex
-{
-    public int SchemaVersion { get; init; } = 2;
-
-    public string? MediaType { get; init; }
-
-    public required IReadOnlyList<IndexDescriptor> Manifests { get; init; }
 }
 
 /// <summary>The file oci-layout (OCI image specification, image-layout.md).</summary>

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Berth.Model;
 using Berth.Model.Oci.Image;
 
@@ -18,7 +17,7 @@ internal static class OciLayout
     /// <exception cref="EngineException">InvalidArgument for what is malformed or missing.</exception>
     public static IReadOnlyList<ArchiveImage> Find(ArchiveMembers members, byte[] document, Platform platform)
     {
-        List<IndexDescriptor> top = [.. ReadIndex(document, IndexName).Manifests.Where(static descriptor => !IsAttestation(descriptor))];
+        List<IndexDescriptor> top = [.. ReadIndex(document, IndexName).Manifests.Where(static descriptor => !PlatformChoice.IsAttestation(descriptor))];
         bool isOneForManyPlatforms = top.Count > 1 && top.TrueForAll(static descriptor => descriptor.Platform is not null && NameOf(descriptor) is null);
         if (isOneForManyPlatforms)
         {
@@ -70,26 +69,13 @@ internal static class OciLayout
             return document;
         }
 
-        List<IndexDescriptor> inner = [.. ReadIndex(document, descriptor.Digest.ToString()).Manifests.Where(static inner => !IsAttestation(inner))];
+        List<IndexDescriptor> inner = [.. ReadIndex(document, descriptor.Digest.ToString()).Manifests.Where(static inner => !PlatformChoice.IsAttestation(inner))];
         return Resolve(members, Choose(inner, platform), platform, depth + 1);
     }
 
-    private static IndexDescriptor Choose(List<IndexDescriptor> descriptors, Platform platform)
-    {
-        List<IndexDescriptor> fitting = [.. descriptors.Where(descriptor => Fits(descriptor.Platform, platform))];
-        return fitting.Find(descriptor => descriptor.Platform?.Variant == platform.Variant)
-            ?? fitting.FirstOrDefault()
-            ?? (descriptors is [var only] && only.Platform is null ? only : null)
-            ?? throw new EngineException(
-                ErrorKind.NotFound,
-                $"the archive has no image for {platform}; it has {string.Join(", ", descriptors.Select(static d => d.Platform is { } p ? $"{p.Os}/{p.Architecture}" : "one of an unknown platform"))}");
-    }
-
-    private static bool Fits(IndexPlatform? offered, Platform wanted) =>
-        offered is not null && offered.Os == wanted.Os && offered.Architecture == wanted.Architecture && (wanted.Variant is null || offered.Variant is null || offered.Variant == wanted.Variant);
-
-    // Statements about images stand in an index beside them, for a platform that nobody has.
-    private static bool IsAttestation(IndexDescriptor descriptor) => descriptor.Platform is { Os: "unknown", Architecture: "unknown" };
+    private static IndexDescriptor Choose(List<IndexDescriptor> descriptors, Platform platform) =>
+        PlatformChoice.Find(descriptors, platform)
+        ?? throw new EngineException(ErrorKind.NotFound, $"the archive has no image for {platform}; it has {PlatformChoice.Describe(descriptors)}");
 
     private static ImageReference? NameOf(IndexDescriptor descriptor)
     {
@@ -110,26 +96,5 @@ internal static class OciLayout
                 : null;
     }
 
-    private static ImageIndex ReadIndex(byte[] document, string name)
-    {
-        try
-        {
-            Utf8JsonReader reader = new(document);
-            using JsonDocument parsed = JsonDocument.ParseValue(ref reader);
-            JsonElement root = parsed.RootElement;
-            if (root.ValueKind != JsonValueKind.Object || root.TryGetProperty("layers", out _) || root.TryGetProperty("config", out _))
-            {
-                throw new JsonException("it is no index, or claims to be an image manifest as well");
-            }
-
-            ImageIndex index = root.Deserialize(OciLayoutJsonContext.Default.ImageIndex) ?? throw new JsonException("it is null");
-            return index is { SchemaVersion: 2, MediaType: null or MediaTypes.OciIndex or MediaTypes.DockerManifestList, Manifests: { Count: <= MaxDescriptors } }
-                ? index
-                : throw new JsonException($"schema version {index.SchemaVersion}, media type {index.MediaType}, {index.Manifests?.Count} manifests");
-        }
-        catch (JsonException e)
-        {
-            throw new EngineException(ErrorKind.InvalidArgument, $"the archive's index {name} cannot be read: {e.Message}", e);
-        }
-    }
+    private static ImageIndex ReadIndex(byte[] document, string name) => ImageDocuments.ReadIndex(document, $"the archive's index {name}");
 }
