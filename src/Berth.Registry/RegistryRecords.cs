@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Berth.Model;
 
 namespace Berth.Registry;
@@ -42,9 +43,23 @@ public sealed record BlobPush(BlobPushOutcome Outcome, string? MountedFrom);
 /// <summary>A repository that a search found.</summary>
 public sealed record SearchHit
 {
-    public string Name { get; init; } = "";
-    public string Description { get; init; } = "";
-    public int StarCount { get; init; }
-    public bool IsOfficial { get; init; }
-    public bool IsAutomated { get; init; }
+    [JsonPropertyName("name")] public string Name { get; init; } = "";
+    [JsonPropertyName("description")] public string Description { get; init; } = "";
+    [JsonPropertyName("star_count")] public int StarCount { get; init; }
+    [JsonPropertyName("is_official")] public bool IsOfficial { get; init; }
+    [JsonPropertyName("is_automated")] public bool IsAutomated { get; init; }
 }
+
+internal sealed record SearchAnswer
+{
+    [JsonPropertyName("results")] public IReadOnlyList<SearchHit>? Results { get; init; }
+}
+
+internal sealed record TagList
+{
+    [JsonPropertyName("tags")] public IReadOnlyList<string>? Tags { get; init; }
+}
+
+[JsonSerializable(typeof(SearchAnswer))]
+[JsonSerializable(typeof(TagList))]
+internal sealed partial class SearchJsonContext : JsonSerializerContext;

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Berth.Model;
 using Berth.Model.Oci.Image;
 using Berth.Registry.Pull;
@@ -6,9 +7,11 @@ using Berth.Registry.Transport;
 namespace Berth.Registry;
 
 /// <summary>One repository of a registry. Failures are <see cref="EngineException"/>s that name registry, repository and tag or digest.</summary>
-public sealed class RegistryRepository
+public sealed partial class RegistryRepository
 {
     private static readonly string[] ManifestTypes = [MediaTypes.OciManifest, MediaTypes.OciIndex, MediaTypes.DockerManifest, MediaTypes.DockerManifestList];
+    private const int MaxTagPage = 4 << 20;
+    private const int MaxTags = 1_000_000;
     private readonly RegistryClient client;
     private readonly RegistryOptions options;
     private readonly RegistryCredential credential;
@@ -76,6 +79,73 @@ public sealed class RegistryRepository
         }
 
         return new BlobStream(await answer.OpenAsync(cancellationToken), blob, read, subject);
+    }
+
+    /// <summary>What a tag or digest names, without fetching it; null when it is not there.</summary>
+    /// <exception cref="EngineException">Unauthorized; Unavailable.</exception>
+    public async Task<Descriptor?> FindManifestAsync(string tagOrDigest, CancellationToken cancellationToken)
+    {
+        RegistryChannel channel = await client.ChannelAsync(Name.Domain, credential, cancellationToken);
+        var call = new RegistryCall(HttpMethod.Head, channel.Endpoint.At(Name.Path, "manifests/" + tagOrDigest), $"manifest for {Refer(tagOrDigest)}") { Accept = ManifestTypes, Scopes = PullScope };
+        using RegistryAnswer answer = await channel.SendAsync(call, cancellationToken);
+        if (answer.Status == 404)
+        {
+            return null;
+        }
+
+        if (!answer.IsSuccess)
+        {
+            throw await RegistryErrors.ReadAsync(answer, call.Subject, cancellationToken);
+        }
+
+        string? type = answer.Message.Content.Headers.ContentType?.MediaType;
+        if (Digest.TryParse(answer.Header("Docker-Content-Digest"), out Digest digest) && type is not null && answer.Message.Content.Headers.ContentLength is { } size)
+        {
+            return new Descriptor { MediaType = type, Digest = digest, Size = size };
+        }
+
+        RemoteDocument document = await GetManifestAsync(tagOrDigest, cancellationToken);
+        return new Descriptor { MediaType = document.MediaType, Digest = document.Digest, Size = document.Content.Length };
+    }
+
+    /// <summary>Whether the repository has a blob.</summary>
+    /// <exception cref="EngineException">Unauthorized; Unavailable.</exception>
+    public async Task<bool> HasBlobAsync(Digest blob, CancellationToken cancellationToken)
+    {
+        RegistryChannel channel = await client.ChannelAsync(Name.Domain, credential, cancellationToken);
+        var call = new RegistryCall(HttpMethod.Head, channel.Endpoint.At(Name.Path, "blobs/" + blob), $"blob {blob} of {Name.Repository}") { Scopes = PullScope };
+        using RegistryAnswer answer = await channel.SendAsync(call, cancellationToken);
+        return answer.Status != 404 && (answer.IsSuccess ? true : throw await RegistryErrors.ReadAsync(answer, call.Subject, cancellationToken));
+    }
+
+    /// <summary>All tags, in the registry's order.</summary>
+    /// <exception cref="EngineException">NotFound; Unauthorized; Unavailable; TooLarge.</exception>
+    public async Task<IReadOnlyList<string>> ListTagsAsync(CancellationToken cancellationToken)
+    {
+        string subject = $"tags of {Name.Repository}";
+        RegistryChannel channel = await client.ChannelAsync(Name.Domain, credential, cancellationToken);
+        List<string> tags = [];
+        for (Uri? next = channel.Endpoint.At(Name.Path, "tags/list"); next is not null;)
+        {
+            using RegistryAnswer answer = await channel.RequireAsync(new RegistryCall(HttpMethod.Get, next, subject) { Scopes = PullScope }, cancellationToken);
+            byte[] body = await BoundedBody.ReadAsync(await answer.OpenAsync(cancellationToken), answer.Message.Content.Headers.ContentLength, MaxTagPage, subject, cancellationToken);
+            tags.AddRange(JsonSerializer.Deserialize(body, SearchJsonContext.Default.TagList)?.Tags ?? []);
+            next = NextPage(channel.Endpoint, next, answer.Header("Link"));
+            if (tags.Count > MaxTags)
+            {
+                throw new EngineException(ErrorKind.TooLarge, $"{subject}: there are more than {MaxTags}");
+            }
+        }
+
+        return tags;
+    }
+
+    // Link: </v2/name/tags/list?last=x&n=100>; rel="next"
+    private static Uri? NextPage(RegistryEndpoint endpoint, Uri from, string? link)
+    {
+        int start = link?.IndexOf('<', StringComparison.Ordinal) ?? -1;
+        int end = link?.IndexOf('>', StringComparison.Ordinal) ?? -1;
+        return start >= 0 && end > start && Uri.TryCreate(from, link![(start + 1)..end], out Uri? next) && endpoint.IsOriginOf(next) && next != from ? next : null;
     }
 
     internal string Refer(string tagOrDigest) => Name.FamiliarRepository + (tagOrDigest.Contains(':', StringComparison.Ordinal) ? "@" : ":") + tagOrDigest;

@@ -7,7 +7,9 @@ using Berth.Registry.Transport;
 namespace Berth.Registry.Auth;
 
 /// <summary>What one credential shows to one endpoint: nothing before it is asked, then a password or a token.</summary>
+#pragma warning disable CA1001 // a semaphore whose wait handle is never asked for holds nothing
 internal sealed class Authorizer(RegistryEndpoint endpoint, RegistryConnections connections, HostRules hosts)
+#pragma warning restore CA1001
 {
     private const int MaxTokenAnswer = 1 << 20;
     private readonly Dictionary<string, (string Token, DateTimeOffset Until)> tokens = new(StringComparer.Ordinal);

@@ -5,7 +5,7 @@ using Berth.Registry.Auth;
 namespace Berth.Registry.Transport;
 
 /// <summary>Talks to one endpoint: authentication, redirects, repetition.</summary>
-internal sealed class RegistryChannel(RegistryEndpoint endpoint, RegistryConnections connections, HostRules hosts, RegistryOptions options, Authorizer authorizer)
+internal sealed class RegistryChannel(RegistryEndpoint endpoint, RegistryConnections connections, HostRules hosts, Authorizer authorizer)
 {
     private const int MaxRedirects = 5;
     private const int MaxChallenges = 2;
@@ -63,6 +63,21 @@ internal sealed class RegistryChannel(RegistryEndpoint endpoint, RegistryConnect
             {
                 uri = NextOf(call, uri, response.Headers.Location, redirects);
             }
+        }
+    }
+
+    /// <summary>Sends the call; everything but success throws.</summary>
+    public async Task<RegistryAnswer> RequireAsync(RegistryCall call, CancellationToken cancellationToken)
+    {
+        RegistryAnswer answer = await SendAsync(call, cancellationToken);
+        if (answer.IsSuccess)
+        {
+            return answer;
+        }
+
+        using (answer)
+        {
+            throw await RegistryErrors.ReadAsync(answer, call.Subject, cancellationToken);
         }
     }
 

@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Berth.Registry.Tests.Support;
+
+/// <summary>Debian's docker-registry (distribution 2.8) on a free port of this machine, with its files in a folder of its own.</summary>
+internal sealed class DockerRegistry : IDisposable
+{
+    private readonly Process process;
+    private readonly string folder;
+
+    private DockerRegistry(Process process, string folder, string address)
+    {
+        this.process = process;
+        this.folder = folder;
+        Address = address;
+    }
+
+    /// <summary>Host and port.</summary>
+    public string Address { get; }
+
+    /// <summary>Starts it; <paramref name="more"/> is added to its configuration at the top level, <paramref name="http"/> in the section http.</summary>
+    public static DockerRegistry Start(string more = "", string http = "", string host = "127.0.0.1")
+    {
+        string data = Directory.CreateTempSubdirectory("berth-registry-").FullName;
+        int port = FreePort();
+        string config = Path.Combine(data, "config.yml");
+        File.WriteAllText(config, $"""
+            version: 0.1
+            log: {"{"} level: error, accesslog: {"{"} disabled: true {"}"} {"}"}
+            storage:
+              filesystem: {"{"} rootdirectory: {data}/data {"}"}
+              delete: {"{"} enabled: true {"}"}
+            http:
+              addr: {host}:{port}
+            {http}
+            {more}
+            """);
+        var start = new ProcessStartInfo("docker-registry", ["serve", config]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        start.Environment["OTEL_TRACES_EXPORTER"] = "none";
+        Process started = Process.Start(start)!;
+        started.OutputDataReceived += static (_, _) => { };
+        started.ErrorDataReceived += static (_, _) => { };
+        started.BeginOutputReadLine();
+        started.BeginErrorReadLine();
+        var registry = new DockerRegistry(started, data, string.Create(CultureInfo.InvariantCulture, $"{host}:{port}"));
+        registry.AwaitListening(host, port);
+        return registry;
+    }
+
+    public void Dispose()
+    {
+        if (!process.HasExited)
+        {
+            process.Kill();
+            process.WaitForExit();
+        }
+
+        process.Dispose();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private void AwaitListening(string host, int port)
+    {
+        for (int i = 0; i < 500; i++)
+        {
+            try
+            {
+                using var probe = new TcpClient();
+                probe.Connect(host, port);
+                return;
+            }
+            catch (SocketException) when (!process.HasExited)
+            {
+                Thread.Sleep(20);
+            }
+        }
+
+        throw new InvalidOperationException("docker-registry does not listen");
+    }
+}
