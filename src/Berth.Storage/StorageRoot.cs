@@ -57,7 +57,7 @@ public sealed class StorageRoot : IDisposable
             FileData.SetLength(held, 0);
             FileData.WriteAt(held, Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n"), 0);
             StorageRoot root = new(path, folder, held);
-            root.MakeFolders("metadata", "content/blobs/sha256", "content/ingest", "snapshots", "containers");
+            root.MakeFolders("metadata", "content/blobs/sha256", "content/ingest", "content/partial", "snapshots", "containers");
             return root;
         }
         catch (IOException e)

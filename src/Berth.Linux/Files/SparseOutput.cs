@@ -34,6 +34,16 @@ public sealed class SparseOutput(FileDescriptor file)
         Length += data.Length;
     }
 
+    /// <summary>Goes on behind <paramref name="count"/> bytes that the file has already.</summary>
+    public void Skip(long count)
+    {
+        if (count > 0)
+        {
+            Length += count;
+            written = Length;
+        }
+    }
+
     /// <summary>Ends the file where its data ends, also when that is a hole.</summary>
     /// <exception cref="LinuxException">Others of ftruncate(2).</exception>
     public void Finish()

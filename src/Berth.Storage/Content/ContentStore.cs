@@ -17,12 +17,14 @@ public sealed class ContentStore : IDisposable
     private readonly StorageRoot root;
     private readonly FileDescriptor blobs;
     private readonly FileDescriptor ingest;
+    private readonly FileDescriptor partial;
 
     private ContentStore(StorageRoot root)
     {
         this.root = root;
         blobs = Paths.OpenFolder(root.PathOf("content/blobs/sha256"));
         ingest = Paths.OpenFolder(root.PathOf("content/ingest"));
+        partial = Paths.OpenFolder(root.PathOf("content/partial"));
     }
 
     /// <summary>Opens the store below <paramref name="root"/> and deletes what interrupted writers left.</summary>
@@ -41,7 +43,18 @@ public sealed class ContentStore : IDisposable
     public ContentWriter CreateWriter()
     {
         byte[] name = Encoding.ASCII.GetBytes(Guid.NewGuid().ToString("N"));
-        return new ContentWriter(this, name, Paths.Open(ingest, name, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_EXCL, 0x180));
+        return new ContentWriter(ingest, blobs, name, Paths.Open(ingest, name, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_EXCL, 0x180), existing: 0);
+    }
+
+    /// <summary>
+    /// A writer for a blob that is known by its digest beforehand, which goes on where an earlier one stopped: what that wrote is in
+    /// <c>content/partial/&lt;hex&gt;</c> until the blob is published or given up. Only one writer for a digest may live at a time.
+    /// </summary>
+    public ContentWriter ResumeWriter(Digest expected)
+    {
+        byte[] name = Name(expected);
+        FileDescriptor file = Paths.Open(partial, name, OpenFlags.O_RDWR | OpenFlags.O_CREAT | OpenFlags.O_NOFOLLOW, 0x180);
+        return new ContentWriter(partial, blobs, name, file, FileStatusCalls.Stat(file).Size);
     }
 
     /// <summary>The blob's bytes; the caller disposes the stream. They are not hashed again: <see cref="ReadDocument"/> does that for small ones.</summary>
@@ -130,12 +143,8 @@ public sealed class ContentStore : IDisposable
     {
         blobs.Dispose();
         ingest.Dispose();
+        partial.Dispose();
     }
 
-    // An existing blob of the same digest has the same bytes; replacing it is harmless and needs no test before.
-    internal void Publish(byte[] name, Digest digest) => Paths.Rename(ingest, name, blobs, Name(digest));
-
-    internal void Discard(byte[] name) => Paths.Unlink(ingest, name);
-
-    private static byte[] Name(Digest digest) => Encoding.ASCII.GetBytes(digest.Hex);
+    internal static byte[] Name(Digest digest) => Encoding.ASCII.GetBytes(digest.Hex);
 }

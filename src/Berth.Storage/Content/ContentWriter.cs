@@ -9,12 +9,13 @@ namespace Berth.Storage.Content;
 
 /// <summary>
 /// One blob being written and hashed. Write (any number of times), <see cref="Finish"/>, then <see cref="Publish"/>; disposing it without
-/// Publish deletes what was written. For one thread at a time.
+/// Publish deletes what was written, unless <see cref="Keeps"/> says that it is for a later writer. For one thread at a time.
 /// </summary>
 [SuppressMessage("Naming", "CA1710", Justification = "It is used as a writer with an outcome, not passed on as a stream.")]
 public sealed class ContentWriter : Stream
 {
-    private readonly ContentStore store;
+    private readonly FileDescriptor folder;
+    private readonly FileDescriptor blobs;
     private readonly byte[] name;
     private readonly FileDescriptor file;
     private readonly SparseOutput output;
@@ -23,13 +24,28 @@ public sealed class ContentWriter : Stream
     private bool published;
     private bool disposed;
 
-    internal ContentWriter(ContentStore store, byte[] name, FileDescriptor file)
+    // Both folders are the store's.
+    internal ContentWriter(FileDescriptor folder, FileDescriptor blobs, byte[] name, FileDescriptor file, long existing)
     {
-        this.store = store;
+        this.folder = folder;
+        this.blobs = blobs;
         this.name = name;
         this.file = file;
+        Existing = existing;
         output = new SparseOutput(file);
     }
+
+    /// <summary>
+    /// Bytes that an earlier writer left. They are to be written once more, from <see cref="OpenExisting"/>, before anything new: they are hashed then, and not
+    /// written again.
+    /// </summary>
+    public long Existing { get; }
+
+    /// <summary>Whether what was written stays for a later writer when this one is disposed without <see cref="Publish"/>. False at first.</summary>
+    public bool Keeps { get; set; }
+
+    /// <summary>The bytes that an earlier writer left; the caller disposes the stream.</summary>
+    public Stream OpenExisting() => new FileStream(Paths.Open(folder, name, OpenFlags.O_RDONLY | OpenFlags.O_NOFOLLOW).ToFileHandle(), FileAccess.Read, bufferSize: 0);
 
     /// <inheritdoc/>
     public override bool CanRead => false;
@@ -58,8 +74,10 @@ public sealed class ContentWriter : Stream
             throw new InvalidOperationException("the blob is finished");
         }
 
-        output.Write(buffer);
         hash.AppendData(buffer);
+        int known = (int)Math.Clamp(Existing - output.Length, 0, buffer.Length);
+        output.Skip(known);
+        output.Write(buffer[known..]);
     }
 
     /// <inheritdoc/>
@@ -92,7 +110,8 @@ public sealed class ContentWriter : Stream
 
         if (!published)
         {
-            store.Publish(name, digest);
+            // An existing blob of the same digest has the same bytes; replacing it is harmless and needs no test before.
+            Paths.Rename(folder, name, blobs, ContentStore.Name(digest));
             published = true;
         }
 
@@ -122,9 +141,9 @@ public sealed class ContentWriter : Stream
             disposed = true;
             file.Dispose();
             hash.Dispose();
-            if (!published)
+            if (!published && !Keeps)
             {
-                store.Discard(name);
+                Paths.Unlink(folder, name);
             }
         }
 

@@ -14,8 +14,11 @@ public sealed record ImageParts
     /// <summary>The configuration document as received; its digest is the image's id.</summary>
     public required byte[] Config { get; init; }
 
-    /// <summary>The manifest as received; null when none came, and one is made.</summary>
+    /// <summary>The manifest as received. One is made when none came (null), or when the store has a layer of it in another blob.</summary>
     public byte[]? Manifest { get; init; }
+
+    /// <summary>The index as received that led to <see cref="Manifest"/>; null when none did.</summary>
+    public byte[]? Index { get; init; }
 
     /// <summary>The blob of each layer, lowest first; the empty digest stands for whatever blob the store has for the layer.</summary>
     public required IReadOnlyList<Digest> LayerBlobs { get; init; }
@@ -36,7 +39,7 @@ public sealed record ReceivedLayer(Digest Blob, Digest DiffId);
 /// Images on their way into the store. What was received is pinned, and invisible until <see cref="CommitAsync"/> makes a whole image of it at once;
 /// disposing the assembly deletes what no image needs. Layers may be received at the same time; the rest is for one caller at a time.
 /// </summary>
-public sealed class ImageAssembly : IAsyncDisposable
+public sealed partial class ImageAssembly : IAsyncDisposable
 {
     private readonly Lock gate = new();
     private readonly ImageStore store;
@@ -47,6 +50,7 @@ public sealed class ImageAssembly : IAsyncDisposable
     private readonly List<Digest> pinnedLayers = [];
     private readonly List<Digest> pinnedBlobs = [];
     private readonly Dictionary<Digest, Arrival> arrivals = [];
+    private readonly Dictionary<Digest, Arrival> shared = []; // another assembly's
 
     internal ImageAssembly(ImageStore store, ContentStore content, ISnapshotter snapshotter, TarLimits limits)
     {
@@ -67,30 +71,6 @@ public sealed class ImageAssembly : IAsyncDisposable
 
         PinBlob(blob);
         return content.Exists(blob) && TryPinLayer(chainId);
-    }
-
-    /// <summary>Receives a layer: stored, verified, unpacked as far as that is possible before the layers below are known.</summary>
-    /// <param name="input">Read to its end; plain, gzip, zstd, xz or bzip2.</param>
-    /// <param name="expected">Digest of the bytes; the empty digest when nobody said.</param>
-    /// <param name="parent">Chain id of the layer below; the empty digest for a lowest layer; null when not known yet.</param>
-    /// <param name="cancellationToken">Ends the receiving.</param>
-    /// <exception cref="EngineException">InvalidArgument for what is malformed, refused or does not match its digest; Unavailable for a missing library; Internal when the disk refuses.</exception>
-    public async Task<ReceivedLayer> ReceiveLayerAsync(Stream input, Digest expected, Digest? parent, CancellationToken cancellationToken)
-    {
-        using ContentWriter blob = Guard(content.CreateWriter);
-        ILayerDraft draft = CreateDraft(parent) ?? new NoDraft();
-        try
-        {
-            IngestedLayer layer = await LayerIngest.RunAsync(input, blob, draft, limits, cancellationToken);
-            Verify(expected, layer.Received, layer.BlobSize);
-            Keep(blob, new Arrival(layer, draft, null));
-            return new ReceivedLayer(layer.Blob, draft is NoDraft ? default : layer.DiffId);
-        }
-        catch
-        {
-            draft.Dispose();
-            throw;
-        }
     }
 
     /// <summary>Makes the image visible, with its names, durably; or an error, and nothing of it is there.</summary>
@@ -116,12 +96,14 @@ public sealed class ImageAssembly : IAsyncDisposable
 
             Digest id = WriteDocument(parts.Config);
             FailPoint.Reach(FailPoints.ImageDocumentWritten);
-            byte[] manifest = parts.Manifest ?? ImagePlan.MakeManifest(parts.Config, [.. blobs.Select(Describe)]);
+            bool isReceived = parts.Manifest is { } received && ImagePlan.ReadManifest(received).Layers.Select(static layer => layer.Digest).SequenceEqual(blobs);
+            byte[] manifest = isReceived ? parts.Manifest! : ImagePlan.MakeManifest(parts.Config, [.. blobs.Select(Describe)]); // received: there is one
             ImageRecord image = new()
             {
                 Id = id,
                 Manifest = WriteDocument(manifest),
-                ManifestIsReceived = parts.Manifest is not null,
+                ManifestIsReceived = isReceived,
+                Index = isReceived && parts.Index is { } index ? WriteDocument(index) : default,
                 Config = plan.Config,
                 References = [],
                 Size = size,
@@ -153,167 +135,6 @@ public sealed class ImageAssembly : IAsyncDisposable
         await store.ReleaseAsync(pinnedLayers, pinnedBlobs);
         pinnedLayers.Clear();
         pinnedBlobs.Clear();
-    }
-
-    /// <summary>As <see cref="ReceiveLayerAsync"/>, from a producer that writes on a thread of its own.</summary>
-    internal async Task<ReceivedLayer> ReceiveLayerAsync(Action<Stream> produce, Digest parent)
-    {
-        using ContentWriter blob = Guard(content.CreateWriter);
-        ILayerDraft draft = CreateDraft(parent)!;
-        try
-        {
-            await using LayerIntake intake = new(blob, draft, limits, keepsGoing: false);
-            Exception? error = null;
-            await Task.Factory.StartNew(
-                () =>
-                {
-                    try
-                    {
-                        produce(intake);
-                    }
-                    catch (OperationCanceledException) when (intake.IsAbandoned)
-                    {
-                        // Unpacking failed; FinishAsync says why.
-                    }
-                    catch (Exception e)
-                    {
-                        error = e;
-                    }
-                },
-                CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            IngestedLayer layer = await intake.FinishAsync(error);
-            Keep(blob, new Arrival(layer, draft, null));
-            return new ReceivedLayer(layer.Blob, layer.DiffId);
-        }
-        catch
-        {
-            draft.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>
-    /// Receives something out of an archive that may be a layer, on the calling thread. If it cannot be unpacked it is kept as a blob all the same, and the error comes
-    /// when an image names it as a layer.
-    /// </summary>
-    /// <param name="read">Fills a part of the block and returns how much; 0 at the end.</param>
-    /// <param name="expected">Digest of the bytes; the empty digest when nobody said.</param>
-    /// <returns>The blob's digest.</returns>
-    internal Digest ReceiveMember(Func<Memory<byte>, int> read, Digest expected)
-    {
-        using ContentWriter blob = Guard(content.CreateWriter);
-        ILayerDraft draft = CreateDraft(null) ?? new NoDraft();
-        try
-        {
-            using LayerIntake intake = new(blob, draft, limits, keepsGoing: true);
-            while (true)
-            {
-                byte[] block = intake.Rent();
-                int count = read(block);
-                if (count == 0)
-                {
-                    LayerIntake.Return(block);
-                    break;
-                }
-
-                intake.Push(block, count);
-            }
-
-            Arrival arrival;
-            try
-            {
-                IngestedLayer layer = intake.FinishAsync().GetAwaiter().GetResult();
-                Verify(expected, layer.Received, layer.BlobSize);
-                arrival = new Arrival(layer, draft, null);
-            }
-            catch (EngineException e) when (e.Kind == ErrorKind.InvalidArgument && !e.Message.StartsWith(DigestMismatch, StringComparison.Ordinal))
-            {
-                draft.Dispose();
-                Verify(expected, intake.ReceivedDigest(), blob.Length);
-                arrival = new Arrival(null, null, e);
-            }
-
-            Keep(blob, arrival);
-            return blob.Finish();
-        }
-        catch
-        {
-            draft.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>Whether an image has the blob as a layer; it stays then until the assembly ends.</summary>
-    internal bool TryUseBlob(Digest blob)
-    {
-        if (!store.HasLayerBlob(blob))
-        {
-            return false;
-        }
-
-        PinBlob(blob);
-        return content.Exists(blob);
-    }
-
-    /// <summary>Reads a blob that <see cref="TryUseBlob"/> found, and checks that it is the same; returns its digest.</summary>
-    internal static Digest ConfirmBlob(Func<Memory<byte>, int> read, Digest expected)
-    {
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        byte[] block = BlockPipe.RentBlock();
-        long length = 0;
-        int count;
-        while ((count = read(block)) > 0)
-        {
-            hash.AppendData(block, 0, count);
-            length += count;
-        }
-
-        LayerIntake.Return(block);
-        Verify(expected, Digest.FromHash(hash.GetHashAndReset()), length);
-        return expected;
-    }
-
-    /// <summary>The diff id of a blob that was received as a layer; null when it was not, or could not be unpacked.</summary>
-    internal Digest? DiffIdOf(Digest blob) => arrivals.GetValueOrDefault(blob)?.Layer?.DiffId;
-
-    private const string DigestMismatch = "content does not match its digest";
-
-    private static void Verify(Digest expected, Digest found, long length)
-    {
-        if (!expected.IsEmpty && expected != found)
-        {
-            throw new EngineException(ErrorKind.InvalidArgument, $"{DigestMismatch}: wanted {expected}, got {found} ({length} bytes)");
-        }
-    }
-
-    private static T Guard<T>(Func<T> call)
-    {
-        try
-        {
-            return call();
-        }
-        catch (LinuxException e)
-        {
-            throw new EngineException(ErrorKind.Internal, $"the archive cannot be stored: {e.Message}", e);
-        }
-    }
-
-    private ILayerDraft? CreateDraft(Digest? parent) =>
-        draftsNeedParent && parent is null ? null : snapshotter.CreateDraft(draftsNeedParent ? parent!.Value : default);
-
-    private void Keep(ContentWriter blob, Arrival arrival)
-    {
-        Digest digest = blob.Finish();
-        PinBlob(digest);
-        Guard(() => blob.Publish());
-        FailPoint.Reach(FailPoints.ImageBlobPublished);
-        lock (gate)
-        {
-            if (!arrivals.TryAdd(digest, arrival))
-            {
-                arrival.Draft?.Dispose();
-            }
-        }
     }
 
     private void PinBlob(Digest blob)
@@ -355,7 +176,7 @@ public sealed class ImageAssembly : IAsyncDisposable
             throw new EngineException(ErrorKind.NotFound, $"blob {blob} of layer {diffId} was not received and is not in the store");
         }
 
-        Arrival? arrival = arrivals.GetValueOrDefault(blob);
+        Arrival? arrival = FindArrival(blob);
         if (arrival?.Layer is { } known && known.DiffId != diffId)
         {
             throw WrongDiffId(diffId, known.DiffId);
@@ -373,11 +194,21 @@ public sealed class ImageAssembly : IAsyncDisposable
         }
 
         Digest parent = index == 0 ? default : plan.ChainIds[index - 1];
-        if (arrival is { Draft: not null and not NoDraft, Layer: { } layer } && !arrival.IsUsed)
+        if (arrival is { Draft: not null and not NoDraft, Layer: { } layer })
         {
-            arrival.IsUsed = true;
-            await PublishAsync(arrival.Draft, chainId, parent, cancellationToken);
-            return (blob, new LayerEntry { DiffId = diffId, Size = layer.Size, TarSize = layer.TarSize });
+            LayerEntry entry = new() { DiffId = diffId, Size = layer.Size, TarSize = layer.TarSize };
+            if (arrival.TryUse())
+            {
+                await PublishAsync(arrival.Draft, chainId, parent, cancellationToken);
+                return (blob, entry);
+            }
+
+            // Another image of the same arrival is just putting it in place; when it has had its turn, it is there.
+            using IDisposable turn = await store.TakeTurnAsync(cancellationToken);
+            if (TryPinLayer(chainId))
+            {
+                return (blob, entry);
+            }
         }
 
         return arrival?.Error is { } error
@@ -427,7 +258,7 @@ public sealed class ImageAssembly : IAsyncDisposable
     }
 
     private LayerBlob Describe(Digest blob) =>
-        arrivals.GetValueOrDefault(blob)?.Layer is { } layer
+        FindArrival(blob)?.Layer is { } layer
             ? new LayerBlob(blob, content.Size(blob), CompressionFormat.MediaType(layer.Compression))
             : new LayerBlob(blob, content.Size(blob), CompressionFormat.MediaType(BlobReplay.DetectCompression(content, blob)));
 
@@ -442,29 +273,19 @@ public sealed class ImageAssembly : IAsyncDisposable
     private static EngineException WrongDiffId(Digest wanted, Digest found) =>
         new(ErrorKind.InvalidArgument, $"a layer does not match the image's configuration: wanted the diff id {wanted}, got {found}");
 
-    private sealed record Arrival(IngestedLayer? Layer, ILayerDraft? Draft, EngineException? Error)
+    private Arrival? FindArrival(Digest blob)
     {
-        public bool IsUsed { get; set; }
+        lock (gate)
+        {
+            return arrivals.GetValueOrDefault(blob) ?? shared.GetValueOrDefault(blob);
+        }
     }
 
-    // Where the layer below must be known first, a layer is only stored when it arrives, and unpacked at the commit.
-    private sealed class NoDraft : ILayerDraft
+    private sealed record Arrival(IngestedLayer? Layer, ILayerDraft? Draft, EngineException? Error)
     {
-        public long Unpack(Stream archive, TarLimits limits)
-        {
-            byte[] buffer = new byte[64 << 10];
-            while (archive.Read(buffer) > 0)
-            {
-            }
+        private int used;
 
-            return 0;
-        }
-
-        public void Publish(Digest chainId, Digest parent) => throw new InvalidOperationException("nothing was unpacked");
-
-        public void Dispose()
-        {
-            // There is nothing.
-        }
+        /// <summary>Whether the draft is the caller's to publish.</summary>
+        public bool TryUse() => Interlocked.Exchange(ref used, 1) == 0;
     }
 }

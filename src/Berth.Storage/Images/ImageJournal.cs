@@ -22,6 +22,8 @@ internal sealed record ImageEntry
     public Digest? Parent { get; init; }
 
     public bool? ManifestIsReceived { get; init; }
+
+    public Digest? Index { get; init; }
 }
 
 /// <summary>An unpacked layer as the journal keeps it; its key is the chain id.</summary>

@@ -35,6 +35,12 @@ public sealed record ImageRecord
 
     /// <summary>Whether the manifest came with the image; otherwise it was made here.</summary>
     public bool ManifestIsReceived { get; init; }
+
+    /// <summary>Digest of the index through which the image was chosen when it last came, kept as received; the empty digest when there was none.</summary>
+    public Digest Index { get; init; }
+
+    /// <summary>Everything of it that is in the content store.</summary>
+    internal IEnumerable<Digest> Blobs => Index.IsEmpty ? LayerBlobs.Append(Id).Append(Manifest) : LayerBlobs.Append(Id).Append(Manifest).Append(Index);
 }
 
 /// <summary>One step of how an image came to be, as docker's history shows it.</summary>

@@ -46,7 +46,7 @@ public sealed partial class ImageStore
 
     /// <summary>
     /// Records an image whose layers and blobs are in place, pinned and synced. If it is there already it only gets the names, and a manifest
-    /// that was received instead of one that was made here.
+    /// that was received instead of the one it has.
     /// </summary>
     internal async Task<ImageRecord> RecordAsync(ImageRecord image, IReadOnlyList<LayerEntry> layers, IReadOnlyList<ImageReference> references, CancellationToken cancellationToken)
     {
@@ -60,7 +60,12 @@ public sealed partial class ImageStore
         }
 
         ImageRecord? known = next.Images.GetValueOrDefault(image.Id);
-        bool keepsKnown = known is not null && (known.ManifestIsReceived || !image.ManifestIsReceived);
+        bool keepsKnown = known is not null && !image.ManifestIsReceived;
+        if (image.Index.IsEmpty && known?.Manifest == image.Manifest)
+        {
+            image = image with { Index = known.Index };
+        }
+
         Digest parent = image.Parent == image.Id || !next.Images.ContainsKey(image.Parent) ? default : image.Parent;
         next = next.With(keepsKnown ? known! : image with { Parent = parent, References = known?.References ?? [], LastTagged = known?.LastTagged });
         foreach (ImageReference reference in references)
@@ -134,7 +139,7 @@ public sealed partial class ImageStore
         image.References.Count == 0 ? at.Images.Values.All(other => other.Parent != image.Id) : all || image.References.All(static name => name.Tag is null);
 
     private static bool NeedsBlob(ImageTable at, Digest blob) =>
-        at.Images.Values.Any(image => image.Id == blob || image.Manifest == blob || image.LayerBlobs.Contains(blob));
+        at.Images.Values.Any(image => image.Id == blob || image.Manifest == blob || image.Index == blob || image.LayerBlobs.Contains(blob));
 
     private static JournalChange Put(ImageRecord image) => ImageJournal.Put(image.Id, new ImageEntry
     {
@@ -145,6 +150,7 @@ public sealed partial class ImageStore
         LastTagged = image.LastTagged,
         Parent = image.Parent.IsEmpty ? null : image.Parent,
         ManifestIsReceived = image.ManifestIsReceived ? true : null,
+        Index = image.Index.IsEmpty ? null : image.Index,
     });
 
     private static ImageTable Load(Journal journal, ContentStore content)
@@ -169,6 +175,7 @@ public sealed partial class ImageStore
                 LastTagged = entry.LastTagged,
                 Parent = entry.Parent ?? default,
                 ManifestIsReceived = entry.ManifestIsReceived ?? false,
+                Index = entry.Index ?? default,
             });
         }
 
@@ -222,7 +229,7 @@ public sealed partial class ImageStore
 
     private void DeleteBlobs(IReadOnlyList<ImageRecord> images)
     {
-        foreach (Digest blob in images.SelectMany(static image => image.LayerBlobs.Append(image.Manifest).Append(image.Id)).Distinct().Where(blob => !NeedsBlob(Table, blob)))
+        foreach (Digest blob in images.SelectMany(static image => image.Blobs).Distinct().Where(blob => !NeedsBlob(Table, blob)))
         {
             Pins.DeleteBlob(blob);
         }
@@ -255,10 +262,19 @@ public sealed partial class ImageStore
             unknown.RemoveAll(retired.Contains);
         }
 
-        HashSet<Digest> needed = [.. Table.Images.Values.SelectMany(static image => image.LayerBlobs.Append(image.Manifest).Append(image.Id))];
+        HashSet<Digest> needed = [.. Table.Images.Values.SelectMany(static image => image.Blobs)];
         foreach (Digest blob in content.List().Where(blob => !needed.Contains(blob)).ToList())
         {
             content.Delete(blob);
+        }
+    }
+
+    private sealed class Hold(ImageStore store, List<Digest> blobs) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            await store.ReleaseAsync([], blobs);
+            blobs.Clear();
         }
     }
 

@@ -92,6 +92,51 @@ public sealed partial class ImageStore : IDisposable
         FailPoint.Reach(FailPoints.TagRecorded);
     }
 
+    /// <summary>Gives <paramref name="image"/> further names, with tags or digests; what has one of them loses it. Idempotent.</summary>
+    /// <exception cref="EngineException">NotFound when the image is gone.</exception>
+    public async Task NameAsync(ImageRecord image, IReadOnlyList<ImageReference> names, CancellationToken cancellationToken)
+    {
+        using IDisposable turn = await TakeTurnAsync(cancellationToken);
+        if (!Table.Images.TryGetValue(image.Id, out ImageRecord? known))
+        {
+            throw new EngineException(ErrorKind.NotFound, $"No such image: {image.Id}");
+        }
+
+        List<ImageReference> missing = [.. names.Where(name => !known.References.Contains(name))];
+        if (missing.Count > 0)
+        {
+            ImageTable next = missing.Aggregate(Table, (table, name) => table.WithReference(name, image.Id, DateTimeOffset.UtcNow));
+            await CommitAsync(next, [.. missing.Select(name => ImageJournal.Put(name, image.Id)), Put(next.Images[image.Id])], cancellationToken);
+        }
+    }
+
+    /// <summary>Keeps everything of the image as it is now until the result is disposed, whatever is removed meanwhile.</summary>
+    /// <exception cref="EngineException">NotFound when the image is gone.</exception>
+    public async Task<IAsyncDisposable> HoldAsync(ImageRecord image, CancellationToken cancellationToken)
+    {
+        using IDisposable turn = await TakeTurnAsync(cancellationToken);
+        if (!Table.Images.ContainsKey(image.Id))
+        {
+            throw new EngineException(ErrorKind.NotFound, $"No such image: {image.Id}");
+        }
+
+        List<Digest> blobs = [.. image.Blobs];
+        blobs.ForEach(Pins.PinBlob);
+        return new Hold(this, blobs);
+    }
+
+    /// <summary>Whether the content store has the blob.</summary>
+    public bool HasBlob(Digest blob) => content.Exists(blob);
+
+    /// <summary>A blob's bytes from <paramref name="offset"/> on; the caller disposes the stream. They are not hashed again.</summary>
+    /// <exception cref="EngineException">NotFound.</exception>
+    public Stream OpenBlob(Digest blob, long offset)
+    {
+        Stream stream = content.Open(blob);
+        stream.Position = offset;
+        return stream;
+    }
+
     /// <summary>
     /// Takes a name away, and deletes the image with its last name; or deletes an image by id. Docker's rules: an image that others were made from stays (its name
     /// goes); only a forced removal takes an image with several names by id, or one that stopped containers use; nothing takes one that a

@@ -1,0 +1,118 @@
+using Berth.Model;
+using Berth.Model.Oci.Image;
+using Berth.Registry;
+using Berth.Storage.Images;
+
+namespace Berth.Engine.Registries;
+
+/// <summary>
+/// Sends an image to a repository: its layers, as they lie in the store, then its configuration, then its manifest as it was received or made. An index that it
+/// was chosen from goes with it where the registry has, or gets, everything that the index names.
+/// </summary>
+/// <param name="images">Where the image is.</param>
+/// <param name="limit">How many layers are sent at a time.</param>
+internal sealed class ImagePush(ImageStore images, int limit)
+{
+    private readonly SemaphoreSlim slots = new(limit);
+
+    /// <summary>Pushes the image under one tag.</summary>
+    /// <returns>What the tag leads to now.</returns>
+    /// <exception cref="EngineException">As of the registry; NotFound when the image was removed meanwhile.</exception>
+    public async Task<PushedTag> RunAsync(RegistryRepository repository, ImageRecord image, string tag, Action<TransferMessage> report, CancellationToken cancellationToken)
+    {
+        await using IAsyncDisposable hold = await images.HoldAsync(image, cancellationToken);
+        byte[] document = images.ReadDocument(image.Manifest);
+        ImageManifest manifest = ImageDocuments.ReadManifest(document);
+        List<(Descriptor Blob, Digest DiffId)> layers = [.. manifest.Layers.Zip(image.Config.Rootfs.DiffIds).DistinctBy(static layer => layer.First.Digest).Reverse()];
+        layers.ForEach(layer => report(TransferMessage.Step("Preparing", layer.DiffId)));
+        await PushLayersAsync(repository, layers, report, cancellationToken);
+        await repository.PushBlobAsync(manifest.Config, offset => images.OpenBlob(image.Id, offset), [], null, cancellationToken);
+        string type = manifest.MediaType ?? MediaTypes.OciManifest;
+        if (!image.Index.IsEmpty)
+        {
+            byte[] index = images.ReadDocument(image.Index);
+            await repository.PushManifestAsync(image.Manifest.ToString(), type, document, cancellationToken);
+            if (await HasAllAsync(repository, ImageDocuments.ReadIndex(index), image.Manifest, cancellationToken))
+            {
+                await repository.PushManifestAsync(tag, ImageDocuments.ReadIndex(index).MediaType ?? MediaTypes.OciIndex, index, cancellationToken);
+                return new PushedTag(tag, image.Index, index.Length);
+            }
+
+            report(new TransferMessage($"Only the image for {image.Config.Os}/{image.Config.Architecture} is here and was pushed, without the list of platforms that it came with"));
+        }
+
+        await repository.PushManifestAsync(tag, type, document, cancellationToken);
+        return new PushedTag(tag, image.Manifest, document.Length);
+    }
+
+    private static async Task<bool> HasAllAsync(RegistryRepository repository, ImageIndex index, Digest pushed, CancellationToken cancellationToken)
+    {
+        foreach (IndexDescriptor entry in index.Manifests.Where(entry => entry.Digest != pushed))
+        {
+            if (await repository.FindManifestAsync(entry.Digest.ToString(), cancellationToken) is null)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private async Task PushLayersAsync(
+        RegistryRepository repository, List<(Descriptor Blob, Digest DiffId)> layers, Action<TransferMessage> report, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Exception? failure = null;
+        await Task.WhenAll(layers.Select(async layer =>
+        {
+            try
+            {
+                await PushLayerAsync(repository, layer.Blob, layer.DiffId, report, stop.Token);
+            }
+            catch (Exception e)
+            {
+                Interlocked.CompareExchange(ref failure, e, null);
+                await stop.CancelAsync();
+            }
+        }));
+        if (failure is not null)
+        {
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+        }
+    }
+
+    private async Task PushLayerAsync(RegistryRepository repository, Descriptor blob, Digest diffId, Action<TransferMessage> report, CancellationToken cancellationToken)
+    {
+        if (!slots.Wait(0, cancellationToken))
+        {
+            report(TransferMessage.Step("Waiting", diffId));
+            await slots.WaitAsync(cancellationToken);
+        }
+
+        try
+        {
+            var progress = new ByteProgress("Pushing", diffId, blob.Size, report);
+            BlobPush push = await repository.PushBlobAsync(blob, offset => images.OpenBlob(blob.Digest, offset), Sources(repository, blob.Digest), progress.Tell, cancellationToken);
+            report(TransferMessage.Step(
+                push.Outcome switch
+                {
+                    BlobPushOutcome.Existed => "Layer already exists",
+                    BlobPushOutcome.Mounted => $"Mounted from {push.MountedFrom}",
+                    _ => "Pushed",
+                },
+                diffId));
+        }
+        finally
+        {
+            slots.Release();
+        }
+    }
+
+    // Repositories of the same registry that an image with this layer was pulled from or pushed to, as a digest of theirs tells.
+    private List<string> Sources(RegistryRepository repository, Digest blob) =>
+    [
+        .. images.List().Where(image => image.LayerBlobs.Contains(blob)).SelectMany(static image => image.References)
+            .Where(name => !name.Digest.IsEmpty && name.Domain == repository.Name.Domain && name.Path != repository.Name.Path)
+            .Select(static name => name.Path).Distinct().Order(StringComparer.Ordinal).Take(4),
+    ];
+}
