@@ -60,7 +60,7 @@ internal sealed class ImagePull(ImageStore images, LayerTransfers layers)
     private static async Task<RemoteDocument> ChooseAsync(RegistryRepository repository, RemoteDocument top, Platform? platform, CancellationToken cancellationToken)
     {
         RemoteDocument document = top;
-        for (int depth = 0; ImageDocuments.KindOf(document.Content, document.MediaType) == DocumentKind.Index; depth++)
+        for (int depth = 0; ImageDocuments.KindOf(document.Content, document.MediaType, Subject(repository, document)) == ImageDocumentKind.Index; depth++)
         {
             if (depth == MaxDepth)
             {
@@ -76,15 +76,19 @@ internal sealed class ImagePull(ImageStore images, LayerTransfers layers)
 
     private static IndexDescriptor Choose(RegistryRepository repository, RemoteDocument index, Platform platform)
     {
-        IReadOnlyList<IndexDescriptor> offered = ImageDocuments.ReadIndex(index.Content).Manifests;
-        return PlatformChoice.Choose(offered, platform) ?? throw new EngineException(
+        IReadOnlyList<IndexDescriptor> offered = ImageDocuments.ReadIndex(index.Content, Subject(repository, index)).Manifests;
+        return PlatformChoice.Find(offered, platform) ?? throw new EngineException(
             ErrorKind.NotFound,
             $"no matching manifest for {platform} in the manifest list entries of {repository.Name.Familiar}; there are {PlatformChoice.Describe(offered)}");
     }
 
+    private static string Subject(RegistryRepository repository, RemoteDocument document) => $"{repository.Name.Repository}@{document.Digest}";
+
     private static ImageManifest Read(RegistryRepository repository, RemoteDocument document)
     {
-        ImageManifest manifest = ImageDocuments.ReadManifest(document.Content);
+        string subject = Subject(repository, document);
+        ImageManifest manifest = ImageDocuments.ReadManifest(document.Content, subject);
+        ImageDocuments.RequireImage(manifest, subject);
         foreach (Descriptor layer in manifest.Layers)
         {
             if (MediaTypes.IsForeignLayer(layer.MediaType))
@@ -106,7 +110,7 @@ internal sealed class ImagePull(ImageStore images, LayerTransfers layers)
 
     private static void RequirePlatform(RegistryRepository repository, ImageConfig config, Platform? platform)
     {
-        if (platform is { } wanted && (wanted.Os != config.Os || wanted.Architecture != config.Architecture))
+        if (platform is { } wanted && !PlatformChoice.Fits(new Platform(config.Os, config.Architecture, config.Variant), wanted))
         {
             throw new EngineException(
                 ErrorKind.NotFound,
@@ -129,8 +133,8 @@ internal sealed class ImagePull(ImageStore images, LayerTransfers layers)
         try
         {
             await using ImageAssembly assembly = images.BeginAssembly();
-            IReadOnlyList<bool> isHere = assembly.UseLayers(config);
-            RequirePlatform(repository, ImageDocuments.ReadConfig(config), platform);
+            (ImageConfig parsed, IReadOnlyList<bool> isHere) = assembly.UseLayers(config);
+            RequirePlatform(repository, parsed, platform);
             List<Digest> blobs = [];
             List<Descriptor> missing = [];
             for (int i = 0; i < manifest.Layers.Count; i++)
@@ -196,7 +200,7 @@ internal sealed class ImagePull(ImageStore images, LayerTransfers layers)
         }
     }
 
-    private static async Task<byte[]> ReadConfigAsync(RegistryRepository repository, Descriptor config, CancellationToken cancellationToken)
+    internal static async Task<byte[]> ReadConfigAsync(RegistryRepository repository, Descriptor config, CancellationToken cancellationToken)
     {
         if (config.Size is < 0 or > MaxConfig)
         {

@@ -22,7 +22,7 @@ internal sealed class ImagePush(ImageStore images, int limit)
     {
         await using IAsyncDisposable hold = await images.HoldAsync(image, cancellationToken);
         byte[] document = images.ReadDocument(image.Manifest);
-        ImageManifest manifest = ImageDocuments.ReadManifest(document);
+        ImageManifest manifest = ImageDocuments.ReadManifest(document, image.Manifest.ToString());
         List<(Descriptor Blob, Digest DiffId)> layers = [.. manifest.Layers.Zip(image.Config.Rootfs.DiffIds).DistinctBy(static layer => layer.First.Digest).Reverse()];
         layers.ForEach(layer => report(TransferMessage.Step("Preparing", layer.DiffId)));
         await PushLayersAsync(repository, layers, report, cancellationToken);
@@ -32,9 +32,10 @@ internal sealed class ImagePush(ImageStore images, int limit)
         {
             byte[] index = images.ReadDocument(image.Index);
             await repository.PushManifestAsync(image.Manifest.ToString(), type, document, cancellationToken);
-            if (await HasAllAsync(repository, ImageDocuments.ReadIndex(index), image.Manifest, cancellationToken))
+            ImageIndex list = ImageDocuments.ReadIndex(index, image.Index.ToString());
+            if (await HasAllAsync(repository, list, image.Manifest, cancellationToken))
             {
-                await repository.PushManifestAsync(tag, ImageDocuments.ReadIndex(index).MediaType ?? MediaTypes.OciIndex, index, cancellationToken);
+                await repository.PushManifestAsync(tag, list.MediaType ?? MediaTypes.OciIndex, index, cancellationToken);
                 return new PushedTag(tag, image.Index, index.Length);
             }
 

@@ -113,16 +113,14 @@ public sealed class RegistryService
         RegistryRepository repository = client.Open(name, credential);
         RemoteDocument document = await repository.GetManifestAsync(name.Digest.IsEmpty ? name.Tag! : name.Digest.ToString(), cancellationToken); // one of both is there
         var descriptor = new Descriptor { MediaType = document.MediaType, Digest = document.Digest, Size = document.Content.Length };
-        if (ImageDocuments.KindOf(document.Content, document.MediaType) == DocumentKind.Index)
+        string subject = $"{name.Repository}@{document.Digest}";
+        if (ImageDocuments.KindOf(document.Content, document.MediaType, subject) == ImageDocumentKind.Index)
         {
-            return (descriptor, [.. ImageDocuments.ReadIndex(document.Content).Manifests.Select(static entry => entry.Platform).OfType<IndexPlatform>().Select(static platform => new Platform(platform.Os, platform.Architecture, platform.Variant))]);
+            return (descriptor, [.. ImageDocuments.ReadIndex(document.Content, subject).Manifests.Select(static entry => entry.Platform).OfType<IndexPlatform>().Select(static platform => new Platform(platform.Os ?? "", platform.Architecture ?? "", platform.Variant))]);
         }
 
-        Descriptor config = ImageDocuments.ReadManifest(document.Content).Config;
-        await using Stream stream = await repository.OpenBlobAsync(config, new BlobRead(), cancellationToken);
-        using var content = new MemoryStream();
-        await stream.CopyToAsync(content, cancellationToken);
-        ImageConfig image = ImageDocuments.ReadConfig(content.ToArray());
+        Descriptor config = ImageDocuments.ReadManifest(document.Content, subject).Config;
+        ImageConfig image = ImageStore.ReadConfig(await ImagePull.ReadConfigAsync(repository, config, cancellationToken));
         return (descriptor, [new Platform(image.Os, image.Architecture, image.Variant)]);
     }
 

@@ -13,9 +13,13 @@ namespace Berth.Storage.Images;
 public sealed partial class ImageAssembly
 {
     /// <summary>Which of an image's layers are there with a blob, lowest first; those stay until the assembly ends, and need not be received.</summary>
-    /// <param name="config">The image's configuration document.</param>
+    /// <param name="config">The image's configuration document; it is returned parsed.</param>
     /// <exception cref="EngineException">InvalidArgument or TooLarge when it cannot be read.</exception>
-    public IReadOnlyList<bool> UseLayers(ReadOnlySpan<byte> config) => [.. ImagePlan.ChainIdsOf(ImagePlan.ReadConfig(config).Rootfs.DiffIds).Select(TryUseLayer)];
+    public (ImageConfig Config, IReadOnlyList<bool> IsHere) UseLayers(ReadOnlySpan<byte> config)
+    {
+        ImageConfig parsed = ImagePlan.ReadConfig(config);
+        return (parsed, [.. ImagePlan.ChainIdsOf(parsed.Rootfs.DiffIds).Select(TryUseLayer)]);
+    }
 
     /// <summary>Receives a layer: stored, verified, unpacked as far as that is possible before the layers below are known.</summary>
     /// <param name="input">Read to its end; plain, gzip, zstd, xz or bzip2.</param>

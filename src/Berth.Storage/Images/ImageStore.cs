@@ -50,6 +50,10 @@ public sealed partial class ImageStore : IDisposable
         return store;
     }
 
+    /// <summary>Parses an image's configuration document.</summary>
+    /// <exception cref="EngineException">InvalidArgument; TooLarge.</exception>
+    public static ImageConfig ReadConfig(ReadOnlySpan<byte> document) => ImagePlan.ReadConfig(document);
+
     /// <summary>All images, in no order.</summary>
     public IReadOnlyList<ImageRecord> List() => [.. Table.Images.Values];
 

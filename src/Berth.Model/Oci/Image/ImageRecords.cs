@@ -17,6 +17,7 @@ public static class MediaTypes
     public const string DockerConfig = "application/vnd.docker.container.image.v1+json";
     public const string DockerLayer = "application/vnd.docker.image.rootfs.diff.tar";
     public const string DockerLayerGzip = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+    public const string DockerLayerZstd = "application/vnd.docker.image.rootfs.diff.tar.zstd";
     public const string DockerForeignLayerGzip = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
     public const string OciEmpty = "application/vnd.oci.empty.v1+json";
     private const string OciForeignLayerPrefix = "application/vnd.oci.image.layer.nondistributable.v1.tar";
@@ -27,6 +28,9 @@ public static class MediaTypes
 
     /// <summary>Whether this names an index (docker: manifest list).</summary>
     public static bool IsIndex(string? mediaType) => mediaType is OciIndex or DockerManifestList;
+
+    /// <summary>Whether this names a layer that a registry holds: a tar, plain or packed.</summary>
+    public static bool IsLayer(string? mediaType) => mediaType is OciLayer or OciLayerGzip or OciLayerZstd or DockerLayer or DockerLayerGzip or DockerLayerZstd;
 
     /// <summary>Whether this names a layer that registries do not hold: it is to be had from its descriptor's URLs, or not at all.</summary>
     public static bool IsForeignLayer(string? mediaType) =>
