@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Berth.Api;
@@ -190,6 +191,11 @@ public sealed record JsonMessage
     [JsonPropertyName("error")]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Error { get; set; }
+
+    /// <summary>What a program wants to know beside the text: the digest that a push made, for one.</summary>
+    [JsonPropertyName("aux")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public JsonElement? Aux { get; set; }
 }
 
 /// <summary>How far a step is.</summary>
@@ -202,6 +208,21 @@ public sealed record JsonProgress
     [JsonPropertyName("total")]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public long Total { get; set; }
+
+    /// <summary>When the step began, in seconds since 1970; 0 when it is not told.</summary>
+    [JsonPropertyName("start")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public long Start { get; set; }
+
+    /// <summary>Whether the bar is shown without numbers.</summary>
+    [JsonPropertyName("hidecounts")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool HidesCounts { get; set; }
+
+    /// <summary>What is counted; null for bytes.</summary>
+    [JsonPropertyName("units")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Units { get; set; }
 }
 
 /// <summary>Why a streamed operation failed.</summary>

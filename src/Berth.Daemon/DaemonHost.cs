@@ -13,7 +13,9 @@ using Berth.Network.Drivers;
 using Berth.Network.Drivers.Remote;
 using Berth.Network.Ipam.Remote;
 using Berth.Network.Ports;
+using Berth.Engine.Registries;
 using Berth.Plugins;
+using Berth.Registry;
 using Berth.Runtime.Host;
 using Berth.Runtime.Shims;
 using Berth.Storage;
@@ -112,6 +114,8 @@ internal sealed class DaemonHost : IAsyncDisposable
         var containers = new ContainerService(services);
         owned.Push(containers);
         var images = new ImageService(services, containers);
+        RegistryClient registryClient = Own(owned, new RegistryClient(options.Registries));
+        var registries = new RegistryEndpoints(new RegistryService(registryClient, imageStore, events, options.Downloads, options.Uploads));
         var files = new ContainerFiles(services, containers);
         var usage = new DiskUsage(services, containers, files);
         await containers.RestoreAsync(CancellationToken.None);
@@ -131,7 +135,8 @@ internal sealed class DaemonHost : IAsyncDisposable
         new ExecEndpoints(containers).Map(web);
         new StatsEndpoints(containers).Map(web);
         new EventEndpoints(events).Map(web);
-        new ImageEndpoints(images, usage).Map(web);
+        registries.Map(web);
+        new ImageEndpoints(images, usage, registries).Map(web);
         new CommitEndpoints(new ContainerCommit(services, containers, images)).Map(web);
         new ContainerFileEndpoints(files).Map(web);
         new DiskUsageEndpoints(containers, images, usage).Map(web);

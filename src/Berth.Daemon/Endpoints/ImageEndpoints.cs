@@ -9,7 +9,7 @@ using Berth.Storage.Images;
 namespace Berth.Daemon.Endpoints;
 
 /// <summary><c>/images</c>.</summary>
-internal sealed class ImageEndpoints(ImageService images, DiskUsage usage)
+internal sealed class ImageEndpoints(ImageService images, DiskUsage usage, RegistryEndpoints registries)
 {
     private readonly ImageTransferEndpoints transfers = new(images);
 
@@ -115,7 +115,13 @@ internal sealed class ImageEndpoints(ImageService images, DiskUsage usage)
 
     private async Task PostAsync(HttpContext context)
     {
-        if (!ImageQuery.TryTake(context, "/tag", out string name))
+        if (ImageQuery.TryTake(context, "/push", out string name))
+        {
+            await registries.PushAsync(context, name);
+            return;
+        }
+
+        if (!ImageQuery.TryTake(context, "/tag", out name))
         {
             context.Response.StatusCode = StatusCodes.Status404NotFound;
             return;
@@ -132,7 +138,8 @@ internal sealed class ImageEndpoints(ImageService images, DiskUsage usage)
         string? source = context.GetText("fromSrc");
         if (string.IsNullOrEmpty(source))
         {
-            throw new EngineException(ErrorKind.NotImplemented, $"pulling images from registries is not supported yet (asked for {context.GetText("fromImage")}); import one instead");
+            await registries.PullAsync(context);
+            return;
         }
 
         if (source != "-")

@@ -121,6 +121,11 @@ internal sealed class SystemEndpoints(DaemonOptions options, ContainerService co
                 Runtimes = new Dictionary<string, RuntimeInfo> { ["berth-runtime"] = new() { Path = "berth-runtime" } },
                 DefaultRuntime = "berth-runtime",
                 DefaultAddressPools = options.AddressPools.Count == 0 ? null : [.. options.AddressPools.Select(static pool => new AddressPoolInfo { Base = pool.Base.ToString(), Size = pool.Size })],
+                IndexServerAddress = "https://index.docker.io/v1/",
+                RegistryConfig = SystemMapping.ToRegistryConfig(options),
+                HttpProxy = SystemMapping.ToText(options.Registries.Proxy?.Http),
+                HttpsProxy = SystemMapping.ToText(options.Registries.Proxy?.Https),
+                NoProxy = string.Join(',', options.Registries.Proxy?.Bypass ?? []),
                 SecurityOptions = ["name=seccomp,profile=builtin", "name=cgroupns"],
             },
             ApiJson.Context.SystemInfo);

@@ -61,18 +61,34 @@ internal sealed partial record DaemonOptions
           -H, --host list            Address to listen on, unix://PATH or tcp://HOST:PORT (default "unix:///run/berth.sock")
               --host-gateway-ip list
                                      What "host-gateway" stands for in --add-host (default: the gateways of the default network)
+              --http-proxy string    Proxy for registries that are spoken to in plain text (default: HTTP_PROXY of the environment)
+              --https-proxy string   Proxy for the others (default: HTTPS_PROXY of the environment)
               --icc                  Let containers of the default network talk to each other (default true)
               --init                 Run an init in containers that say nothing about it; it forwards signals and reaps processes
+              --insecure-registry list
+                                     Registry (host, host:port or CIDR) whose certificate is not checked and that may be spoken to in plain text
               --ip ip                Address of the host that ports of the default network are published on (default 0.0.0.0)
               --ip-forward           Have the host forward packets: net.ipv4.ip_forward and its like of IPv6 (default true)
               --ip-masq              Give what leaves the default network the host's address (default true)
               --ipv6                 The default network has IPv6 too
+              --max-concurrent-downloads int
+                                     Layers that are received at a time (default 3)
+              --max-concurrent-uploads int
+                                     Layers that are sent at a time (default 5)
+              --max-download-attempts int
+                                     Times that a request, or a layer without progress, is tried (default 5)
               --mtu int              Bytes of a packet in the default network (default: the kernel's)
+              --no-proxy string      Hosts that no proxy is used for, with commas between (default: NO_PROXY of the environment)
           -p, --pidfile string       File to write the daemon's process id to
               --plugin-folder string
                                      Folder in which plugins are looked for, in the place of /run/docker/plugins, /etc/docker/plugins and /usr/lib/docker/plugins
               --purge                Serve nothing: remove the bridges, links and rules of this data root from the kernel, and end. For the end of an
                                      installation: containers that still run lose their networks; the data stay. Refused while a daemon runs on the root
+              --registry-certificates list
+                                     Folder with a folder for each registry (HOST or HOST:PORT) that holds authorities (*.crt) and client certificates
+                                     (*.cert, *.key) (default /etc/berth/certs.d and /etc/docker/certs.d)
+              --registry-mirror list
+                                     Mirror of docker.io (others: "registries" in the configuration file)
           -s, --storage-driver string
                                      How layers are kept: overlay2 or vfs (default as the data root was made, overlay2 for a new one)
               --userland-proxy       Pass on what the kernel cannot translate for published ports: IPv6 to containers without it, and what comes from ::1
@@ -103,6 +119,15 @@ internal sealed partial record DaemonOptions
                 case "--dns" or "--dns-search":
                     AddTo(name[2..], Value());
                     break;
+                case "--registry-mirror":
+                    AddTo("registry-mirrors", Value());
+                    break;
+                case "--insecure-registry":
+                    AddTo("insecure-registries", Value());
+                    break;
+                case "--registry-certificates":
+                    AddTo(name[2..], Value());
+                    break;
                 case "--dns-opt" or "--default-address-pool" or "--default-network-opt" or "--host-gateway-ip":
                     AddTo(name[2..] + "s", Value());
                     break;
@@ -130,7 +155,8 @@ internal sealed partial record DaemonOptions
                 case "-b":
                     overrides["bridge"] = Value();
                     break;
-                case "--data-root" or "--exec-root" or "--bridge" or "--bip" or "--bip6" or "--mtu" or "--ip" or "--fixed-cidr" or "--fixed-cidr-v6" or "--default-gateway" or "--default-gateway-v6":
+                case "--data-root" or "--exec-root" or "--bridge" or "--bip" or "--bip6" or "--mtu" or "--ip" or "--fixed-cidr" or "--fixed-cidr-v6" or "--default-gateway" or "--default-gateway-v6"
+                    or "--max-concurrent-downloads" or "--max-concurrent-uploads" or "--max-download-attempts" or "--http-proxy" or "--https-proxy" or "--no-proxy":
                     overrides[name[2..]] = Value();
                     break;
                 default:
@@ -206,13 +232,13 @@ internal sealed partial record DaemonOptions
         },
         "debug" => this with { Debug = Switch(name, value) },
         "init" => this with { Init = Switch(name, value) },
-        _ => WithNetwork(name, value),
+        _ => WithRegistry(name, value),
     };
 
     private DaemonOptions WithList(string name, IReadOnlyList<string> values) => name switch
     {
         "hosts" => this with { Hosts = values },
-        _ => WithNetworkList(name, values),
+        _ => WithRegistryList(name, values),
     };
 
     private static EngineException Unknown(string name) =>
@@ -233,6 +259,7 @@ internal sealed partial record DaemonOptions
             _ = ListenAddress.Parse(host);
         }
 
+        Registries.Validate();
         return Hosts.Count == 0 ? this with { Hosts = [DefaultHost] } : this;
     }
 }
