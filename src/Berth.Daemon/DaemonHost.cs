@@ -115,7 +115,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         owned.Push(containers);
         var images = new ImageService(services, containers);
         RegistryClient registryClient = Own(owned, new RegistryClient(options.Registries));
-        var registries = new RegistryEndpoints(new RegistryService(registryClient, imageStore, events, options.Downloads, options.Uploads));
+        var registries = new RegistryEndpoints(Own(owned, new RegistryService(registryClient, imageStore, events, options.Downloads, options.Uploads)));
         var files = new ContainerFiles(services, containers);
         var usage = new DiskUsage(services, containers, files);
         await containers.RestoreAsync(CancellationToken.None);

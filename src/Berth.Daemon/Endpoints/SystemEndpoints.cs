@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Berth.Api;
 using Berth.Daemon.Http;
+using Berth.Daemon.Mapping;
 using Berth.Daemon.Options;
 using Berth.Engine.Containers;
 using Berth.Engine.Events;

@@ -11,7 +11,7 @@ namespace Berth.Engine.Registries;
 /// </summary>
 /// <param name="images">Where the image is.</param>
 /// <param name="limit">How many layers are sent at a time.</param>
-internal sealed class ImagePush(ImageStore images, int limit)
+internal sealed class ImagePush(ImageStore images, int limit) : IDisposable
 {
     private readonly SemaphoreSlim slots = new(limit);
 
@@ -45,6 +45,9 @@ internal sealed class ImagePush(ImageStore images, int limit)
         await repository.PushManifestAsync(tag, type, document, cancellationToken);
         return new PushedTag(tag, image.Manifest, document.Length);
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => slots.Dispose();
 
     private static async Task<bool> HasAllAsync(RegistryRepository repository, ImageIndex index, Digest pushed, CancellationToken cancellationToken)
     {

@@ -11,7 +11,7 @@ internal sealed record LayerArrival(ImageAssembly Assembly, Digest Blob);
 /// <summary>Layers on their way from registries: each once, however many pulls want it, and only so many at a time.</summary>
 /// <param name="images">Where they go.</param>
 /// <param name="limit">How many are received at a time.</param>
-internal sealed class LayerTransfers(ImageStore images, int limit)
+internal sealed class LayerTransfers(ImageStore images, int limit) : IDisposable
 {
     private readonly SharedWork<Digest, LayerArrival> transfers = new(static arrival => arrival.Assembly.DisposeAsync());
     private readonly SemaphoreSlim slots = new(limit);
@@ -20,6 +20,9 @@ internal sealed class LayerTransfers(ImageStore images, int limit)
     /// <exception cref="EngineException">As of <see cref="RegistryRepository.OpenBlobAsync"/> and <see cref="ImageAssembly.FetchLayerAsync"/>, naming the repository.</exception>
     public Task<SharedWork<Digest, LayerArrival>.Share> FetchAsync(RegistryRepository from, Descriptor layer, Action<TransferMessage> report, CancellationToken cancellationToken) =>
         transfers.JoinAsync(layer.Digest, (tell, token) => FetchOneAsync(from, layer, tell, token), report, cancellationToken);
+
+    /// <inheritdoc/>
+    public void Dispose() => slots.Dispose();
 
     private async Task<LayerArrival> FetchOneAsync(RegistryRepository from, Descriptor layer, Action<TransferMessage> report, CancellationToken cancellationToken)
     {

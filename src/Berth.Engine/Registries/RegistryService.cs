@@ -7,11 +7,12 @@ using Berth.Storage.Images;
 namespace Berth.Engine.Registries;
 
 /// <summary>The use cases on registries: pull, push, login, search, and a look at what a name leads to. Safe for concurrent use.</summary>
-public sealed class RegistryService
+public sealed class RegistryService : IDisposable
 {
     private readonly RegistryClient client;
     private readonly ImageStore images;
     private readonly EventHub events;
+    private readonly LayerTransfers layers;
     private readonly ImagePull pull;
     private readonly ImagePush push;
 
@@ -25,7 +26,8 @@ public sealed class RegistryService
         this.client = client;
         this.images = images;
         this.events = events;
-        pull = new ImagePull(images, new LayerTransfers(images, downloads));
+        layers = new LayerTransfers(images, downloads);
+        pull = new ImagePull(images, layers);
         push = new ImagePush(images, uploads);
     }
 
@@ -122,6 +124,13 @@ public sealed class RegistryService
         Descriptor config = ImageDocuments.ReadManifest(document.Content, subject).Config;
         ImageConfig image = ImageStore.ReadConfig(await ImagePull.ReadConfigAsync(repository, config, cancellationToken));
         return (descriptor, [new Platform(image.Os, image.Architecture, image.Variant)]);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        layers.Dispose();
+        push.Dispose();
     }
 
     private void Tell(string action, ImageRecord image, ImageReference name) =>

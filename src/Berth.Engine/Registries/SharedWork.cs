@@ -44,7 +44,7 @@ internal sealed class SharedWork<TKey, TResult>(Func<TResult, ValueTask> release
             if (entry.Stop.IsCancellationRequested)
             {
                 // It is being given up, and its files are its own until it has ended.
-                await entry.Task!.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await ((Task)entry.Task!).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 cancellationToken.ThrowIfCancellationRequested();
                 continue;
             }
