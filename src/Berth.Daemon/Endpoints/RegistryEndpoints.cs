@@ -71,8 +71,12 @@ internal sealed class RegistryEndpoints(RegistryService registries)
                     break;
                 }
 
-                hasLines = true;
-                context.Response.ContentType = "application/json";
+                if (!hasLines)
+                {
+                    context.Response.ContentType = "application/json";
+                    hasLines = true;
+                }
+
                 await WriteAsync(context, RegistryMapping.ToMessage(line));
             }
 
