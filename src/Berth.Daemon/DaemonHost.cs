@@ -8,6 +8,7 @@ using Berth.Engine.Containers;
 using Berth.Engine.Events;
 using Berth.Engine.Images;
 using Berth.Engine.Networks;
+using Berth.Engine.Upkeep;
 using Berth.Network.Dns;
 using Berth.Network.Drivers;
 using Berth.Network.Drivers.Remote;
@@ -118,6 +119,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         var registries = new RegistryEndpoints(Own(owned, new RegistryService(registryClient, imageStore, events, options.Downloads, options.Uploads)));
         var files = new ContainerFiles(services, containers);
         var usage = new DiskUsage(services, containers, files);
+        StorageUpkeep upkeep = Own(owned, new StorageUpkeep(services, content, snapshots, containers));
         await containers.RestoreAsync(CancellationToken.None);
 
         var trim = new IdleTrim(UnusedMemory.Return);
@@ -140,6 +142,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         new CommitEndpoints(new ContainerCommit(services, containers, images)).Map(web);
         new ContainerFileEndpoints(files).Map(web);
         new DiskUsageEndpoints(containers, images, usage).Map(web);
+        new StorageEndpoints(upkeep).Map(web);
         addresses.ForEach(static address => address.RemoveStale());
         await web.StartAsync();
         owned.Push(web);

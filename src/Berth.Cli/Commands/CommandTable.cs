@@ -78,7 +78,7 @@ internal static class CommandTable
 
     private static readonly string[] ImageVerbs = ["history", "import", "inspect", "load", "ls", "prune", "rm", "save", "tag"];
 
-    private static readonly string[] SystemVerbs = ["df", "events", "info", "prune"];
+    private static readonly string[] SystemVerbs = ["df", "events", "fsck", "info", "prune"];
 
     /// <summary>Finds what <paramref name="words"/> begin with.</summary>
     /// <exception cref="UsageException">There is no such command.</exception>
@@ -177,6 +177,7 @@ internal static class CommandTable
     private static Command? BuildSystem(string verb, string path) => verb switch
     {
         "df" => DiskUsageCommand.Create(path),
+        "fsck" => Storage.StorageCheckCommand.Create(path),
         "events" => EventsCommand.Create(path),
         "info" => InfoCommand.Create(path),
         "prune" => SystemPruneCommand.Create(path),

@@ -108,7 +108,8 @@ public sealed partial class ImageStore
             await DeleteLayersAsync(Table, [], unused, CancellationToken.None);
         }
 
-        foreach (Digest blob in blobs.Distinct().Where(blob => !NeedsBlob(Table, blob)))
+        HashSet<Digest> needed = blobs.Count == 0 ? [] : NeededBlobs(Table);
+        foreach (Digest blob in blobs.Distinct().Where(blob => !needed.Contains(blob)))
         {
             Pins.DeleteBlob(blob);
         }

@@ -38,6 +38,24 @@ internal sealed class StorePins(ContentStore content, ISnapshotter snapshotter)
         }
     }
 
+    /// <summary>Whether an operation has the blob pinned at this moment.</summary>
+    public bool IsPinnedBlob(Digest blob)
+    {
+        lock (gate)
+        {
+            return blobs.ContainsKey(blob);
+        }
+    }
+
+    /// <summary>Whether an operation has the layer pinned at this moment.</summary>
+    public bool IsPinnedLayer(Digest chainId)
+    {
+        lock (gate)
+        {
+            return layers.ContainsKey(chainId);
+        }
+    }
+
     /// <summary>Takes back one pin of each.</summary>
     public void Unpin(IEnumerable<Digest> chainIds, IEnumerable<Digest> blobDigests)
     {

@@ -10,7 +10,7 @@ namespace Berth.Storage.Snapshots;
 /// What the snapshotters have in common: layers and containers are folders with names of their own, and the parent of each is a symbolic link beside
 /// its content; docs/flows/storage.md has the layout. Disposing it ends the background deletion.
 /// </summary>
-public abstract class FolderSnapshotter : ISnapshotter, ISnapshotContent, IAsyncDisposable
+public abstract partial class FolderSnapshotter : ISnapshotter, ISnapshotContent, IAsyncDisposable
 {
     private const string DriverFile = "snapshots/driver";
     private readonly Lock gate = new();
@@ -23,6 +23,7 @@ public abstract class FolderSnapshotter : ISnapshotter, ISnapshotContent, IAsync
     private readonly Dictionary<Digest, Digest> layers = [];
     private readonly Dictionary<ContainerId, Digest> containers = [];
     private readonly HashSet<Digest> retired = [];
+    private readonly HashSet<Digest> replaced = [];
 
     private protected FolderSnapshotter(StorageRoot root, string driver)
     {
@@ -267,6 +268,11 @@ public abstract class FolderSnapshotter : ISnapshotter, ISnapshotContent, IAsync
     {
         foreach (Digest chainId in chainIds)
         {
+            if (replaced.Contains(chainId))
+            {
+                throw new EngineException(ErrorKind.Unavailable, $"layer {chainId} of container {key.Short} is being repaired; try again");
+            }
+
             if (!IsUsable(chainId))
             {
                 throw new EngineException(ErrorKind.NotFound, $"layer {chainId} of container {key.Short} is not in the data root: the image was removed meanwhile");
@@ -327,9 +333,10 @@ public abstract class FolderSnapshotter : ISnapshotter, ISnapshotContent, IAsync
     {
         try
         {
-            return Digest.FromHex(Encoding.ASCII.GetString(Paths.ReadLink(folder, Encoding.ASCII.GetBytes(name + "/parent"))));
+            // A text that is no chain id is as good as none: a check of the storage names it, and writes the right one.
+            return Digest.TryParse("sha256:" + Encoding.ASCII.GetString(Paths.ReadLink(folder, Encoding.ASCII.GetBytes(name + "/parent"))), out Digest parent) ? parent : default;
         }
-        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.EINVAL)
         {
             return default;
         }
@@ -353,6 +360,9 @@ public abstract class FolderSnapshotter : ISnapshotter, ISnapshotContent, IAsync
         private readonly Digest parent;
         private readonly byte[] name = Encoding.ASCII.GetBytes(Guid.NewGuid().ToString("N"));
         private bool gone;
+
+        /// <summary>Its folder's name among the drafts.</summary>
+        public byte[] Name => name;
 
         public Draft(FolderSnapshotter owner, Digest parent)
         {
@@ -394,10 +404,10 @@ public abstract class FolderSnapshotter : ISnapshotter, ISnapshotContent, IAsync
                     {
                         if (!parent.IsEmpty)
                         {
-                            Paths.MakeSymlink(Name(parent), owner.ingestFolder, [.. name, .. "/parent"u8]);
+                            Paths.MakeSymlink(FolderSnapshotter.Name(parent), owner.ingestFolder, [.. name, .. "/parent"u8]);
                         }
 
-                        Paths.Rename(owner.ingestFolder, name, owner.layersFolder, Name(chainId), noReplace: true);
+                        Paths.Rename(owner.ingestFolder, name, owner.layersFolder, FolderSnapshotter.Name(chainId), noReplace: true);
                         gone = true;
                         owner.layers.Add(chainId, parent);
                     },

@@ -44,6 +44,7 @@ public sealed class HelpTests
     [InlineData("image prune")]
     [InlineData("events")]
     [InlineData("system df")]
+    [InlineData("system fsck")]
     [InlineData("system prune")]
     [InlineData("system")]
     [InlineData("container")]

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Berth.Api;
 using Berth.Cli.Commands.Containers;
 using Berth.Cli.Commands.Images;
+using Berth.Cli.Commands.Storage;
 using Berth.Cli.Flags;
 using Berth.Cli.Formatting;
 
@@ -16,6 +17,8 @@ internal static class DiskUsageCommand
         var flags = new FlagSet();
         string format = "";
         bool verbose = false;
+        bool disk = false;
+        flags.Switch("disk", null, "Show what everything below the data root takes on the disk instead", value => disk = value);
         flags.Text("format", null, ListCommand.FormatUsage, value => format = value);
         flags.Switch("verbose", 'v', "Show detailed information on space usage", value => verbose = value);
         return new Command
@@ -25,7 +28,7 @@ internal static class DiskUsageCommand
             Summary = "Show disk usage",
             Flags = flags,
             Arguments = ArgumentCount.None,
-            RunAsync = (context, _) => RunAsync(context, format, verbose),
+            RunAsync = (context, _) => disk ? StorageUsagePage.PrintAsync(context, format) : RunAsync(context, format, verbose),
         };
     }
 

@@ -5,7 +5,7 @@ using Berth.Storage.Snapshots;
 namespace Berth.Storage.Layers.Trees;
 
 /// <summary>
-/// Adds up what a container has written: regular files, hard links once, and the texts of symbolic links. The tree may be of any depth, also deeper than a path can be
+/// Adds up what a container has written (or what a folder occupies): regular files, hard links once, and the texts of symbolic links. The tree may be of any depth, also deeper than a path can be
 /// (PATH_MAX), as processes make it with relative names: the walk goes down and up by descriptors, with few of them open and no recursion. It may be in
 /// use meanwhile: what comes and goes is counted or not.
 /// </summary>
@@ -19,6 +19,7 @@ internal sealed class SizeWalk : IDisposable
     private readonly AttributeReader attributes = new();
     private readonly FileDescriptor? original;
     private readonly CancellationToken cancellationToken;
+    private readonly bool countsBlocks;
     private long total;
 
     /// <summary>Opens the folders.</summary>
@@ -31,6 +32,34 @@ internal sealed class SizeWalk : IDisposable
             // Overlay's upper folder holds nothing but what was written. A whole copy has to be compared with what it was made from.
             original = folders.IsWholeCopy ? Paths.OpenFolder(folders.Lower[0]) : null;
             Enter(Paths.OpenFolder(folders.Upper), "."u8.ToArray(), original is null ? null : []);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Opens a folder to tell what all that it holds occupies on the disk, as du(1) does: blocks of files and folders, hard links once.</summary>
+    /// <exception cref="LinuxException">It does not exist.</exception>
+    public SizeWalk(string folder, CancellationToken cancellationToken)
+    {
+        this.cancellationToken = cancellationToken;
+        countsBlocks = true;
+        FileDescriptor top = Paths.OpenFolder(folder);
+        try
+        {
+            total = FileDetailsCalls.Get(top).AllocatedBytes;
+        }
+        catch
+        {
+            top.Dispose();
+            throw;
+        }
+
+        try
+        {
+            Enter(top, "."u8.ToArray(), null);
         }
         catch
         {
@@ -143,11 +172,16 @@ internal sealed class SizeWalk : IDisposable
         FileDetails old = default;
         bool existed = before is not null && FileDetailsCalls.TryGet(before, name, out old);
         FileStatus status = details.Status;
+        if (countsBlocks && (status.IsFolder || status.Links == 1 || linked.Add((details.Device, status.Inode))))
+        {
+            total += details.AllocatedBytes;
+        }
+
         if (status.IsFolder)
         {
             level.Rest.Push(new Child(name, existed && old.Status.IsFolder));
         }
-        else if (status.Type is FileTypes.S_IFREG or FileTypes.S_IFLNK && (!existed || Differs(level.Folder!, before!, name, status, old.Status)) && (status.Links == 1 || linked.Add((details.Device, status.Inode))))
+        else if (!countsBlocks && (status.Type is FileTypes.S_IFREG or FileTypes.S_IFLNK) && (!existed || Differs(level.Folder!, before!, name, status, old.Status)) && (status.Links == 1 || linked.Add((details.Device, status.Inode))))
         {
             total += status.Size;
         }

@@ -1,0 +1,96 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Berth.Api;
+
+/// <summary>Answer of <c>GET /berth/storage/usage</c>: bytes on the disk, blocks of files and folders, hard links once; together what du(1) says of the data root.</summary>
+public sealed record StorageUsageAnswer
+{
+    public long Total { get; set; }
+    public long Blobs { get; set; }
+    public long Layers { get; set; }
+    public long Containers { get; set; }
+    public long Logs { get; set; }
+    public long ContainerFiles { get; set; }
+    public long Metadata { get; set; }
+    public long Unfinished { get; set; }
+    public long Trash { get; set; }
+    public long Damaged { get; set; }
+
+    /// <summary>The folder that this is about.</summary>
+    public string DataRoot { get; set => field = value ?? ""; } = "";
+}
+
+/// <summary>One line of <c>POST /berth/storage/check</c>; exactly one member is set.</summary>
+public sealed record StorageCheckLine
+{
+    public StorageFindingAnswer? Finding { get; set; }
+    public StorageProgressAnswer? Progress { get; set; }
+
+    /// <summary>The last line, unless the check itself failed.</summary>
+    public StorageSummaryAnswer? Summary { get; set; }
+
+    /// <summary>Why it could not be done.</summary>
+    public string? Error { get; set; }
+}
+
+/// <summary>Something that is not as it should be.</summary>
+public sealed record StorageFindingAnswer
+{
+    public string Kind { get; set => field = value ?? ""; } = "";
+
+    /// <summary><c>broken</c>, <c>repaired</c>, <c>leftover</c> or <c>removed</c>.</summary>
+    public string State { get; set => field = value ?? ""; } = "";
+    public string Subject { get; set => field = value ?? ""; } = "";
+    public string Text { get; set => field = value ?? ""; } = "";
+    public string Advice { get; set => field = value ?? ""; } = "";
+    public IReadOnlyList<string> Images { get; set => field = value ?? []; } = [];
+    public IReadOnlyList<string> Containers { get; set => field = value ?? []; } = [];
+
+    /// <summary>Bytes on the disk of what nothing needs.</summary>
+    public long Bytes { get; set; }
+}
+
+/// <summary>How far a check is.</summary>
+public sealed record StorageProgressAnswer
+{
+    public string Stage { get; set => field = value ?? ""; } = "";
+    public int Done { get; set; }
+    public int Total { get; set; }
+}
+
+/// <summary>What a check did.</summary>
+public sealed record StorageSummaryAnswer
+{
+    public int Images { get; set; }
+    public int Blobs { get; set; }
+    public int Layers { get; set; }
+    public int Containers { get; set; }
+    public int UnprovenLayers { get; set; }
+    public long BytesRead { get; set; }
+    public int Broken { get; set; }
+    public int Repaired { get; set; }
+    public int Leftovers { get; set; }
+    public int Removed { get; set; }
+    public long LeftoverBytes { get; set; }
+    public long RemovedBytes { get; set; }
+}
+
+/// <summary>Serialisation of what docker's API does not have: the storage, and looks into images.</summary>
+[JsonSourceGenerationOptions(PropertyNameCaseInsensitive = true, GenerationMode = JsonSourceGenerationMode.Metadata, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(StorageUsageAnswer))]
+[JsonSerializable(typeof(StorageCheckLine))]
+public sealed partial class StorageJsonContext : JsonSerializerContext;
+
+/// <summary>The one instance of that serialisation.</summary>
+public static class StorageJson
+{
+    /// <summary>Writes text outside ASCII as it is.</summary>
+    public static StorageJsonContext Context { get; } = new(new JsonSerializerOptions
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        PropertyNameCaseInsensitive = true,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    });
+}
