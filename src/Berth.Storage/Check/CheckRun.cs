@@ -48,7 +48,7 @@ internal sealed class CheckRun(
 
     /// <summary>Names of the images that need the blob.</summary>
     public IReadOnlyList<string> ImagesWithBlob(Digest blob) =>
-        [.. Table.Images.Values.Where(image => image.Id == blob || image.Manifest == blob || image.LayerBlobs.Contains(blob)).Select(NameOf).Order(StringComparer.Ordinal)];
+        [.. Table.Images.Values.Where(image => image.Blobs.Contains(blob)).Select(NameOf).Order(StringComparer.Ordinal)];
 
     /// <summary>Names of the images that have the layer.</summary>
     public IReadOnlyList<string> ImagesWithLayer(Digest chainId) => [.. Table.Images.Values.Where(image => image.ChainIds.Contains(chainId)).Select(NameOf).Order(StringComparer.Ordinal)];

@@ -13,7 +13,7 @@ public sealed partial class ImageStore
     internal TarLimits Limits => limits;
 
     /// <summary>Blobs that images need.</summary>
-    internal static HashSet<Digest> NeededBlobs(ImageTable at) => [.. at.Images.Values.SelectMany(static image => image.LayerBlobs.Append(image.Manifest).Append(image.Id))];
+    internal static HashSet<Digest> NeededBlobs(ImageTable at) => [.. at.Images.Values.SelectMany(static image => image.Blobs)];
 
     /// <summary>Deletes a blob that no image needs and no operation has pinned.</summary>
     /// <returns>Whether it is gone.</returns>
