@@ -7,6 +7,7 @@ namespace Berth.Cli;
 internal sealed class CliContext : IDisposable
 {
     private EngineClient? client;
+    private ClientConfig? config;
 
     public required EngineEndpoint Endpoint { get; init; }
 
@@ -18,7 +19,29 @@ internal sealed class CliContext : IDisposable
 
     public bool Debug { get; init; }
 
-    public ClientConfig Config { get; init; } = ClientConfig.Empty;
+    /// <summary>The folder of this user's settings.</summary>
+    public required string ConfigFolder { get; init; }
+
+    /// <summary>The file of settings and credentials there; it need not exist.</summary>
+    public string ConfigPath => Path.Combine(ConfigFolder, ClientConfig.FileName);
+
+    /// <summary>The settings, read when they are first asked for. A file that cannot be read is told of, and sets nothing.</summary>
+    public ClientConfig Config
+    {
+        get
+        {
+            try
+            {
+                return config ??= ClientConfig.Read(ConfigPath);
+            }
+            catch (CommandFailedException exception)
+            {
+                Error.WriteLine("WARNING: Error loading config file: " + exception.Message);
+                Error.Flush();
+                return config = ClientConfig.Empty;
+            }
+        }
+    }
 
     /// <summary>Where answers to questions are read from; null for the standard input, opened when there is a question.</summary>
     public Stream? Answers { get; init; }

@@ -53,7 +53,7 @@ internal static class CommandLine
                 Tls = Own(() => global.Tls.Load(global.ConfigFolder)),
                 ApiVersion = NotEmpty(Environment.GetEnvironmentVariable("DOCKER_API_VERSION")),
                 Debug = global.Debug,
-                Config = ClientConfig.Read(global.ConfigFolder),
+                ConfigFolder = global.ConfigFolder,
                 Answers = answers,
                 Out = output,
                 Error = error,
@@ -144,8 +144,7 @@ internal static class CommandLine
             Tls = new TlsFlags(Flags);
         }
 
-        /// <summary>Null for none.</summary>
-        public string? ConfigFolder => NotEmpty(configFolder) ?? NotEmpty(Environment.GetEnvironmentVariable("BERTH_CONFIG"));
+        public string ConfigFolder => ClientConfig.FolderOf(configFolder);
 
         public FlagSet Flags { get; }
 

@@ -10,6 +10,9 @@ internal sealed class CommandFailedException : Exception
         : base(message) => ExitCode = exitCode;
 
     public int ExitCode { get; }
+
+    /// <summary>Whether the daemon failed at what was asked, and not this program.</summary>
+    public bool IsOfEngine { get; init; }
 }
 
 /// <summary>Errors in the words of the command line.</summary>

@@ -31,13 +31,12 @@ internal sealed class TlsFlags
 
     /// <summary>Reads the files; null when TLS is not wanted.</summary>
     /// <exception cref="Model.EngineException">A file cannot be read.</exception>
-    public EngineTls? Load(string? configFolder)
+    public EngineTls? Load(string configFolder)
     {
         if (!IsWanted)
             return null;
 
-        string folder = Environment.GetEnvironmentVariable("DOCKER_CERT_PATH") is { Length: > 0 } path ? path : configFolder
-            ?? Path.Combine(Environment.GetEnvironmentVariable("HOME") ?? "/", ".docker");
+        string folder = Environment.GetEnvironmentVariable("DOCKER_CERT_PATH") is { Length: > 0 } path ? path : configFolder;
         return EngineTls.Load(
             verified ? authority ?? Path.Combine(folder, "ca.pem") : null, certificate ?? Existing(folder, "cert.pem"), key ?? Existing(folder, "key.pem"));
     }

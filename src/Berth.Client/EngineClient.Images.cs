@@ -91,17 +91,6 @@ public sealed partial class EngineClient
         ReadMessages(response, progress);
     }
 
-    /// <summary>Fetches an image from its registry.</summary>
-    public async Task PullImageAsync(string repository, string tag, string? platform, Action<JsonMessage> progress, CancellationToken cancellationToken = default)
-    {
-        var path = new QueryString("/images/create");
-        path.Add("fromImage", repository);
-        path.Add("tag", tag);
-        path.Add("platform", platform);
-        using ResponseStream response = await transport.OpenAsync(HttpMethod.Post, path.ToString(), RequestBody.None, cancellationToken);
-        ReadMessages(response, progress);
-    }
-
     /// <summary>A body that is a stream cannot be sent twice, so an older daemon must be known before; ours is met at the first try.</summary>
     private async Task SettleVersionAsync(CancellationToken cancellationToken)
     {

@@ -173,6 +173,9 @@ internal sealed class EngineTransport : IDisposable
     {
         var request = new HttpRequestMessage(method, $"http://{endpoint.Host}{(endpoint.Port == 0 ? "" : ":" + endpoint.Port)}/v{apiVersion}{path}");
         request.Headers.TryAddWithoutValidation("User-Agent", "Berth-Client");
+        if (body.RegistryAuth is { } credentials)
+            request.Headers.TryAddWithoutValidation(RegistryAuth.HeaderName, credentials);
+
         request.Content = body.ToContent();
         if (body.IsStream)
             request.Headers.ExpectContinue = true; // a refusal comes before the body then, not as a broken connection in the middle of it

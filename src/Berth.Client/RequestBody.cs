@@ -2,11 +2,12 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Berth.Api;
 
 namespace Berth.Client;
 
 /// <summary>What a request carries: nothing, JSON that can be sent again, or a stream that cannot.</summary>
-internal readonly struct RequestBody
+internal readonly record struct RequestBody
 {
     private readonly byte[]? json;
     private readonly Stream? stream;
@@ -25,6 +26,9 @@ internal readonly struct RequestBody
 
     public static RequestBody None => default;
 
+    /// <summary>The value of the header X-Registry-Auth; null for none.</summary>
+    public string? RegistryAuth { get; private init; }
+
     public bool IsStream => stream is not null || write is not null;
 
     /// <summary>The JSON document; null when there is none.</summary>
@@ -39,6 +43,12 @@ internal readonly struct RequestBody
 
     /// <summary>What a function writes, once: <paramref name="length"/> bytes where that is known before.</summary>
     public static RequestBody Of(Action<Stream> write, string mediaType, long? length) => new(null, null, write, mediaType, length);
+
+    /// <summary>The same with credentials for a registry; those of nobody are sent as well, as the stock client does.</summary>
+    public RequestBody With(RegistryAuth? auth) => this with { RegistryAuth = Encode(auth ?? new RegistryAuth()) };
+
+    private static string Encode(RegistryAuth auth) =>
+        Convert.ToBase64String(JsonSerializer.SerializeToUtf8Bytes(auth, ApiJson.Context.RegistryAuth)).Replace('+', '-').Replace('/', '_');
 
     public HttpContent? ToContent()
     {

@@ -28,11 +28,11 @@ public sealed class ApiSocketTests(DaemonFixture fixture) : IClassFixture<Daemon
     }
 
     [Fact]
-    public async Task CredentialsThatAProgramKeepsAreRefused()
+    public async Task AKeeperOfCredentialsThatIsMissingIsNamed()
     {
-        CommandResult result = await fixture.Berth.RunAsync([.. Configure(Clients.Berth, """{"credsStore":"pass"}"""), "create", "--network", "none", "--use-api-socket", "busybox"], stdin: null);
+        CommandResult result = await fixture.Berth.RunAsync([.. Configure(Clients.Berth, """{"credsStore":"nosuchkeeper"}"""), "create", "--network", "none", "--use-api-socket", "busybox"], stdin: null);
         Assert.Contains("resolving credentials failed: ", result.Expect(125).Error, StringComparison.Ordinal);
-        Assert.Contains("credsStore \"pass\"", result.Error, StringComparison.Ordinal);
+        Assert.Contains("docker-credential-nosuchkeeper", result.Error, StringComparison.Ordinal);
     }
 
     private string[] Configure(string client, string config)

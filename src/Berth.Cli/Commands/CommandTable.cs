@@ -2,7 +2,9 @@ using System.Text;
 using Berth.Cli.Commands.Containers;
 using Berth.Cli.Commands.Images;
 using Berth.Cli.Commands.Engine;
+using Berth.Cli.Commands.Manifests;
 using Berth.Cli.Commands.Networks;
+using Berth.Cli.Commands.Registries;
 using Berth.Cli.Flags;
 
 namespace Berth.Cli.Commands;
@@ -22,7 +24,12 @@ internal static class CommandTable
         ("run", "Create and run a new container from an image"),
         ("exec", "Execute a command in a running container"),
         ("ps", "List containers"),
+        ("pull", "Download an image from a registry"),
+        ("push", "Upload an image to a registry"),
         ("images", "List images"),
+        ("login", "Authenticate to a registry"),
+        ("logout", "Log out from a registry"),
+        ("search", "Search Docker Hub for images"),
         ("version", "Show the Berth version information"),
         ("info", "Display system-wide information"),
     ];
@@ -32,6 +39,7 @@ internal static class CommandTable
         ("checkpoint", "Manage checkpoints"),
         ("container", "Manage containers"),
         ("image", "Manage images"),
+        ("manifest", ManifestCommands.Summary),
         ("network", "Manage networks"),
         ("system", "Manage Berth"),
     ];
@@ -76,7 +84,7 @@ internal static class CommandTable
 
     private static readonly string[] CheckpointVerbs = ["create", "ls", "rm"];
 
-    private static readonly string[] ImageVerbs = ["history", "import", "inspect", "load", "ls", "prune", "rm", "save", "tag"];
+    private static readonly string[] ImageVerbs = ["history", "import", "inspect", "load", "ls", "prune", "pull", "push", "rm", "save", "tag"];
 
     private static readonly string[] SystemVerbs = ["df", "events", "fsck", "info", "prune"];
 
@@ -93,6 +101,7 @@ internal static class CommandTable
             "checkpoint" => FindIn("checkpoint", "Manage checkpoints", CheckpointVerbs, words, CheckpointCommands.Create),
             "container" => FindIn("container", "Manage containers", ContainerVerbs, words, BuildContainer),
             "image" => FindIn("image", "Manage images", ImageVerbs, words, BuildImage),
+            "manifest" => FindIn("manifest", ManifestCommands.Summary, [.. ManifestCommands.Verbs], words, ManifestCommands.Create),
             "network" => FindIn("network", "Manage networks", [.. NetworkCommands.Verbs], words, NetworkCommands.Create),
             "system" => FindIn("system", "Manage Berth", SystemVerbs, words, BuildSystem),
             _ => new CommandMatch(Build(first) ?? throw Unknown(first, ""), 1, null),
@@ -122,7 +131,10 @@ internal static class CommandTable
         "ps" => ListCommand.Create(name),
         "images" => ImageListCommand.Create(name),
         "rmi" => ImageRemoveCommand.Create(name),
-        "history" or "import" or "load" or "save" or "tag" => BuildImage(name, name),
+        "history" or "import" or "load" or "pull" or "push" or "save" or "tag" => BuildImage(name, name),
+        "login" => LoginCommand.Create(name),
+        "logout" => LogoutCommand.Create(name),
+        "search" => SearchCommand.Create(name),
         "events" or "info" => BuildSystem(name, name),
         "inspect" => InspectCommand.Create(name, InspectCommand.Scope.Everything),
         "version" => VersionCommand.Create(name),
@@ -170,6 +182,8 @@ internal static class CommandTable
         "save" => SaveCommand.Create(path),
         "history" => HistoryCommand.Create(path),
         "prune" => ImagePruneCommand.Create(path),
+        "pull" => PullCommand.Create(path),
+        "push" => PushCommand.Create(path),
         "inspect" => InspectCommand.Create(path, InspectCommand.Scope.Image),
         _ => null,
     };
@@ -222,7 +236,7 @@ internal static class CommandTable
         }
 
         var flags = new FlagSet();
-        flags.Text("config", null, "Location of client config files (BERTH_CONFIG sets it too)", _ => { });
+        flags.Text("config", null, "Location of client config files (default \"~/.docker\"; BERTH_CONFIG and DOCKER_CONFIG set it too)", _ => { });
         flags.Text("context", 'c', "Name of the context to use to connect to the daemon; there is only \"default\"", _ => { });
         flags.Switch("debug", 'D', "Enable debug mode", _ => { });
         flags.List("host", 'H', "Daemon socket to connect to (default \"unix:///run/berth.sock\"; BERTH_HOST and DOCKER_HOST override it)", []);

@@ -1,6 +1,6 @@
 using Berth.Cli.Flags;
 using Berth.Cli.Formatting;
-using Berth.Linux.Terminal;
+using Berth.Cli.Terminal;
 
 namespace Berth.Cli.Commands;
 
@@ -49,17 +49,5 @@ internal readonly record struct PruneReport(string Text, long Bytes)
 internal static class Confirmation
 {
     /// <summary>Whether the user says yes; everything else, also the end of the input, is a no.</summary>
-    public static bool Ask(CliContext context, string question)
-    {
-        context.Out.Write(question + " [y/N] ");
-        context.Out.Flush();
-        using Stream? stdin = context.Answers is null ? new StandardStream(0) : null;
-        Stream input = context.Answers ?? stdin!; // one of them is there
-        var answer = new List<byte>();
-        Span<byte> letter = stackalloc byte[1];
-        while (input.Read(letter) == 1 && letter[0] != '\n')
-            answer.Add(letter[0]);
-
-        return System.Text.Encoding.UTF8.GetString([.. answer]).Trim().Equals("y", StringComparison.OrdinalIgnoreCase);
-    }
+    public static bool Ask(CliContext context, string question) => Prompt.Ask(context, question + " [y/N] ").Equals("y", StringComparison.OrdinalIgnoreCase);
 }

@@ -3,24 +3,23 @@ using Berth.Linux.Terminal;
 
 namespace Berth.Cli.Terminal;
 
-/// <summary>The local terminal in raw mode; restored when disposed and before a signal ends this program.</summary>
+/// <summary>The local terminal in raw mode, or without echo; restored when disposed and before a signal ends this program.</summary>
 internal sealed class RawTerminal : IDisposable
 {
-    private readonly LocalTerminal terminal = LocalTerminal.EnterRaw(0);
+    private readonly LocalTerminal terminal;
     private readonly List<PosixSignalRegistration> registrations = [];
 
-    private RawTerminal()
+    private RawTerminal(LocalTerminal terminal)
     {
-    }
-
-    public static RawTerminal Enter()
-    {
-        var raw = new RawTerminal();
+        this.terminal = terminal;
         foreach (PosixSignal signal in (ReadOnlySpan<PosixSignal>)[PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGINT, PosixSignal.SIGQUIT])
-            raw.registrations.Add(PosixSignalRegistration.Create(signal, _ => raw.terminal.Restore())); // not cancelled: the signal then takes its course
-
-        return raw;
+            registrations.Add(PosixSignalRegistration.Create(signal, _ => terminal.Restore())); // not cancelled: the signal then takes its course
     }
+
+    public static RawTerminal Enter() => new(LocalTerminal.EnterRaw(0));
+
+    /// <summary>For a secret that is typed.</summary>
+    public static RawTerminal EnterSilent() => new(LocalTerminal.EnterSilent(0));
 
     public void Dispose()
     {

@@ -17,6 +17,7 @@ public sealed partial class RequestTests
     [InlineData("create-network")]
     [InlineData("ports")]
     [InlineData("prune")]
+    [InlineData("registries")]
     public async Task Asks_what_the_stock_CLI_asked(string name)
     {
         using var engine = new EngineReplay();

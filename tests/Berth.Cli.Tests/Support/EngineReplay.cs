@@ -16,6 +16,17 @@ internal sealed partial class EngineReplay : IDisposable
 {
     private static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    private const string PushSteps = """
+        {"status":"The push refers to repository [docker.io/library/x]"}
+        {"status":"Preparing","progressDetail":{},"id":"5f70bf18a086"}
+        {"status":"Pushing","progressDetail":{"current":512,"total":1024},"id":"5f70bf18a086"}
+        {"status":"Layer already exists","progressDetail":{},"id":"5f70bf18a086"}
+        {"status":"1: digest: sha256:1487d0af5f52b4ba31c7e465126ee2123fe3f2305d638e7827681e7cf6c83d5e size: 527"}
+        {"progressDetail":{},"aux":{"Tag":"1","Digest":"sha256:1487d0af5f52b4ba31c7e465126ee2123fe3f2305d638e7827681e7cf6c83d5e","Size":527}}
+        {"aux":{"manifestPushedInsteadOfIndex":true,"originalIndex":{"digest":"sha256:aa87d0af5f52b4ba31c7e465126ee2123fe3f2305d638e7827681e7cf6c83d5e"},"selectedManifest":{"digest":"sha256:bb87d0af5f52b4ba31c7e465126ee2123fe3f2305d638e7827681e7cf6c83d5e"}}}
+
+        """;
+
     private readonly string folder = Directory.CreateTempSubdirectory("berth-cli-").FullName;
     private readonly Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly List<Socket> connections = [];
@@ -83,10 +94,13 @@ internal sealed partial class EngineReplay : IDisposable
             while (reader.ReadLine() is { Length: > 0 } request)
             {
                 int length = 0;
+                string auth = "";
                 while (reader.ReadLine() is { Length: > 0 } header)
                 {
                     if (header.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase))
                         length = int.Parse(header.Split(':')[1]);
+                    else if (header.StartsWith("X-Registry-Auth:", StringComparison.OrdinalIgnoreCase))
+                        auth = Encoding.UTF8.GetString(Convert.FromBase64String(header[16..].Trim().Replace('-', '+').Replace('_', '/')));
                     else if (header.StartsWith("Transfer-Encoding:", StringComparison.OrdinalIgnoreCase))
                         throw new NotSupportedException("a body in chunks: " + request);
                 }
@@ -94,7 +108,7 @@ internal sealed partial class EngineReplay : IDisposable
                 char[] sent = new char[length];
                 reader.ReadBlock(sent);
                 string[] words = request.Split(' ');
-                Note(words[0], words[1], new string(sent));
+                Note(words[0], words[1], new string(sent), auth);
                 (int status, byte[] body) = words[0] is "GET" or "HEAD" ? Answer(words[1]) : Done(words[0], words[1]);
                 string head = $"HTTP/1.1 {status} X\r\nApi-Version: 1.51\r\nOstype: linux\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n";
                 stream.Write(Encoding.ASCII.GetBytes(head));
@@ -122,14 +136,14 @@ internal sealed partial class EngineReplay : IDisposable
         return (200, Encoding.UTF8.GetBytes(text));
     }
 
-    private void Note(string method, string target, string body)
+    private void Note(string method, string target, string body, string auth)
     {
         string[] parts = Version().Replace(target, "").Split('?');
         if (parts[0] == "/_ping")
             return;
 
         string query = string.Join('&', (parts.Length > 1 ? parts[1] : "").Split('&').Where(parameter => !parameter.EndsWith('=')).Order(StringComparer.Ordinal)); // an empty one says nothing
-        string line = $"{method} {parts[0]}{(query.Length > 0 ? "?" + Uri.UnescapeDataString(query) : "")} {(body.Length > 0 ? Sort(JsonNode.Parse(body))?.ToJsonString(Relaxed) : "")}";
+        string line = $"{method} {parts[0]}{(query.Length > 0 ? "?" + Uri.UnescapeDataString(query) : "")} {(body.Length > 0 ? Sort(JsonNode.Parse(body))?.ToJsonString(Relaxed) : "")}{(auth.Length > 0 ? "for " + Sort(JsonNode.Parse(auth))?.ToJsonString(Relaxed) : "")}";
         lock (requests)
             requests.Add(line.TrimEnd() + "\n");
     }
@@ -149,6 +163,12 @@ internal sealed partial class EngineReplay : IDisposable
         return (path, method) switch
         {
             (_, _) when path.Split('/').Contains("nosuch") => (404, Encoding.UTF8.GetBytes("""{"message":"network nosuch not found"}""")),
+            ("/images/create", _) when target.Contains("refused", StringComparison.Ordinal) => (404, Encoding.UTF8.GetBytes("""{"message":"pull access denied for refused, repository does not exist or may require a login"}""")),
+            ("/images/create", _) when target.Contains("broken", StringComparison.Ordinal) => (200, Encoding.UTF8.GetBytes("{\"status\":\"Pulling from broken\",\"id\":\"1\"}\r\n{\"errorDetail\":{\"message\":\"unexpected EOF\"},\"error\":\"unexpected EOF\"}\r\n")),
+            ("/images/create", _) => (200, File.ReadAllBytes(Path.Combine(AnswerFolder(), "..", "..", "Progress", "steps.txt"))),
+            (_, _) when path.EndsWith("/push", StringComparison.Ordinal) => (200, Encoding.UTF8.GetBytes(PushSteps)),
+            ("/auth", _) when !target.Contains('?') => (200, Encoding.UTF8.GetBytes("""{"Status":"Login Succeeded","IdentityToken":""}""")),
+            ("/containers/create", _) when target.Contains("absent", StringComparison.Ordinal) => (404, Encoding.UTF8.GetBytes("""{"message":"No such image: absent:latest"}""")),
             ("/containers/create", _) => (201, Encoding.UTF8.GetBytes("""{"Id":"23ce86c36b4c0000000000000000000000000000000000000000000000000000","Warnings":[]}""")),
             ("/networks/create", _) => (201, Encoding.UTF8.GetBytes("""{"Id":"9a7c53100000000000000000000000000000000000000000000000000000beef","Warning":""}""")),
             ("/networks/prune", _) => (200, Encoding.UTF8.GetBytes(target.Contains("nothing", StringComparison.Ordinal) ? """{"NetworksDeleted":null}""" : """{"NetworksDeleted":["a","b"]}""")),

@@ -84,7 +84,7 @@ internal sealed partial record FormatCase(IReadOnlyList<string> Arguments, Forma
         using var error = new MemoryStream();
         var outText = new TextOutput(output);
         var errorText = new TextOutput(error);
-        int status = await CommandLine.RunAsync(["-H", host, .. arguments], outText, errorText, Stream.Null);
+        int status = await CommandLine.RunAsync(["-H", host, "--config", "/nonexistent", .. arguments], outText, errorText, Stream.Null);
         outText.Flush();
         errorText.Flush();
         return new FormatOutcome(status, Steady(Encoding.UTF8.GetString(output.ToArray())), Encoding.UTF8.GetString(error.ToArray()));

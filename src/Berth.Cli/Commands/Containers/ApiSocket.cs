@@ -1,5 +1,6 @@
 using Berth.Api;
 using Berth.Cli.Archives;
+using Berth.Cli.Registries;
 using Berth.Model;
 
 namespace Berth.Cli.Commands.Containers;
@@ -28,7 +29,7 @@ internal sealed class ApiSocket
         if (request.Env?.Exists(static entry => entry.StartsWith("DOCKER_CONFIG=", StringComparison.Ordinal)) ?? false)
             return new ApiSocket([]);
 
-        byte[] credentials = ReadCredentials(context.Config.File);
+        byte[] credentials = ReadCredentials(context.ConfigPath);
         if (credentials.Length > 0)
             (request.Env ??= []).Add("DOCKER_CONFIG=" + ConfigFolder);
 
@@ -58,11 +59,11 @@ internal sealed class ApiSocket
         }
     }
 
-    private static byte[] ReadCredentials(string? file)
+    private static byte[] ReadCredentials(string file)
     {
         try
         {
-            return file is null ? [] : RegistryCredentials.Read(file);
+            return RegistryCredentials.Open(file).Export();
         }
         catch (CommandFailedException exception)
         {

@@ -1,4 +1,5 @@
 using Berth.Api;
+using Berth.Cli.Commands.Registries;
 using Berth.Cli.Terminal;
 using Berth.Model;
 
@@ -58,22 +59,8 @@ internal static class ContainerCreation
         }
     }
 
-    private static async Task PullAsync(CliContext context, ContainerFlags flags, ImageReference image)
-    {
-        ImageReference named = image.WithDefaultTag();
-        string tag = named.Tag ?? named.Digest.ToString();
-        await context.Client.PullImageAsync(named.Repository, tag, flags.Platform, message =>
-        {
-            if (message.ErrorDetail?.Message is { } error)
-                throw new EngineException(ErrorKind.Internal, error);
-
-            // Progress bars would need a terminal; the steps' ends are enough.
-            if (!flags.Quiet && message is { Status: { } status, ProgressDetail: null or { Total: 0 } })
-                context.Error.WriteLine(message.Id is null ? status : $"{message.Id}: {status}");
-
-            context.Error.Flush();
-        });
-    }
+    private static Task PullAsync(CliContext context, ContainerFlags flags, ImageReference image) =>
+        ImageFetch.RunAsync(context, image.WithDefaultTag(), flags.Platform, flags.Quiet ? ProgressDisplay.Silent() : ProgressDisplay.OnError(context));
 
     private static bool IsMissingImage(EngineException exception) =>
         exception.Kind == ErrorKind.NotFound && exception.Message.Contains("No such image", StringComparison.OrdinalIgnoreCase);

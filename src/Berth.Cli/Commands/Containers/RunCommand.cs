@@ -65,7 +65,7 @@ internal sealed class RunCommand
 
             return await RunAttachedAsync(context, request, id);
         }
-        catch (Exception exception) when (exception is EngineException or EngineConnectionException or CommandFailedException { ExitCode: 125 })
+        catch (Exception exception) when (exception is EngineException or EngineConnectionException or CommandFailedException { ExitCode: 125 } or CommandFailedException { IsOfEngine: true })
         {
             string text = ErrorText.Of(exception);
             throw new CommandFailedException($"berth: {text}\n\nRun 'berth {path} --help' for more information", StartFailure.ExitCode(text));
