@@ -81,6 +81,7 @@ public sealed record StorageSummaryAnswer
 [JsonSourceGenerationOptions(PropertyNameCaseInsensitive = true, GenerationMode = JsonSourceGenerationMode.Metadata, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(StorageUsageAnswer))]
 [JsonSerializable(typeof(StorageCheckLine))]
+[JsonSerializable(typeof(ImageContentLine))]
 public sealed partial class StorageJsonContext : JsonSerializerContext;
 
 /// <summary>The one instance of that serialisation.</summary>

@@ -20,6 +20,25 @@ public sealed partial class EngineClient
         return ReadLinesAsync(HttpMethod.Post, path.ToString(), StorageJson.Context.StorageCheckLine, line, cancellationToken);
     }
 
+    /// <summary><c>GET /berth/images/diff</c>: what the second image has otherwise, or only which layers they have.</summary>
+    public Task CompareImagesAsync(string first, string second, bool layersOnly, Action<ImageContentLine> line, CancellationToken cancellationToken = default)
+    {
+        var path = new QueryString("/berth/images/diff");
+        path.Add("first", first);
+        path.Add("second", second);
+        path.Add("layers", layersOnly);
+        return ReadLinesAsync(HttpMethod.Get, path.ToString(), StorageJson.Context.ImageContentLine, line, cancellationToken);
+    }
+
+    /// <summary><c>GET /berth/images/tree</c>: what each layer changes, down to some depth of folders.</summary>
+    public Task WalkImageAsync(string image, int depth, Action<ImageContentLine> line, CancellationToken cancellationToken = default)
+    {
+        var path = new QueryString("/berth/images/tree");
+        path.Add("name", image);
+        path.Add("depth", depth.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        return ReadLinesAsync(HttpMethod.Get, path.ToString(), StorageJson.Context.ImageContentLine, line, cancellationToken);
+    }
+
     private async Task ReadLinesAsync<T>(HttpMethod method, string path, JsonTypeInfo<T> type, Action<T> use, CancellationToken cancellationToken)
     {
         using ResponseStream response = await transport.OpenAsync(method, path, RequestBody.None, cancellationToken);

@@ -22,6 +22,7 @@ using Berth.Runtime.Shims;
 using Berth.Storage;
 using Berth.Storage.Content;
 using Berth.Storage.Images;
+using Berth.Storage.Images.Contents;
 using Berth.Storage.Metadata;
 using Berth.Storage.Snapshots;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -143,6 +144,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         new ContainerFileEndpoints(files).Map(web);
         new DiskUsageEndpoints(containers, images, usage).Map(web);
         new StorageEndpoints(upkeep).Map(web);
+        new ImageContentEndpoints(new ImageContents(imageStore, snapshots)).Map(web);
         addresses.ForEach(static address => address.RemoveStale());
         await web.StartAsync();
         owned.Push(web);

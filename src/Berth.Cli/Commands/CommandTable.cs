@@ -84,7 +84,7 @@ internal static class CommandTable
 
     private static readonly string[] CheckpointVerbs = ["create", "ls", "rm"];
 
-    private static readonly string[] ImageVerbs = ["history", "import", "inspect", "load", "ls", "prune", "pull", "push", "rm", "save", "tag"];
+    private static readonly string[] ImageVerbs = ["diff", "history", "import", "inspect", "load", "ls", "prune", "pull", "push", "rm", "save", "tag", "tree"];
 
     private static readonly string[] SystemVerbs = ["df", "events", "fsck", "info", "prune"];
 
@@ -181,6 +181,8 @@ internal static class CommandTable
         "load" => LoadCommand.Create(path),
         "save" => SaveCommand.Create(path),
         "history" => HistoryCommand.Create(path),
+        "diff" => ImageDiffCommand.Create(path),
+        "tree" => ImageTreeCommand.Create(path),
         "prune" => ImagePruneCommand.Create(path),
         "pull" => PullCommand.Create(path),
         "push" => PushCommand.Create(path),

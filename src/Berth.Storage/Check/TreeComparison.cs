@@ -79,17 +79,19 @@ internal sealed class TreeComparison(FileDescriptor wanted, FileDescriptor actua
         : !a.IsFolder && a.Size != b.Size ? $"has {b.Size} bytes instead of {a.Size}"
         : a.Type == FileTypes.S_IFLNK && !Paths.ReadLink(left, name).AsSpan().SequenceEqual(Paths.ReadLink(right, name)) ? "leads elsewhere"
         : !SameAttributes(attributes.Read(left, name), attributes.Read(right, name)) ? "has other attributes"
-        : a.Type == FileTypes.S_IFREG && !SameContent(left, right, name) ? "has other content"
+        : a.Type == FileTypes.S_IFREG && !SameContent(left, right, name, first, second) ? "has other content"
         : null;
 
-    private static bool SameAttributes(IReadOnlyList<KeyValuePair<string, byte[]>> a, IReadOnlyList<KeyValuePair<string, byte[]>> b)
+    /// <summary>Whether the attributes are the same, but for those that belong to the host or to overlay.</summary>
+    internal static bool SameAttributes(IReadOnlyList<KeyValuePair<string, byte[]>> a, IReadOnlyList<KeyValuePair<string, byte[]>> b)
     {
         List<KeyValuePair<string, byte[]>> left = [.. a.Where(static attribute => !LayerVerifier.IsHosts(attribute.Key)).OrderBy(static attribute => attribute.Key, StringComparer.Ordinal)];
         List<KeyValuePair<string, byte[]>> right = [.. b.Where(static attribute => !LayerVerifier.IsHosts(attribute.Key)).OrderBy(static attribute => attribute.Key, StringComparer.Ordinal)];
         return left.Count == right.Count && left.Zip(right).All(static pair => pair.First.Key == pair.Second.Key && pair.First.Value.AsSpan().SequenceEqual(pair.Second.Value));
     }
 
-    private bool SameContent(FileDescriptor left, FileDescriptor right, byte[] name)
+    /// <summary>Whether two regular files of the same name have the same content; the buffers are of the same length.</summary>
+    internal static bool SameContent(FileDescriptor left, FileDescriptor right, byte[] name, byte[] first, byte[] second)
     {
         using FileDescriptor a = Paths.Open(left, name, OpenFlags.O_RDONLY | OpenFlags.O_NOFOLLOW | OpenFlags.O_NONBLOCK);
         using FileDescriptor b = Paths.Open(right, name, OpenFlags.O_RDONLY | OpenFlags.O_NOFOLLOW | OpenFlags.O_NONBLOCK);

@@ -59,6 +59,9 @@ internal sealed class MergedLevel : IDisposable
     /// <summary>The folder's descriptor in its n-th layer, or null when it is gone there meanwhile.</summary>
     public FileDescriptor? this[int index] => parts[index].Folder;
 
+    /// <summary>Which of the roots the folder's n-th layer is.</summary>
+    public int LayerOf(int index) => parts[index].Layer;
+
     /// <summary>Names that the first layer has, or (<paramref name="all"/>) that any has, by bytes in ascending order; deleted ones are among them.</summary>
     public IReadOnlyList<MergedName> ReadNames(bool all)
     {
