@@ -41,7 +41,11 @@ public sealed partial class EngineClient
     }
 
     /// <summary>Images with their names as one archive.</summary>
-    public Task<ResponseStream> SaveImagesAsync(IEnumerable<string> images, IReadOnlyList<string> platforms, CancellationToken cancellationToken = default)
+    public Task<ResponseStream> SaveImagesAsync(IEnumerable<string> images, IReadOnlyList<string> platforms, CancellationToken cancellationToken = default) =>
+        SaveImagesAsync(images, platforms, [], cancellationToken);
+
+    /// <summary>The same without the layers that the images <paramref name="since"/> have; an engine that does not know of it sends all.</summary>
+    public Task<ResponseStream> SaveImagesAsync(IEnumerable<string> images, IReadOnlyList<string> platforms, IReadOnlyList<string> since, CancellationToken cancellationToken = default)
     {
         var path = new QueryString("/images/get");
         foreach (string image in images)
@@ -49,6 +53,9 @@ public sealed partial class EngineClient
 
         foreach (string platform in platforms)
             path.Add("platform", platform);
+
+        foreach (string image in since)
+            path.Add("since", image);
 
         return transport.OpenAsync(HttpMethod.Get, path.ToString(), RequestBody.None, cancellationToken);
     }

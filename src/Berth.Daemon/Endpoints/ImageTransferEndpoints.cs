@@ -27,12 +27,15 @@ internal sealed class ImageTransferEndpoints(ImageService images)
     }
 
     private Task SaveAsync(HttpContext context) =>
-        WriteAsync(context, [.. context.Request.Query["names"].OfType<string>().SelectMany(static names => names.Split(',')).Where(static name => name.Length > 0)]);
+        WriteAsync(context, ListOf(context, "names"));
+
+    private static List<string> ListOf(HttpContext context, string parameter) =>
+        [.. context.Request.Query[parameter].OfType<string>().SelectMany(static names => names.Split(',')).Where(static name => name.Length > 0)];
 
     private async Task WriteAsync(HttpContext context, IReadOnlyList<string> names)
     {
         context.Response.ContentType = "application/x-tar";
-        await images.SaveAsync(names, ImageQuery.GetPlatform(context), context.Response.Body, context.RequestAborted);
+        await images.SaveAsync(names, ListOf(context, "since"), ImageQuery.GetPlatform(context), context.Response.Body, context.RequestAborted);
     }
 
     // The status is out before the archive was looked at, as the answer is a stream: what goes wrong is told in it.

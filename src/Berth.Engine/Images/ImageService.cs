@@ -105,15 +105,20 @@ public sealed class ImageService
 
     /// <summary>Writes images as an archive.</summary>
     /// <exception cref="EngineException">NotFound before anything is written.</exception>
-    public async Task SaveAsync(IReadOnlyList<string> names, Platform? platform, Stream output, CancellationToken cancellationToken)
+    public Task SaveAsync(IReadOnlyList<string> names, Platform? platform, Stream output, CancellationToken cancellationToken) => SaveAsync(names, [], platform, output, cancellationToken);
+
+    /// <summary>The same without the layers that the images <paramref name="since"/> have.</summary>
+    /// <exception cref="EngineException">NotFound, also for those, before anything is written.</exception>
+    public async Task SaveAsync(IReadOnlyList<string> names, IReadOnlyList<string> since, Platform? platform, Stream output, CancellationToken cancellationToken)
     {
+        _ = since.SelectMany(Select).ToList();
         List<ImageRecord> images = [.. names.SelectMany(Select).Select(static selected => selected.Image).DistinctBy(static image => image.Id)];
         foreach (ImageRecord image in images)
         {
             RequirePlatform(image.Id.ToString(), image, platform);
         }
 
-        await Store.SaveAsync(names, output, cancellationToken);
+        await Store.SaveAsync(names, since, output, cancellationToken);
         images.ForEach(image => Tell("save", image));
     }
 

@@ -277,8 +277,12 @@ public sealed partial class ImageStore : IDisposable
     /// <param name="output">Written asynchronously; stays open.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="EngineException">NotFound before anything is written.</exception>
-    public Task SaveAsync(IReadOnlyList<string> names, Stream output, CancellationToken cancellationToken) =>
-        new ImageSave(this, content).RunAsync(names, output, cancellationToken);
+    public Task SaveAsync(IReadOnlyList<string> names, Stream output, CancellationToken cancellationToken) => SaveAsync(names, [], output, cancellationToken);
+
+    /// <summary>The same without the layers that the images <paramref name="since"/> have: a delta, which a load completes where those are.</summary>
+    /// <exception cref="EngineException">NotFound, also for those, before anything is written.</exception>
+    public Task SaveAsync(IReadOnlyList<string> names, IReadOnlyList<string> since, Stream output, CancellationToken cancellationToken) =>
+        new ImageSave(this, content, since).RunAsync(names, output, cancellationToken);
 
     /// <summary>Makes an image of a container's writable layer, on top of the layers that it stands on. The container must not be removed meanwhile.</summary>
     /// <exception cref="EngineException">NotFound for a container without writable layer; InvalidArgument for content that no layer can hold; Internal when the disk refuses.</exception>

@@ -119,8 +119,8 @@ public sealed class ImageContentsTests : IDisposable
         public static async Task<Store> OpenAsync(string path, string driver)
         {
             Store store = new(path, driver);
-            await store.images.LoadAsync(new MemoryStream(ImageArchive.Docker("base", ImageArchive.Config(Base), Base).ToArray()), null, default);
-            await store.images.LoadAsync(new MemoryStream(ImageArchive.Docker("app", ImageArchive.Config(Base, Second, Third), Base, Second, Third).ToArray()), null, default);
+            await store.images.LoadAsync(new MemoryStream(ImageArchive.Docker("base:latest", ImageArchive.Config(Base), Base).ToArray()), null, default);
+            await store.images.LoadAsync(new MemoryStream(ImageArchive.Docker("app:latest", ImageArchive.Config(Base, Second, Third), Base, Second, Third).ToArray()), null, default);
             return store;
         }
 

@@ -10,9 +10,11 @@ internal static class SaveCommand
     {
         var flags = new FlagSet();
         var platforms = new List<string>();
+        var since = new List<string>();
         string output = "";
         flags.Text("output", 'o', "Write to a file, instead of STDOUT", value => output = value);
         flags.List("platform", null, "Save only the given platform variant. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")", platforms, type: "string");
+        flags.Texts("since", "Leave out the layers of these images, which the loading host has: a delta, which its load completes", since);
         return new Command
         {
             Path = path,
@@ -22,7 +24,7 @@ internal static class SaveCommand
             Flags = flags,
             Arguments = ArgumentCount.AtLeast(1),
             RunAsync = (context, images) =>
-                ArchiveOutput.ReceiveAsync(context, output, "failed to save image", () => context.Client.SaveImagesAsync(images, [.. platforms.Select(Values.Platform)])),
+                ArchiveOutput.ReceiveAsync(context, output, "failed to save image", () => context.Client.SaveImagesAsync(images, [.. platforms.Select(Values.Platform)], since)),
         };
     }
 }

@@ -43,7 +43,9 @@ internal static class DockerArchive
 
         List<Digest> layers = [.. (item.Layers ?? []).Select(layer => members.FindLayer(ArchiveMembers.Normalise(layer, "")))];
         byte[]? manifest = manifests.GetValueOrDefault(Digest.Of(config));
-        bool fits = manifest is not null && ImagePlan.ReadManifest(manifest).Layers.Select(static layer => layer.Digest).SequenceEqual(layers);
+        // What a delta leaves out may be what the manifest says.
+        bool fits = manifest is not null && ImagePlan.ReadManifest(manifest).Layers is var named && named.Count == layers.Count
+            && named.Zip(layers).All(static pair => pair.Second.IsEmpty || pair.First.Digest == pair.Second);
         return new ArchiveImage(
             config,
             fits ? manifest : null,

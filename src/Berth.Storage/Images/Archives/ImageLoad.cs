@@ -18,8 +18,10 @@ internal sealed class ImageLoad(ImageStore store, TarLimits limits)
         ArchiveMembers members = new(assembly, limits, report);
         await ThreadInput.RunAsync(archive, members.Read, cancellationToken);
         List<LoadedImage> loaded = [];
-        foreach (ArchiveImage image in Find(members, platform, assembly))
+        string? bases = members.FindDocument(OciLayout.IndexName) is { } index ? OciLayout.AnnotationOf(index, DeltaBundle.Annotation) : null;
+        foreach (ArchiveImage found in Find(members, platform, assembly))
         {
+            ArchiveImage image = DeltaBundle.Complete(found, assembly, bases);
             ImageParts parts = new()
             {
                 Config = image.Config,

@@ -13,9 +13,10 @@ namespace Berth.Storage.Images.Archives;
 /// One save. The archive has what docker 25 and later write: an OCI layout, and manifest.json over the same blobs for those who do not know it. Documents and
 /// layers are as they were received; but layers packed with zstd, which older engines do not read, are unpacked on the way and get a manifest that says so.
 /// </summary>
-internal sealed class ImageSave(ImageStore store, ContentStore content)
+internal sealed class ImageSave(ImageStore store, ContentStore content, IReadOnlyList<string> since)
 {
     private const string BlobPrefix = "blobs/sha256/";
+    private readonly List<ImageRecord> bases = [];
     private readonly SortedDictionary<string, Member> members = new(StringComparer.Ordinal);
 
     /// <summary>As <see cref="ImageStore.SaveAsync"/>.</summary>
@@ -28,6 +29,7 @@ internal sealed class ImageSave(ImageStore store, ContentStore content)
             using (await store.TakeTurnAsync(cancellationToken))
             {
                 Select(names, images);
+                bases.AddRange(since.SelectMany(store.Select).Select(static selected => selected.Image).DistinctBy(static image => image.Id));
                 foreach (Digest blob in images.SelectMany(static image => image.Image.LayerBlobs.Append(image.Image.Id).Append(image.Image.Manifest)))
                 {
                     store.Pins.PinBlob(blob);
@@ -73,6 +75,11 @@ internal sealed class ImageSave(ImageStore store, ContentStore content)
         for (int i = 0; i < layers.Count; i++)
         {
             Digest blob = image.LayerBlobs[i];
+            if (bases.Exists(known => known.LayerBlobs.Contains(blob) || known.ChainIds.Contains(image.ChainIds[i])))
+            {
+                continue;
+            }
+
             if (BlobReplay.DetectCompression(content, blob) == Compression.Zstd)
             {
                 isUnpacked = true;
@@ -99,7 +106,7 @@ internal sealed class ImageSave(ImageStore store, ContentStore content)
 
     private void AddIndexes(List<Saved> saved)
     {
-        ImageIndex index = new() { MediaType = MediaTypes.OciIndex, Manifests = [.. saved.SelectMany(DescribeInIndex)] };
+        ImageIndex index = new() { MediaType = MediaTypes.OciIndex, Manifests = [.. saved.SelectMany(DescribeInIndex)], Annotations = bases.Count == 0 ? null : new(StringComparer.Ordinal) { [DeltaBundle.Annotation] = DeltaBundle.Describe(bases) } };
         AddDocument(OciLayout.IndexName, JsonSerializer.SerializeToUtf8Bytes(index, OciLayoutJsonContext.Default.ImageIndex));
         AddDocument("oci-layout", JsonSerializer.SerializeToUtf8Bytes(new OciLayoutMark { ImageLayoutVersion = "1.0.0" }, OciLayoutJsonContext.Default.OciLayoutMark));
         List<DockerArchiveItem> items =

@@ -47,6 +47,9 @@ internal static class OciLayout
         return found;
     }
 
+    /// <summary>An annotation of the document itself; null when it has none of that name.</summary>
+    public static string? AnnotationOf(byte[] document, string name) => ReadIndex(document, IndexName).Annotations?.GetValueOrDefault(name);
+
     private static ArchiveImage Describe(ArchiveMembers members, byte[] document, IReadOnlyList<ImageReference> names)
     {
         ImageManifest manifest = ImagePlan.ReadManifest(document);
