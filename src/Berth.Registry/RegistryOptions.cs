@@ -42,8 +42,14 @@ public sealed record RegistryOptions
     /// <summary>How many connections fetch one large blob.</summary>
     public int RangesPerBlob { get; init; } = 3;
 
-    /// <summary>The size of the pieces that they fetch, in bytes; memory for one blob is at most this times <see cref="RangesPerBlob"/>.</summary>
+    /// <summary>The size of the pieces that they fetch, in bytes.</summary>
     public long RangeSize { get; init; } = 8 << 20;
+
+    /// <summary>The memory for pieces that are fetched ahead, in bytes, of all blobs of a client together; when it is in use, blobs are read by one connection each.</summary>
+    public long RangeMemory { get; init; } = 48 << 20;
+
+    /// <summary>For tests alone, which have no other host than this one: whether loopback is exempt from checks.</summary>
+    internal bool IsLoopbackInsecure { get; init; } = true;
 
     /// <summary>Checks the values against each other.</summary>
     /// <exception cref="EngineException">InvalidArgument, naming the value.</exception>
@@ -54,6 +60,7 @@ public sealed record RegistryOptions
         Require(Backoff > TimeSpan.Zero && MaxBackoff >= Backoff, "Backoff has to be above zero, and MaxBackoff at least that");
         Require(RangesPerBlob is >= 1 and <= 64, $"RangesPerBlob is {RangesPerBlob}; wanted 1 to 64");
         Require(RangeSize is >= 4096 and <= 256 << 20, $"RangeSize is {RangeSize} bytes; wanted 4 KiB to 256 MiB");
+        Require(RangeMemory >= 0, $"RangeMemory is {RangeMemory} bytes");
         foreach (string entry in InsecureRegistries)
         {
             bool isBlock = entry.Contains('/', StringComparison.Ordinal);

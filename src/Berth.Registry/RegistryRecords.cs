@@ -62,4 +62,4 @@ internal sealed record TagList
 
 [JsonSerializable(typeof(SearchAnswer))]
 [JsonSerializable(typeof(TagList))]
-internal sealed partial class SearchJsonContext : JsonSerializerContext;
+internal sealed partial class AnswerJsonContext : JsonSerializerContext;

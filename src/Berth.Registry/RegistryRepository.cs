@@ -6,22 +6,30 @@ using Berth.Registry.Transport;
 
 namespace Berth.Registry;
 
-/// <summary>One repository of a registry. Failures are <see cref="EngineException"/>s that name registry, repository and tag or digest.</summary>
+/// <summary>
+/// One repository of a registry, for one user and one operation: make a new one for the next. Failures are <see cref="EngineException"/>s that name registry,
+/// repository and tag or digest. Safe for concurrent use.
+/// </summary>
+#pragma warning disable CA1001 // a semaphore whose wait handle is never asked for holds nothing
 public sealed partial class RegistryRepository
+#pragma warning restore CA1001
 {
-    private static readonly string[] ManifestTypes = [MediaTypes.OciManifest, MediaTypes.OciIndex, MediaTypes.DockerManifest, MediaTypes.DockerManifestList];
     private const int MaxTagPage = 4 << 20;
     private const int MaxTags = 1_000_000;
+    private const int MaxTagPages = 10_000;
+    private static readonly string[] ManifestTypes = [MediaTypes.OciManifest, MediaTypes.OciIndex, MediaTypes.DockerManifest, MediaTypes.DockerManifestList];
     private readonly RegistryClient client;
-    private readonly RegistryOptions options;
     private readonly RegistryCredential credential;
+    private readonly PullChannels pulls;
+    private readonly SemaphoreSlim finding = new(1, 1);
+    private volatile RegistryChannel? own;
 
-    internal RegistryRepository(RegistryClient client, RegistryOptions options, ImageReference name, RegistryCredential credential)
+    internal RegistryRepository(RegistryClient client, ImageReference name, RegistryCredential credential)
     {
         this.client = client;
-        this.options = options;
         this.credential = credential;
         Name = name;
+        pulls = new PullChannels(client.RuleOf(name.Domain), client.OpenAsync, OwnAsync, client.Options);
     }
 
     /// <summary>The name it was opened with.</summary>
@@ -29,115 +37,105 @@ public sealed partial class RegistryRepository
 
     private string[] PullScope => [$"repository:{Name.Path}:pull"];
 
-    /// <summary>A manifest or index by tag or digest, at most 8 MiB; by digest it is checked.</summary>
+    /// <summary>A manifest or index by tag or digest, at most 8 MiB; by digest it is checked. Asked of mirrors first.</summary>
     /// <exception cref="EngineException">NotFound; Unauthorized; TooLarge; InvalidArgument for a document that is two things at once; Unavailable.</exception>
     public async Task<RemoteDocument> GetManifestAsync(string tagOrDigest, CancellationToken cancellationToken)
     {
-        string subject = $"manifest for {Refer(tagOrDigest)}";
-        RegistryChannel channel = await client.ChannelAsync(Name.Domain, credential, cancellationToken);
-        using RegistryAnswer answer = await channel.SendAsync(
-            new RegistryCall(HttpMethod.Get, channel.Endpoint.At(Name.Path, "manifests/" + tagOrDigest), subject) { Accept = ManifestTypes, Scopes = PullScope }, cancellationToken);
-        if (!answer.IsSuccess)
-        {
-            throw await RegistryErrors.ReadAsync(answer, answer.Status == 404 ? subject + " not found" : subject, cancellationToken);
-        }
-
-        byte[] content = await BoundedBody.ReadAsync(
-            await answer.OpenAsync(cancellationToken), answer.Message.Content.Headers.ContentLength, ImageDocuments.MaxDocument, subject, cancellationToken);
-        Digest digest = Digest.Of(content);
-        if (Digest.TryParse(tagOrDigest, out Digest wanted) && wanted != digest)
-        {
-            throw new EngineException(ErrorKind.Unavailable, $"{subject}: the registry sent another document, {digest}");
-        }
-
-        ImageDocumentKind kind = ImageDocuments.KindOf(content, answer.Message.Content.Headers.ContentType?.MediaType, subject);
-        string? own = kind == ImageDocumentKind.Index ? ImageDocuments.ReadIndex(content, subject).MediaType : ImageDocuments.ReadManifest(content, subject).MediaType;
-        string fallback = kind == ImageDocumentKind.Index ? MediaTypes.OciIndex : MediaTypes.OciManifest;
-        string? told = answer.Message.Content.Headers.ContentType?.MediaType;
-        return new RemoteDocument(digest, own ?? (MediaTypes.IsIndex(told) || MediaTypes.IsManifest(told) ? told! : fallback), content);
-    }
-
-    /// <summary>A blob's bytes from <see cref="BlobRead.Offset"/> on, in order, exactly as many as the descriptor says.</summary>
-    /// <exception cref="EngineException">NotFound; Unauthorized; Unavailable; also from reading: a wrong length or digest.</exception>
-    public async Task<Stream> OpenBlobAsync(Descriptor blob, BlobRead read, CancellationToken cancellationToken)
-    {
-        string subject = $"blob {blob.Digest} of {Name.Repository}";
-        RegistryChannel channel = await client.ChannelAsync(Name.Domain, credential, cancellationToken);
-        RegistryAnswer answer = await channel.SendAsync(
-            new RegistryCall(HttpMethod.Get, channel.Endpoint.At(Name.Path, "blobs/" + blob.Digest), subject)
+        string subject = SubjectOf(tagOrDigest);
+        return await pulls.TryEachAsync(
+            async channel =>
             {
-                Scopes = PullScope,
-                Range = read.Offset > 0 ? (read.Offset, null) : null,
+                (byte[] content, string? told) = await channel.ReadDocumentAsync(
+                    ManifestCall(HttpMethod.Get, channel, tagOrDigest), ImageDocuments.MaxDocument, failure => ManifestFailure(failure, tagOrDigest), cancellationToken);
+                return Check(content, told, tagOrDigest, subject, channel.Endpoint);
             },
             cancellationToken);
-        if (!answer.IsSuccess)
-        {
-            using (answer)
-            {
-                throw await RegistryErrors.ReadAsync(answer, subject, cancellationToken);
-            }
-        }
-
-        return new BlobStream(await answer.OpenAsync(cancellationToken), blob, read, subject);
     }
 
-    /// <summary>What a tag or digest names, without fetching it; null when it is not there.</summary>
+    /// <summary>What a tag or digest names, without fetching it; null when it is not there. Asked of mirrors first, as a pull would.</summary>
     /// <exception cref="EngineException">Unauthorized; Unavailable.</exception>
     public async Task<Descriptor?> FindManifestAsync(string tagOrDigest, CancellationToken cancellationToken)
     {
-        RegistryChannel channel = await client.ChannelAsync(Name.Domain, credential, cancellationToken);
-        var call = new RegistryCall(HttpMethod.Head, channel.Endpoint.At(Name.Path, "manifests/" + tagOrDigest), $"manifest for {Refer(tagOrDigest)}") { Accept = ManifestTypes, Scopes = PullScope };
-        using RegistryAnswer answer = await channel.SendAsync(call, cancellationToken);
-        if (answer.Status == 404)
+        try
+        {
+            return await pulls.TryEachAsync(channel => FindManifestAsync(channel, tagOrDigest, cancellationToken), cancellationToken);
+        }
+        catch (EngineException e) when (e.Kind == ErrorKind.NotFound)
         {
             return null;
         }
-
-        if (!answer.IsSuccess)
-        {
-            throw await RegistryErrors.ReadAsync(answer, call.Subject, cancellationToken);
-        }
-
-        string? type = answer.Message.Content.Headers.ContentType?.MediaType;
-        if (Digest.TryParse(answer.Header("Docker-Content-Digest"), out Digest digest) && type is not null && answer.Message.Content.Headers.ContentLength is { } size)
-        {
-            return new Descriptor { MediaType = type, Digest = digest, Size = size };
-        }
-
-        RemoteDocument document = await GetManifestAsync(tagOrDigest, cancellationToken);
-        return new Descriptor { MediaType = document.MediaType, Digest = document.Digest, Size = document.Content.Length };
     }
 
-    /// <summary>Whether the repository has a blob.</summary>
+    /// <summary>
+    /// A blob's bytes from <see cref="BlobRead.Offset"/> on, in order, exactly as many as the descriptor says; asked of mirrors first. A connection that breaks or stalls is
+    /// replaced by another, large blobs come over several at once. The caller disposes the stream, and reads it from one place at a time.
+    /// </summary>
+    /// <exception cref="EngineException">NotFound; Unauthorized; Unavailable; also from reading: a wrong length or digest, or too many broken connections.</exception>
+    public async Task<Stream> OpenBlobAsync(Descriptor blob, BlobRead read, CancellationToken cancellationToken)
+    {
+        var source = new BlobSource(pulls, Name.Path, blob, $"blob {blob.Digest} of {Name.Repository}");
+        return await BlobStream.OpenAsync(source, read, client.Options, client.Buffers, cancellationToken);
+    }
+
+    /// <summary>Whether the repository has a blob; asked of the registry itself.</summary>
     /// <exception cref="EngineException">Unauthorized; Unavailable.</exception>
     public async Task<bool> HasBlobAsync(Digest blob, CancellationToken cancellationToken)
     {
-        RegistryChannel channel = await client.ChannelAsync(Name.Domain, credential, cancellationToken);
-        var call = new RegistryCall(HttpMethod.Head, channel.Endpoint.At(Name.Path, "blobs/" + blob), $"blob {blob} of {Name.Repository}") { Scopes = PullScope };
-        using RegistryAnswer answer = await channel.SendAsync(call, cancellationToken);
-        return answer.Status != 404 && (answer.IsSuccess ? true : throw await RegistryErrors.ReadAsync(answer, call.Subject, cancellationToken));
+        RegistryChannel channel = await OwnAsync(cancellationToken);
+        return await HasBlobAsync(channel, blob, PullScope, cancellationToken);
     }
 
-    /// <summary>All tags, in the registry's order.</summary>
+    /// <summary>All tags, in the registry's order; asked of the registry itself.</summary>
     /// <exception cref="EngineException">NotFound; Unauthorized; Unavailable; TooLarge.</exception>
     public async Task<IReadOnlyList<string>> ListTagsAsync(CancellationToken cancellationToken)
     {
         string subject = $"tags of {Name.Repository}";
-        RegistryChannel channel = await client.ChannelAsync(Name.Domain, credential, cancellationToken);
+        RegistryChannel channel = await OwnAsync(cancellationToken);
         List<string> tags = [];
-        for (Uri? next = channel.Endpoint.At(Name.Path, "tags/list"); next is not null;)
+        Uri? next = channel.Endpoint.At(Name.Path, "tags/list");
+        for (int pages = 0; next is not null; pages++)
         {
-            using RegistryAnswer answer = await channel.RequireAsync(new RegistryCall(HttpMethod.Get, next, subject) { Scopes = PullScope }, cancellationToken);
-            byte[] body = await BoundedBody.ReadAsync(await answer.OpenAsync(cancellationToken), answer.Message.Content.Headers.ContentLength, MaxTagPage, subject, cancellationToken);
-            tags.AddRange(JsonSerializer.Deserialize(body, SearchJsonContext.Default.TagList)?.Tags ?? []);
-            next = NextPage(channel.Endpoint, next, answer.Header("Link"));
-            if (tags.Count > MaxTags)
+            if (tags.Count > MaxTags || pages > MaxTagPages)
             {
-                throw new EngineException(ErrorKind.TooLarge, $"{subject}: there are more than {MaxTags}");
+                throw new EngineException(ErrorKind.TooLarge, $"{subject}: there are more than {MaxTags}, or more than {MaxTagPages} pages of them");
             }
+
+            string? link = null;
+            var call = new RegistryCall(HttpMethod.Get, next, subject) { Scopes = PullScope };
+            (byte[] body, _) = await channel.ReadDocumentAsync(call, MaxTagPage, failure => failure.ToException(subject), cancellationToken, answer => link = answer.Header("Link"));
+            tags.AddRange(ReadTags(body, subject));
+            next = NextPage(channel.Endpoint, next, link);
         }
 
         return tags;
+    }
+
+    internal string Refer(string tagOrDigest) => Name.FamiliarRepository + (tagOrDigest.Contains(':', StringComparison.Ordinal) ? "@" : ":") + tagOrDigest;
+
+    private static RemoteDocument Check(byte[] content, string? told, string tagOrDigest, string subject, RegistryEndpoint endpoint)
+    {
+        Digest digest = Digest.Of(content);
+        if (Digest.TryParse(tagOrDigest, out Digest wanted) && wanted != digest)
+        {
+            throw new EngineException(ErrorKind.Unavailable, $"{subject}: what {endpoint.Name} sent has another digest, {digest}; it is thrown away");
+        }
+
+        bool isIndex = ImageDocuments.KindOf(content, told, subject) == ImageDocumentKind.Index;
+        string? said = isIndex ? ImageDocuments.ReadIndex(content, subject).MediaType : ImageDocuments.ReadManifest(content, subject).MediaType;
+        string known = MediaTypes.IsIndex(told) || MediaTypes.IsManifest(told) ? told! : isIndex ? MediaTypes.OciIndex : MediaTypes.OciManifest;
+        return new RemoteDocument(digest, said ?? known, content);
+    }
+
+    private static IReadOnlyList<string> ReadTags(byte[] body, string subject)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(body, AnswerJsonContext.Default.TagList)?.Tags ?? [];
+        }
+        catch (JsonException e)
+        {
+            throw new EngineException(ErrorKind.Unavailable, $"{subject}: the answer cannot be read: {e.Message}", e);
+        }
     }
 
     // Link: </v2/name/tags/list?last=x&n=100>; rel="next"
@@ -148,5 +146,76 @@ public sealed partial class RegistryRepository
         return start >= 0 && end > start && Uri.TryCreate(from, link![(start + 1)..end], out Uri? next) && endpoint.IsOriginOf(next) && next != from ? next : null;
     }
 
-    internal string Refer(string tagOrDigest) => Name.FamiliarRepository + (tagOrDigest.Contains(':', StringComparison.Ordinal) ? "@" : ":") + tagOrDigest;
+    private static async Task<bool> HasBlobAsync(RegistryChannel channel, string path, Digest blob, string subject, string[] scopes, CancellationToken cancellationToken)
+    {
+        using RegistryAnswer answer = await channel.SendAsync(new RegistryCall(HttpMethod.Head, channel.Endpoint.At(path, "blobs/" + blob), subject) { Scopes = scopes }, cancellationToken);
+        return answer.Status != 404 && (answer.IsSuccess ? true : throw (await RegistryFailure.ReadAsync(answer, cancellationToken)).ToException(subject));
+    }
+
+    private Task<bool> HasBlobAsync(RegistryChannel channel, Digest blob, string[] scopes, CancellationToken cancellationToken) =>
+        HasBlobAsync(channel, Name.Path, blob, $"blob {blob} of {Name.Repository}", scopes, cancellationToken);
+
+    private async Task<Descriptor?> FindManifestAsync(RegistryChannel channel, string tagOrDigest, CancellationToken cancellationToken)
+    {
+        using RegistryAnswer answer = await channel.SendAsync(ManifestCall(HttpMethod.Head, channel, tagOrDigest), cancellationToken);
+        if (!answer.IsSuccess)
+        {
+            throw (await RegistryFailure.ReadAsync(answer, cancellationToken)).ToException(SubjectOf(tagOrDigest));
+        }
+
+        bool isKnown = MediaTypes.IsIndex(answer.MediaType) || MediaTypes.IsManifest(answer.MediaType);
+        if (isKnown && Digest.TryParse(answer.Header("Docker-Content-Digest"), out Digest digest) && answer.Length is { } size)
+        {
+            return new Descriptor { MediaType = answer.MediaType!, Digest = digest, Size = size };
+        }
+
+        RemoteDocument document = await GetManifestAsync(tagOrDigest, cancellationToken);
+        return new Descriptor { MediaType = document.MediaType, Digest = document.Digest, Size = document.Content.Length };
+    }
+
+    private string SubjectOf(string tagOrDigest) => $"manifest for {Refer(tagOrDigest)}";
+
+    private RegistryCall ManifestCall(HttpMethod method, RegistryChannel channel, string tagOrDigest) =>
+        new(method, channel.Endpoint.At(Name.Path, "manifests/" + tagOrDigest), SubjectOf(tagOrDigest))
+        {
+            Accept = ManifestTypes,
+            Scopes = PullScope,
+            Attempts = pulls.AttemptsOf(channel),
+        };
+
+    // In docker's words.
+    private EngineException ManifestFailure(RegistryFailure failure, string tagOrDigest)
+    {
+        if (failure.IsDenied)
+        {
+            return new EngineException(
+                ErrorKind.NotFound, $"pull access denied for {Name.FamiliarRepository}, repository does not exist or may require 'docker login': {failure.Text}");
+        }
+
+        return failure switch
+        {
+            { Status: 404 } when failure.Is("NAME_UNKNOWN") => new EngineException(ErrorKind.NotFound, $"repository {Name.FamiliarRepository} not found: {failure.Text}"),
+            { Status: 404 } => new EngineException(ErrorKind.NotFound, $"{SubjectOf(tagOrDigest)} not found: {failure.Text}"),
+            _ => failure.ToException(SubjectOf(tagOrDigest)),
+        };
+    }
+
+    // Found once: an insecure registry has to be asked which way it speaks.
+    private async Task<RegistryChannel> OwnAsync(CancellationToken cancellationToken)
+    {
+        if (own is { } known)
+        {
+            return known;
+        }
+
+        await finding.WaitAsync(cancellationToken);
+        try
+        {
+            return own ??= await client.OpenAsync(Name.Domain, credential, cancellationToken);
+        }
+        finally
+        {
+            finding.Release();
+        }
+    }
 }

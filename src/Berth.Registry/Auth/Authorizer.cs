@@ -1,23 +1,31 @@
 using System.Net.Http.Headers;
 using System.Text;
-using System.Text.Json;
 using Berth.Model;
 using Berth.Registry.Transport;
 
 namespace Berth.Registry.Auth;
 
-/// <summary>What one credential shows to one endpoint: nothing before it is asked, then a password or a token.</summary>
+/// <summary>What one credential shows to one endpoint: nothing before it is asked, then a password or a token. Safe for concurrent use.</summary>
 #pragma warning disable CA1001 // a semaphore whose wait handle is never asked for holds nothing
-internal sealed class Authorizer(RegistryEndpoint endpoint, RegistryConnections connections, HostRules hosts)
+internal sealed class Authorizer(RegistryEndpoint endpoint, TokenService tokenService)
 #pragma warning restore CA1001
 {
-    private const int MaxTokenAnswer = 1 << 20;
+    private const int MaxTokens = 256;
+    private const int MaxScopes = 16;
     private readonly Dictionary<string, (string Token, DateTimeOffset Until)> tokens = new(StringComparer.Ordinal);
-    private readonly SemaphoreSlim gate = new(1, 1);
-    private Challenge? challenge;
+    private readonly SortedSet<string> demanded = new(StringComparer.Ordinal);
+    private readonly Lock state = new();
+    private readonly SemaphoreSlim fetching = new(1, 1);
+    private volatile Challenge? challenge;
 
     private RegistryCredential Credential => endpoint.Credential;
 
+    /// <summary>The user and password as RFC 7617 has them.</summary>
+    public static AuthenticationHeaderValue Basic(RegistryCredential credential) =>
+        new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{credential.Username}:{credential.Password}")));
+
+    /// <summary>What to send with a request for <paramref name="scopes"/>; null before the endpoint has demanded anything.</summary>
+    /// <exception cref="EngineException">Unauthorized when the token service refuses; Unavailable; Forbidden when it may not be asked.</exception>
     public async ValueTask<AuthenticationHeaderValue?> HeaderAsync(IReadOnlyList<string> scopes, CancellationToken cancellationToken)
     {
         if (Credential.RegistryToken.Length > 0)
@@ -34,122 +42,96 @@ internal sealed class Authorizer(RegistryEndpoint endpoint, RegistryConnections 
     }
 
     /// <summary>Takes in what the endpoint demands; false when sending again would change nothing.</summary>
-    public async Task<bool> ChallengedAsync(IReadOnlyList<Challenge> challenges, AuthenticationHeaderValue? shown)
+    /// <param name="challenges">All of them.</param>
+    /// <param name="scopes">What the request was for.</param>
+    /// <param name="shown">What was sent and refused.</param>
+    /// <exception cref="EngineException">Unauthorized when a password is wanted and there is none.</exception>
+    public bool TakeChallenge(IReadOnlyList<Challenge> challenges, IReadOnlyList<string> scopes, AuthenticationHeaderValue? shown)
     {
         Challenge? chosen = challenges.FirstOrDefault(static challenge => challenge.Scheme == "bearer") ?? challenges.FirstOrDefault(static challenge => challenge.Scheme == "basic");
-        if (chosen is null || Credential.RegistryToken.Length > 0 || (chosen.Scheme == "basic" && shown is not null))
+        if (chosen is null || Credential.RegistryToken.Length > 0 || (chosen.Scheme == "basic" && shown is { Scheme: "Basic" }))
         {
             return false;
         }
 
         if (chosen.Scheme == "basic" && Credential.Username.Length == 0)
         {
-            throw new EngineException(ErrorKind.Unauthorized, $"{endpoint.Name}: no basic auth credentials");
+            throw new EngineException(ErrorKind.Unauthorized, $"registry {endpoint.Name}: no basic auth credentials; log in first");
         }
 
-        await gate.WaitAsync();
-        try
+        lock (state)
         {
             challenge = chosen;
-            tokens.Clear();
-        }
-        finally
-        {
-            gate.Release();
+            // Another request may have renewed it meanwhile.
+            if (shown is { Scheme: "Bearer" } && tokens.TryGetValue(KeyOf(scopes), out (string Token, DateTimeOffset Until) held) && held.Token == shown.Parameter)
+            {
+                tokens.Remove(KeyOf(scopes));
+                DemandMore(chosen, scopes);
+            }
         }
 
         return true;
     }
 
-    private static AuthenticationHeaderValue Basic(RegistryCredential credential) =>
-        new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{credential.Username}:{credential.Password}")));
+    private static string KeyOf(IReadOnlyList<string> scopes) => string.Join(' ', scopes);
+
+    // A registry that wants more than what the request seems to need says so.
+    private void DemandMore(Challenge chosen, IReadOnlyList<string> scopes)
+    {
+        foreach (string scope in chosen["scope"]?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [])
+        {
+            if (!scopes.Contains(scope, StringComparer.Ordinal) && demanded.Count < MaxScopes)
+            {
+                demanded.Add(scope);
+            }
+        }
+    }
+
+    private string? HeldToken(IReadOnlyList<string> scopes)
+    {
+        lock (state)
+        {
+            return tokens.TryGetValue(KeyOf(scopes), out (string Token, DateTimeOffset Until) held) && held.Until > DateTimeOffset.UtcNow ? held.Token : null;
+        }
+    }
 
     private async Task<string> TokenAsync(Challenge bearer, IReadOnlyList<string> scopes, CancellationToken cancellationToken)
     {
-        await gate.WaitAsync(cancellationToken);
+        if (HeldToken(scopes) is { } held)
+        {
+            return held;
+        }
+
+        await fetching.WaitAsync(cancellationToken);
         try
         {
-            string key = string.Join(' ', scopes);
-            if (tokens.TryGetValue(key, out (string Token, DateTimeOffset Until) held) && held.Until > DateTimeOffset.UtcNow)
+            if (HeldToken(scopes) is { } fetchedMeanwhile)
             {
-                return held.Token;
+                return fetchedMeanwhile;
             }
 
-            (string token, TimeSpan life) = await FetchAsync(bearer, scopes, cancellationToken);
-            tokens[key] = (token, DateTimeOffset.UtcNow + life);
-            return token;
+            List<string> wanted;
+            lock (state)
+            {
+                wanted = [.. scopes, .. demanded];
+            }
+
+            IssuedToken issued = await tokenService.FetchAsync(bearer, wanted, cancellationToken);
+            lock (state)
+            {
+                if (tokens.Count >= MaxTokens)
+                {
+                    tokens.Clear();
+                }
+
+                tokens[KeyOf(scopes)] = (issued.Token, issued.Until);
+            }
+
+            return issued.Token;
         }
         finally
         {
-            gate.Release();
-        }
-    }
-
-    private async Task<(string Token, TimeSpan Life)> FetchAsync(Challenge bearer, IReadOnlyList<string> scopes, CancellationToken cancellationToken)
-    {
-        Uri realm = await RequireRealmAsync(bearer["realm"], cancellationToken);
-        using HttpRequestMessage message = MakeRequest(realm, bearer["service"], scopes);
-        using HttpResponseMessage response = await connections.SendAsync(message, await hosts.IsInsecureAsync(realm, cancellationToken), cancellationToken);
-        if (!response.IsSuccessStatusCode)
-        {
-            throw new EngineException(ErrorKind.Unauthorized, $"{endpoint.Name}: unauthorized: authentication required (token service {realm.Authority}: {(int)response.StatusCode})");
-        }
-
-        byte[] body = await BoundedBody.ReadAsync(
-            await response.Content.ReadAsStreamAsync(cancellationToken), response.Content.Headers.ContentLength, MaxTokenAnswer, $"the answer of the token service {realm.Authority}", cancellationToken);
-        TokenAnswer answer = JsonSerializer.Deserialize(body, TokenJsonContext.Default.TokenAnswer) ?? new TokenAnswer();
-        string token = answer.Token is { Length: > 0 } first ? first : answer.AccessToken ?? "";
-        return (token, TimeSpan.FromSeconds(Math.Max(answer.ExpiresIn ?? 60, 60) - 10));
-    }
-
-    private async Task<Uri> RequireRealmAsync(string? realm, CancellationToken cancellationToken)
-    {
-        if (!Uri.TryCreate(realm, UriKind.Absolute, out Uri? uri) || uri.Scheme is not ("https" or "http"))
-        {
-            throw new EngineException(ErrorKind.Unavailable, $"{endpoint.Name} demands a token, but names no place to get it from");
-        }
-
-        return uri.Scheme == "https" || await hosts.IsInsecureAsync(uri, cancellationToken)
-            ? uri
-            : throw new EngineException(ErrorKind.Forbidden, $"{endpoint.Name} names a token service that is spoken to in plain text, {uri.Authority}: it is not asked");
-    }
-
-    private HttpRequestMessage MakeRequest(Uri realm, string? service, IReadOnlyList<string> scopes)
-    {
-        if (Credential.IdentityToken.Length > 0)
-        {
-            return new HttpRequestMessage(HttpMethod.Post, realm)
-            {
-                Content = new FormUrlEncodedContent(
-                [
-                    new("grant_type", "refresh_token"), new("service", service ?? ""), new("client_id", "berth"), new("refresh_token", Credential.IdentityToken), new("scope", string.Join(' ', scopes)),
-                ]),
-            };
-        }
-
-        var query = new StringBuilder(realm.Query.TrimStart('?'));
-        Add("service", service);
-        foreach (string scope in scopes)
-        {
-            Add("scope", scope);
-        }
-
-        if (Credential.Username.Length > 0)
-        {
-            Add("account", Credential.Username);
-        }
-
-        return new HttpRequestMessage(HttpMethod.Get, new UriBuilder(realm) { Query = query.ToString() }.Uri)
-        {
-            Headers = { Authorization = Credential.Username.Length > 0 ? Basic(Credential) : null },
-        };
-
-        void Add(string name, string? value)
-        {
-            if (!string.IsNullOrEmpty(value))
-            {
-                query.Append(query.Length == 0 ? "" : "&").Append(name).Append('=').Append(Uri.EscapeDataString(value));
-            }
+            fetching.Release();
         }
     }
 }

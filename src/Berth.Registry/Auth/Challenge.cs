@@ -9,6 +9,10 @@ internal sealed record Challenge(string Scheme, IReadOnlyDictionary<string, stri
 
     public string? this[string name] => Parameters.GetValueOrDefault(name);
 
+    /// <summary>What an answer demands.</summary>
+    public static IReadOnlyList<Challenge> Of(HttpResponseMessage answer) =>
+        answer.Headers.NonValidated.TryGetValues("WWW-Authenticate", out System.Net.Http.Headers.HeaderStringValues lines) ? Parse(lines) : [];
+
     /// <summary>The demands of all header lines; what cannot be parsed ends its line.</summary>
     public static IReadOnlyList<Challenge> Parse(IEnumerable<string> lines)
     {

@@ -1,14 +1,41 @@
 using System.Security.Cryptography;
 using Berth.Model;
-using Berth.Model.Oci.Image;
 
 namespace Berth.Registry.Pull;
 
-/// <summary>A blob as it comes: exactly its size, and checked where it is read from the first byte.</summary>
-internal sealed class BlobStream(Stream inner, Descriptor blob, BlobRead read, string subject) : Stream
+/// <summary>
+/// A blob's bytes in order, exactly as many as its descriptor says. A large blob comes in pieces by several connections: the first is read as it comes, those after
+/// it are fetched into memory as far as the client's buffers allow; without a buffer the next piece is read as it comes, too.
+/// The digest is checked before the last bytes are handed out.
+/// </summary>
+internal sealed class BlobStream : Stream
 {
-    private readonly IncrementalHash? hash = read is { Verifies: true, Offset: 0 } ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
-    private long position = read.Offset;
+    private readonly BlobSource source;
+    private readonly RegistryOptions options;
+    private readonly RangeBuffers buffers;
+    private readonly BlobRead read;
+    private readonly IncrementalHash? hash;
+    private readonly CancellationTokenSource ended = new();
+    private readonly Queue<BlobPiece> ahead = new();
+    private readonly bool isRanged;
+    private ResumingReader? direct;
+    private BlobPiece? front;
+    private long position;
+    private long next;
+
+    private BlobStream(BlobSource source, BlobRead read, RegistryOptions options, RangeBuffers buffers, BlobConnection? connection, long end)
+    {
+        this.source = source;
+        this.options = options;
+        this.buffers = buffers;
+        this.read = read;
+        position = read.Offset;
+        hash = read is { Verifies: true, Offset: 0 } ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
+        isRanged = connection?.IsRanged == true && end < Size;
+        next = isRanged ? end : Size;
+        direct = connection is null ? null : new ResumingReader(source, position, next, connection);
+        FetchAhead();
+    }
 
     public override bool CanRead => true;
     public override bool CanSeek => false;
@@ -16,27 +43,57 @@ internal sealed class BlobStream(Stream inner, Descriptor blob, BlobRead read, s
     public override long Length => throw new NotSupportedException();
     public override long Position { get => position; set => throw new NotSupportedException(); }
 
+    private long Size => source.Blob.Size;
+
+    /// <summary>Opens a blob; returns when its first connection stands.</summary>
+    /// <exception cref="EngineException">NotFound; Unauthorized; Unavailable; InvalidArgument for an offset outside.</exception>
+    public static async Task<BlobStream> OpenAsync(BlobSource source, BlobRead read, RegistryOptions options, RangeBuffers buffers, CancellationToken cancellationToken)
+    {
+        long left = source.Blob.Size - read.Offset;
+        if (read.Offset < 0 || left < 0)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"{source.Subject} has {source.Blob.Size} bytes; asked was for those after {read.Offset}");
+        }
+
+        if (left == 0)
+        {
+            var empty = new BlobStream(source, read, options, buffers, null, source.Blob.Size);
+            empty.Verify();
+            return empty;
+        }
+
+        bool isLarge = options.RangesPerBlob > 1 && left >= 2 * options.RangeSize;
+        long end = isLarge ? read.Offset + options.RangeSize : source.Blob.Size;
+        BlobConnection connection = await source.OpenAsync(read.Offset, end, cancellationToken);
+        return new BlobStream(source, read, options, buffers, connection, end);
+    }
+
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (position == blob.Size || buffer.IsEmpty)
+        if (position == Size || buffer.IsEmpty)
         {
             return 0;
         }
 
-        int count = await inner.ReadAsync(buffer[..(int)Math.Min(buffer.Length, blob.Size - position)], cancellationToken);
-        if (count == 0)
+        if (direct is null && front is null)
         {
-            throw new EngineException(ErrorKind.Unavailable, $"{subject} ends after {position} of {blob.Size} bytes");
+            TakeNext();
         }
 
+        int count = front is not null ? await front.ReadAsync(buffer, cancellationToken) : await direct!.ReadAsync(buffer, cancellationToken);
         hash?.AppendData(buffer.Span[..count]);
         position += count;
-        read.Received?.Invoke(position);
-        if (position == blob.Size && hash is not null && Digest.FromHash(hash.GetHashAndReset()) is var got && got != blob.Digest)
+        if (front?.IsDone == true || direct?.IsDone == true)
         {
-            throw new EngineException(ErrorKind.Unavailable, $"{subject} has another digest: {got}");
+            LetGoOfFront();
         }
 
+        if (position == Size)
+        {
+            Verify();
+        }
+
+        read.Received?.Invoke(position);
         return count;
     }
 
@@ -54,14 +111,76 @@ internal sealed class BlobStream(Stream inner, Descriptor blob, BlobRead read, s
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
+    public override async ValueTask DisposeAsync()
+    {
+        await ended.CancelAsync();
+        List<Task> releases = [.. ahead.Select(piece => piece.ReleaseAsync(buffers))];
+        ahead.Clear();
+        Dispose();
+        await Task.WhenAll(releases);
+        await base.DisposeAsync();
+    }
+
     protected override void Dispose(bool disposing)
     {
         if (disposing)
         {
+            ended.Cancel();
+            LetGoOfFront();
+            while (ahead.TryDequeue(out BlobPiece? piece))
+            {
+                _ = piece.ReleaseAsync(buffers); // ends by itself, now that it is cancelled, and cannot fail
+            }
+
             hash?.Dispose();
-            inner.Dispose();
         }
 
         base.Dispose(disposing);
+    }
+
+    private void TakeNext()
+    {
+        FetchAhead();
+        if (ahead.TryDequeue(out front))
+        {
+            FetchAhead();
+            return;
+        }
+
+        long end = Math.Min(position + options.RangeSize, Size);
+        direct = new ResumingReader(source, position, end, null);
+        next = end;
+        FetchAhead();
+    }
+
+    private void FetchAhead()
+    {
+        int most = options.RangesPerBlob - (direct is null && front is null ? 0 : 1);
+        while (isRanged && source.HasRanges && ahead.Count < most && next < Size && buffers.TryRent() is { } buffer)
+        {
+            long end = Math.Min(next + options.RangeSize, Size);
+            ahead.Enqueue(new BlobPiece(source, next, end, buffer, ended.Token));
+            next = end;
+        }
+    }
+
+    private void LetGoOfFront()
+    {
+        direct?.Dispose();
+        direct = null;
+        if (front is not null)
+        {
+            _ = front.ReleaseAsync(buffers); // waits for the end of its fetching, and cannot fail
+            front = null;
+        }
+    }
+
+    private void Verify()
+    {
+        if (hash is not null && Digest.FromHash(hash.GetHashAndReset()) is var got && got != source.Blob.Digest)
+        {
+            source.Avoid();
+            throw new EngineException(ErrorKind.Unavailable, $"{source.Subject}: what came has another digest, {got}; it is thrown away");
+        }
     }
 }

@@ -5,16 +5,35 @@ namespace Berth.Registry.Transport;
 /// <summary>Reads bodies that have to fit into memory.</summary>
 internal static class BoundedBody
 {
-    /// <summary>The whole body.</summary>
+    private static readonly TimeSpan TimeLimit = TimeSpan.FromMinutes(2);
+
+    /// <summary>The whole body; what comes so slowly that it is not there in two minutes fails.</summary>
     /// <exception cref="EngineException">TooLarge, beginning with <paramref name="subject"/>.</exception>
-    public static async Task<byte[]> ReadAsync(Stream body, long? announced, int limit, string subject, CancellationToken cancellationToken)
+    /// <exception cref="IOException">The connection broke off.</exception>
+    /// <exception cref="TimeoutException">It stalled, or took too long.</exception>
+    public static async Task<byte[]> ReadAsync(RegistryAnswer answer, int limit, string subject, CancellationToken cancellationToken)
+    {
+        using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timer.CancelAfter(TimeLimit);
+        try
+        {
+            await using Stream body = await answer.OpenAsync(timer.Token);
+            return await ReadAsync(body, answer.Length, limit, subject, timer.Token);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"it was not there after {TimeLimit.TotalSeconds:0} seconds", e);
+        }
+    }
+
+    private static async Task<byte[]> ReadAsync(Stream body, long? announced, int limit, string subject, CancellationToken cancellationToken)
     {
         if (announced > limit)
         {
             throw TooLarge(subject, $"{announced} bytes", limit);
         }
 
-        using var collected = new MemoryStream((int)(announced ?? 4096));
+        using var collected = new MemoryStream();
         byte[] buffer = new byte[16384];
         int count;
         while ((count = await body.ReadAsync(buffer, cancellationToken)) > 0)

@@ -9,9 +9,12 @@ internal sealed class HostRules
     private readonly List<string> names = [];
     private readonly List<IPNetwork> blocks = [];
 
-    public HostRules(IReadOnlyList<string> insecure)
+    private readonly bool isLoopbackExempt;
+
+    public HostRules(RegistryOptions options)
     {
-        foreach (string entry in insecure)
+        isLoopbackExempt = options.IsLoopbackInsecure;
+        foreach (string entry in options.InsecureRegistries)
         {
             if (entry.Contains('/', StringComparison.Ordinal) && IPNetwork.TryParse(entry, out IPNetwork block))
             {
@@ -28,7 +31,7 @@ internal sealed class HostRules
     public async Task<bool> IsInsecureAsync(Uri uri, CancellationToken cancellationToken)
     {
         string host = uri.IdnHost;
-        if (host == "localhost" || names.Exists(name => Matches(name, uri)))
+        if ((isLoopbackExempt && host == "localhost") || names.Exists(name => Matches(name, uri)))
         {
             return true;
         }
@@ -60,6 +63,6 @@ internal sealed class HostRules
     private bool IsExempt(IPAddress address)
     {
         IPAddress plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
-        return IPAddress.IsLoopback(plain) || blocks.Exists(block => block.Contains(plain));
+        return (isLoopbackExempt && IPAddress.IsLoopback(plain)) || blocks.Exists(block => block.Contains(plain));
     }
 }

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
-namespace Berth.Registry.Tests.Support;
+namespace Berth.Tests.Registries;
 
 /// <summary>Debian's docker-registry (distribution 2.8) on a free port of this machine, with its files in a folder of its own.</summary>
 internal sealed class DockerRegistry : IDisposable
