@@ -86,6 +86,11 @@ internal sealed class RegistryEndpoints(RegistryService registries)
         {
             await WriteAsync(context, new JsonMessage { ErrorDetail = new JsonErrorDetail { Message = exception.Message }, Error = exception.Message });
         }
+        catch (EngineException exception) when (exception.Kind == ErrorKind.Unauthorized)
+        {
+            // As dockerd answers: with 401, which is for logins, docker's CLI would ask for a password here and now.
+            throw new EngineException(ErrorKind.Internal, exception.Message, exception);
+        }
         finally
         {
             await stop.CancelAsync();

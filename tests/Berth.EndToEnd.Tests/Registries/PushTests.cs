@@ -11,9 +11,10 @@ public sealed class PushTests(RegistryFixture fixture) : IClassFixture<RegistryF
         Cli cli = fixture.Client(client);
         string first = $"{fixture.Address}/{fixture.NewRepository()}";
         string second = $"{fixture.Address}/{fixture.NewRepository()}";
+        string image = await OwnImageAsync(client);
         foreach (string name in (string[])[first + ":1", first + ":2", second + ":1"])
         {
-            (await cli.RunAsync("tag", await OwnImageAsync(client), name)).Expect();
+            (await cli.RunAsync("tag", image, name)).Expect();
         }
 
         CommandResult pushed = (await cli.RunAsync("push", first + ":1")).Expect();

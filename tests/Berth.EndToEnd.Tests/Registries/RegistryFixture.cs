@@ -23,7 +23,7 @@ public class RegistryFixture : DaemonFixture, IAsyncLifetime
     /// <summary>Runs skopeo on this registry.</summary>
     public async Task<CommandResult> SkopeoAsync(params string[] args)
     {
-        await using var session = new CliSession(new System.Diagnostics.ProcessStartInfo("skopeo", args) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true });
+        await using var session = new CliSession(new System.Diagnostics.ProcessStartInfo("skopeo", args) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true });
         session.CloseInput();
         return await session.WaitAsync(TimeSpan.FromSeconds(60));
     }

@@ -49,9 +49,9 @@ public sealed class RegistryContent(string address) : IDisposable
         for (int i = 0; i < layers.Count; i++)
         {
             byte[] tar = MakeTar($"file{i}", layers[i]);
-            diffIds.Add(DigestOf(tar));
+            diffIds.Add((JsonNode)DigestOf(tar));
             byte[] blob = await PackAsync(tar, packing);
-            descriptors.Add(await PutBlobAsync(repository, format.Layer(packing), blob));
+            descriptors.Add((JsonNode)await PutBlobAsync(repository, format.Layer(packing), blob));
         }
 
         var config = new JsonObject
@@ -163,7 +163,7 @@ public sealed class RegistryContent(string address) : IDisposable
             return result.ToArray();
         }
 
-        await using var zstd = new CliSession(new System.Diagnostics.ProcessStartInfo("zstd", ["-q", "-c"]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true });
+        await using var zstd = new CliSession(new System.Diagnostics.ProcessStartInfo("zstd", ["-q", "-c"]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true });
         await zstd.WriteAsync(tar);
         zstd.CloseInput();
         return (await zstd.WaitAsync(TimeSpan.FromSeconds(30))).Expect().OutputBytes;
