@@ -87,7 +87,7 @@ public sealed class PullTests(RegistryFixture fixture) : IClassFixture<RegistryF
     public async Task WhatIsNoImageIsRefusedByName()
     {
         string repository = fixture.NewRepository();
-        JsonObject empty = await fixture.Content.PutBlobAsync(repository, "application/vnd.oci.empty.v1+json", "{ }"u8.ToArray());
+        JsonObject empty = await fixture.Content.PutBlobAsync(repository, "application/vnd.oci.empty.v1+json", "{}"u8.ToArray());
         JsonObject config = await fixture.Content.PutBlobAsync(repository, ImageFormat.Oci.Config, """{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"""u8.ToArray());
         JsonObject Manifest(JsonObject of, params JsonNode[] layers) =>
             new() { ["schemaVersion"] = 2, ["mediaType"] = ImageFormat.Oci.Manifest, ["config"] = of.DeepClone(), ["layers"] = new JsonArray(layers) };

@@ -6,7 +6,7 @@ namespace Berth.EndToEnd.Tests.Registries;
 /// <summary>A daemon, and a registry beside it that both can reach.</summary>
 public class RegistryFixture : DaemonFixture, IAsyncLifetime
 {
-    private readonly DockerRegistry registry = DockerRegistry.Start();
+    private readonly DockerRegistry registry = DockerRegistry.Start("""validation: { manifests: { urls: { allow: ["^https://"] } } }""");
     private int repositories;
 
     public RegistryFixture() => Content = new RegistryContent(registry.Address);
