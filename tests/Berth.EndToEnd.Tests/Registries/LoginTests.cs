@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
 using Berth.EndToEnd.Tests.Support;
-using Berth.Registry.Tests.Support;
+using Berth.Tests.Registries;
 
 namespace Berth.EndToEnd.Tests.Registries;
 

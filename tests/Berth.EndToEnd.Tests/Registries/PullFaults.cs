@@ -1,5 +1,6 @@
 using System.Globalization;
 using Berth.EndToEnd.Tests.Support;
+using Berth.Tests.Registries;
 
 namespace Berth.EndToEnd.Tests.Registries;
 
@@ -7,15 +8,15 @@ namespace Berth.EndToEnd.Tests.Registries;
 public sealed class PullFaults : IClassFixture<RegistryFixture>, IDisposable
 {
     private readonly RegistryFixture fixture;
-    private readonly FaultyRegistry faulty;
+    private readonly FaultProxy proxy;
 
     public PullFaults(RegistryFixture fixture)
     {
         this.fixture = fixture;
-        faulty = new FaultyRegistry(fixture.Address);
+        proxy = new FaultProxy(fixture.Address);
     }
 
-    public void Dispose() => faulty.Dispose();
+    public void Dispose() => proxy.Dispose();
 
     [Fact]
     public async Task ACutAtEveryPowerOfTwoIsHealed()
@@ -23,13 +24,11 @@ public sealed class PullFaults : IClassFixture<RegistryFixture>, IDisposable
         (string repository, string layer) = await PutAsync(300_000);
         for (int cut = 1; cut < 300_000; cut *= 2)
         {
-            int at = cut;
-            bool isCut = false;
-            faulty.Spoil(request => request.IsBlobOf(layer) && !Interlocked.Exchange(ref isCut, true) ? new Fault { CutAt = at } : null);
+            Spoil(request => IsLayer(request, layer), new Fault { CutAnswerAfter = cut }, times: 1);
             await PullAndRemoveAsync(repository);
-            List<SeenRequest> asked = [.. faulty.Seen.Where(request => request.IsBlobOf(layer))];
+            List<ProxyRequest> asked = [.. proxy.Requests.Where(request => IsLayer(request, layer))];
             Assert.Equal(2, asked.Count);
-            Assert.StartsWith("bytes=", asked[1].Range, StringComparison.Ordinal);
+            Assert.StartsWith("bytes=", asked[1].Header("Range"), StringComparison.Ordinal);
         }
     }
 
@@ -37,46 +36,49 @@ public sealed class PullFaults : IClassFixture<RegistryFixture>, IDisposable
     public async Task BusyAndFailingRegistriesAreAskedAgain()
     {
         (string repository, string layer) = await PutAsync(10_000);
-        foreach (Fault fault in (Fault[])[new Fault { Status = 429, Headers = new Dictionary<string, string> { ["retry-after"] = "1" } }, new Fault { Status = 503 }, new Fault { Status = 500 }])
+        foreach (Fault fault in (Fault[])[Fault.Answer(429, "", "Retry-After: 1"), Fault.Answer(503), Fault.Answer(500)])
         {
-            bool isDone = false;
-            faulty.Spoil(request => request.IsBlobOf(layer) && !Interlocked.Exchange(ref isDone, true) ? fault : null);
+            Spoil(request => IsLayer(request, layer), fault, times: 1);
             await PullAndRemoveAsync(repository);
-            Assert.Equal(2, faulty.Seen.Count(request => request.IsBlobOf(layer)));
+            Assert.Equal(2, proxy.Requests.Count(request => IsLayer(request, layer)));
         }
     }
 
-    public static TheoryData<string> Lies => ["wrong bytes", "too short", "another manifest", "no JSON", "100 MB manifest", "wrong range"];
-
-    [Theory, MemberData(nameof(Lies))]
+    [Theory]
+    [InlineData("wrong bytes")]
+    [InlineData("wrong range")]
+    [InlineData("too short")]
+    [InlineData("another manifest")]
+    [InlineData("no JSON")]
+    [InlineData("100 MB manifest")]
     public async Task WhatIsNotTrueIsToldByName(string lie)
     {
         (string repository, string layer) = await PutAsync(20_000);
-        bool isManifest = lie.Contains("manifest", StringComparison.Ordinal) || lie == "no JSON";
         Fault fault = lie switch
         {
-            "wrong bytes" => new Fault { Body = static body => [.. body[..^1], (byte)(body[^1] ^ 1)] },
-            "too short" => new Fault { Body = static body => body[..^10] },
-            "another manifest" => new Fault { Body = static body => [.. body, (byte)' '] },
-            "no JSON" => new Fault { Body = static body => body[..^5] },
-            "100 MB manifest" => new Fault { Body = static _ => new byte[100 << 20] },
-            _ => new Fault { Status = 206, Headers = new Dictionary<string, string> { ["content-range"] = "bytes 5-9/20000" }, Body = static _ => new byte[5] },
+            "wrong bytes" => new Fault { ChangeBody = static body => [.. body[..^1], (byte)(body[^1] ^ 1)] },
+            "wrong range" => new Fault { Status = 206, Headers = ["Content-Range: bytes 5-9/20000"], Body = new byte[5] },
+            "too short" => new Fault { Status = 200, Body = new byte[10] },
+            "another manifest" => new Fault { ChangeBody = static body => [.. body[..^1], (byte)'{'] },
+            "no JSON" => Fault.Answer(200, "{\"schemaVersion\": 2, \"layers\"", $"Content-Type: {ImageFormat.Oci.Manifest}"),
+            _ => new Fault { Status = 200, Headers = [$"Content-Type: {ImageFormat.Oci.Manifest}"], Body = new byte[100 << 20] },
         };
+        bool isManifest = lie.Contains("manifest", StringComparison.Ordinal) || lie == "no JSON";
         string digest = (await fixture.Content.GetAsync(repository, "1")).Digest;
-        faulty.Spoil(request => request.IsBlobOf(layer) && !isManifest ? fault : request.Path.Contains("/manifests/", StringComparison.Ordinal) && isManifest ? fault : null);
-        string name = lie == "another manifest" ? $"{faulty.Address}/{repository}@{digest}" : $"{faulty.Address}/{repository}:1";
+        Spoil(request => isManifest ? request.IsManifest : IsLayer(request, layer), fault);
+        string name = lie == "another manifest" ? $"{proxy.Address}/{repository}@{digest}" : $"{proxy.Address}/{repository}:1";
         CommandResult pull = (await fixture.Berth.RunAsync(["pull", name], null, TimeSpan.FromSeconds(60))).Expect(1);
-        Assert.Contains($"{faulty.Address}/{repository}", pull.Error, StringComparison.Ordinal);
+        Assert.Contains($"{proxy.Address}/{repository}", pull.Error, StringComparison.Ordinal);
         if (!isManifest)
         {
             Assert.Contains(layer, pull.Error, StringComparison.Ordinal);
         }
 
-        Assert.Equal("", (await fixture.Berth.RunAsync("images", "-aq", $"{faulty.Address}/{repository}")).Expect().Line);
+        Assert.Equal("", (await fixture.Berth.RunAsync("images", "-aq", $"{proxy.Address}/{repository}")).Expect().Line);
         Assert.False(File.Exists(Blob(layer)), "a blob that no image has is visible");
 
         // The same name, from a registry that is well again.
-        faulty.Spoil(static _ => null);
+        proxy.Forget();
         (await fixture.Berth.RunAsync("pull", name)).Expect();
         (await fixture.Berth.RunAsync("rmi", name)).Expect();
     }
@@ -85,22 +87,19 @@ public sealed class PullFaults : IClassFixture<RegistryFixture>, IDisposable
     public async Task WhatFollowsALayersLastByteIsNotRead()
     {
         (string repository, string layer) = await PutAsync(30_000);
-        foreach (Fault fault in (Fault[])[new Fault { IsEndless = true }, new Fault { Body = static body => [.. body, .. new byte[10]] }])
-        {
-            faulty.Spoil(request => request.IsBlobOf(layer) ? fault : null);
-            await PullAndRemoveAsync(repository);
-        }
+        Spoil(request => IsLayer(request, layer), new Fault { ChangeHead = static head => System.Text.RegularExpressions.Regex.Replace(head, "(?i)content-length: .*\r\n", ""), ChangeBody = static body => [.. body, .. new byte[100_000]] });
+        await PullAndRemoveAsync(repository);
     }
 
     [Fact]
     public async Task PullsAtTheSameTimeFetchALayerOnce()
     {
-        (string repository, string layer) = await PutAsync(200_000);
-        faulty.Spoil(request => request.IsBlobOf(layer) ? new Fault { BytesPerSecond = 400_000 } : null);
-        string name = $"{faulty.Address}/{repository}:1";
+        (string repository, string layer) = await PutAsync(6_000_000);
+        proxy.Forget();
+        string name = $"{proxy.Address}/{repository}:1";
         CommandResult[] pulls = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => fixture.Berth.RunAsync("pull", name)));
         Assert.All(pulls, static pull => Assert.Contains("Digest: sha256:", pull.Expect().Output, StringComparison.Ordinal));
-        Assert.Single(faulty.Seen, request => request.IsBlobOf(layer));
+        Assert.Single(proxy.Requests, request => IsLayer(request, layer));
         (await fixture.Berth.RunAsync("rmi", name)).Expect();
     }
 
@@ -108,20 +107,19 @@ public sealed class PullFaults : IClassFixture<RegistryFixture>, IDisposable
     public async Task ALayerThatIsHereIsNotFetched()
     {
         (string repository, string layer) = await PutAsync(1000);
-        faulty.Spoil(static _ => null);
-        (await fixture.Berth.RunAsync("pull", $"{faulty.Address}/{repository}:1")).Expect();
-        faulty.Spoil(static _ => null);
-        (await fixture.Berth.RunAsync("pull", $"{faulty.Address}/{repository}:1")).Expect();
-        Assert.DoesNotContain(faulty.Seen, request => request.IsBlobOf(layer));
-        (await fixture.Berth.RunAsync("rmi", $"{faulty.Address}/{repository}:1")).Expect();
+        (await fixture.Berth.RunAsync("pull", $"{proxy.Address}/{repository}:1")).Expect();
+        proxy.Forget();
+        (await fixture.Berth.RunAsync("pull", $"{proxy.Address}/{repository}:1")).Expect();
+        Assert.DoesNotContain(proxy.Requests, request => IsLayer(request, layer));
+        (await fixture.Berth.RunAsync("rmi", $"{proxy.Address}/{repository}:1")).Expect();
     }
 
     [Fact]
     public async Task APullThatEndedWithItsDaemonGoesOnFromThere()
     {
         (string repository, string layer) = await PutAsync(2_000_000);
-        faulty.Spoil(request => request.IsBlobOf(layer) ? new Fault { BytesPerSecond = 1_000_000 } : null);
-        string name = $"{faulty.Address}/{repository}:1";
+        Spoil(request => IsLayer(request, layer), new Fault { StallAnswerAfter = 900_000 });
+        string name = $"{proxy.Address}/{repository}:1";
         Task<CommandResult> pull = fixture.Berth.RunAsync("pull", name);
         string partial = Path.Combine(fixture.Daemon.DataRoot, "content", "partial", layer["sha256:".Length..]);
         await Poll.UntilAsync(() => File.Exists(partial) && new FileInfo(partial).Length > 500_000, "half a million bytes are there", 20);
@@ -129,11 +127,11 @@ public sealed class PullFaults : IClassFixture<RegistryFixture>, IDisposable
         Assert.NotEqual(0, (await pull).ExitCode);
         await fixture.Daemon.StartAsync();
         long left = new FileInfo(partial).Length;
-        Assert.Equal("", (await fixture.Berth.RunAsync("images", "-aq", $"{faulty.Address}/{repository}")).Expect().Line);
-        faulty.Spoil(static _ => null);
+        Assert.Equal("", (await fixture.Berth.RunAsync("images", "-aq", $"{proxy.Address}/{repository}")).Expect().Line);
+        proxy.Forget();
         (await fixture.Berth.RunAsync("pull", name)).Expect();
-        SeenRequest rest = Assert.Single(faulty.Seen, request => request.IsBlobOf(layer));
-        Assert.Equal($"bytes={left.ToString(CultureInfo.InvariantCulture)}-", rest.Range![..(rest.Range!.IndexOf('-', StringComparison.Ordinal) + 1)]); // as asked for
+        ProxyRequest rest = Assert.Single(proxy.Requests, request => IsLayer(request, layer));
+        Assert.StartsWith($"bytes={left.ToString(CultureInfo.InvariantCulture)}-", rest.Header("Range"), StringComparison.Ordinal);
         Assert.False(File.Exists(partial), "what is whole is no partial download any more");
 
         // What a power cut spoilt is fetched anew.
@@ -141,6 +139,14 @@ public sealed class PullFaults : IClassFixture<RegistryFixture>, IDisposable
         await File.WriteAllBytesAsync(partial, new byte[700_000]);
         (await fixture.Berth.RunAsync("pull", name)).Expect();
         (await fixture.Berth.RunAsync("rmi", name)).Expect();
+    }
+
+    private static bool IsLayer(ProxyRequest request, string layer) => request.Method == "GET" && request.Path.EndsWith("/blobs/" + layer, StringComparison.Ordinal);
+
+    private void Spoil(Func<ProxyRequest, bool> matches, Fault fault, int times = int.MaxValue)
+    {
+        proxy.Forget();
+        proxy.When(matches, fault, times);
     }
 
     private string Blob(string digest) => Path.Combine(fixture.Daemon.DataRoot, "content", "blobs", "sha256", digest["sha256:".Length..]);
@@ -157,7 +163,7 @@ public sealed class PullFaults : IClassFixture<RegistryFixture>, IDisposable
 
     private async Task PullAndRemoveAsync(string repository)
     {
-        (await fixture.Berth.RunAsync("pull", $"{faulty.Address}/{repository}:1")).Expect();
-        (await fixture.Berth.RunAsync("rmi", $"{faulty.Address}/{repository}:1")).Expect();
+        (await fixture.Berth.RunAsync("pull", $"{proxy.Address}/{repository}:1")).Expect();
+        (await fixture.Berth.RunAsync("rmi", $"{proxy.Address}/{repository}:1")).Expect();
     }
 }

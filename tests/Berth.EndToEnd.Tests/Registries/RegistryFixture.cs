@@ -1,5 +1,5 @@
 using Berth.EndToEnd.Tests.Support;
-using Berth.Registry.Tests.Support;
+using Berth.Tests.Registries;
 
 namespace Berth.EndToEnd.Tests.Registries;
 
