@@ -47,12 +47,12 @@ public sealed partial class EngineClient
 
     /// <summary><c>GET /images/{name}/json</c>.</summary>
     public Task<ImageInspect> InspectImageAsync(string image, CancellationToken cancellationToken = default) => transport.ReadAsync(
-        HttpMethod.Get, $"/images/{Segment(image)}/json", RequestBody.None, ApiJson.Context.ImageInspect, cancellationToken);
+        HttpMethod.Get, $"/images/{ImagePath(image)}/json", RequestBody.None, ApiJson.Context.ImageInspect, cancellationToken);
 
     /// <summary>Gives an image another name.</summary>
     public Task TagImageAsync(string image, string repository, string? tag, CancellationToken cancellationToken = default)
     {
-        var path = new QueryString($"/images/{Segment(image)}/tag");
+        var path = new QueryString($"/images/{ImagePath(image)}/tag");
         path.Add("repo", repository);
         path.Add("tag", tag);
         return PostAsync(path.ToString(), cancellationToken);
@@ -62,7 +62,7 @@ public sealed partial class EngineClient
     public Task<List<ImageDeleteItem>> RemoveImageAsync(
         string image, bool force, bool noPrune, IReadOnlyList<string> platforms, CancellationToken cancellationToken = default)
     {
-        var path = new QueryString($"/images/{Segment(image)}");
+        var path = new QueryString($"/images/{ImagePath(image)}");
         path.Add("force", force);
         path.Add("noprune", noPrune);
         foreach (string platform in platforms)

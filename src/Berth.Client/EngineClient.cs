@@ -59,4 +59,14 @@ public sealed partial class EngineClient : IDisposable
     }
 
     private static string Segment(string name) => Uri.EscapeDataString(name);
+
+    /// <summary>
+    /// An image's name within a path. It has slashes, and servers take an escaped one for a part of the name; a name with <c>.</c> or <c>..</c> between them, which
+    /// is none, would be another path, and stays escaped.
+    /// </summary>
+    public static string ImagePath(string name)
+    {
+        string escaped = Uri.EscapeDataString(name);
+        return name.Split('/').Any(static part => part is "." or "..") ? escaped : escaped.Replace("%2F", "/", StringComparison.Ordinal);
+    }
 }

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Berth.Client;
 using Berth.Cli.Flags;
 using Berth.Cli.Formatting;
 using Berth.Model;
@@ -134,7 +135,7 @@ internal sealed class InspectCommand
             string path = candidate switch
             {
                 "container" => $"/containers/{segment}/json{(size ? "?size=1" : "")}",
-                "image" => $"/images/{segment}/json{(platform is null ? "" : "?platform=" + Uri.EscapeDataString(platform))}",
+                "image" => $"/images/{EngineClient.ImagePath(name)}/json{(platform is null ? "" : "?platform=" + Uri.EscapeDataString(platform))}",
                 "network" => $"/networks/{segment}{(verbose ? "?verbose=true" : "")}",
                 _ => $"/volumes/{segment}",
             };

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Berth.Client;
 using Berth.Cli.Commands.Containers;
 using Berth.Cli.Flags;
 using Berth.Cli.Formatting;
@@ -48,7 +49,7 @@ internal sealed class HistoryCommand
             _ => ListFormat.Parse(format),
         };
         string query = platform is null ? "" : "?platform=" + Uri.EscapeDataString(platform);
-        using JsonDocument history = JsonDocument.Parse(await context.Client.GetRawAsync($"/images/{Uri.EscapeDataString(arguments[0])}/history{query}"));
+        using JsonDocument history = JsonDocument.Parse(await context.Client.GetRawAsync($"/images/{EngineClient.ImagePath(arguments[0])}/history{query}"));
         context.Out.Write(parsed.Render(history.RootElement.Items().Select(item => new Row(item, !noTruncation, human)), Row.Header));
         return 0;
     }
