@@ -77,11 +77,45 @@ public sealed record StorageSummaryAnswer
     public long RemovedBytes { get; set; }
 }
 
+/// <summary>Answer of <c>GET /berth/images/pins</c>, and what a pin or its end was about.</summary>
+public sealed record ImagePinsAnswer
+{
+    /// <summary>Full names, or ids.</summary>
+    public IReadOnlyList<string> Pins { get; set => field = value ?? []; } = [];
+}
+
+/// <summary>Answer of <c>POST /berth/storage/evict</c>: what went, or (dry run) would go.</summary>
+public sealed record EvictionAnswer
+{
+    /// <summary>Bytes that the data root may take.</summary>
+    public long Limit { get; set; }
+
+    /// <summary>Bytes that it took before, and takes after.</summary>
+    public long Used { get; set; }
+
+    public long Left { get; set; }
+
+    /// <summary>In the order in which they went.</summary>
+    public IReadOnlyList<EvictedImageAnswer> Images { get; set => field = value ?? []; } = [];
+}
+
+/// <summary>An image that went.</summary>
+public sealed record EvictedImageAnswer
+{
+    public string Id { get; set => field = value ?? ""; } = "";
+    public IReadOnlyList<string> Names { get; set => field = value ?? []; } = [];
+
+    /// <summary>Null when nobody knows.</summary>
+    public DateTimeOffset? LastUsed { get; set; }
+}
+
 /// <summary>Serialisation of what docker's API does not have: the storage, and looks into images.</summary>
 [JsonSourceGenerationOptions(PropertyNameCaseInsensitive = true, GenerationMode = JsonSourceGenerationMode.Metadata, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(StorageUsageAnswer))]
 [JsonSerializable(typeof(StorageCheckLine))]
 [JsonSerializable(typeof(ImageContentLine))]
+[JsonSerializable(typeof(ImagePinsAnswer))]
+[JsonSerializable(typeof(EvictionAnswer))]
 public sealed partial class StorageJsonContext : JsonSerializerContext;
 
 /// <summary>The one instance of that serialisation.</summary>

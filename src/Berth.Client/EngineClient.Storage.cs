@@ -39,6 +39,31 @@ public sealed partial class EngineClient
         return ReadLinesAsync(HttpMethod.Get, path.ToString(), StorageJson.Context.ImageContentLine, line, cancellationToken);
     }
 
+    /// <summary><c>GET /berth/images/pins</c>: full names and ids that no eviction takes.</summary>
+    public async Task<IReadOnlyList<string>> ListImagePinsAsync(CancellationToken cancellationToken = default) =>
+        (await transport.ReadAsync(HttpMethod.Get, "/berth/images/pins", RequestBody.None, StorageJson.Context.ImagePinsAnswer, cancellationToken)).Pins;
+
+    /// <summary><c>POST /berth/images/pin</c> or <c>/unpin</c>; returns what it was about.</summary>
+    public async Task<string> PinImageAsync(string image, bool isPinned, CancellationToken cancellationToken = default)
+    {
+        var path = new QueryString(isPinned ? "/berth/images/pin" : "/berth/images/unpin");
+        path.Add("name", image);
+        ImagePinsAnswer answer = await transport.ReadAsync(HttpMethod.Post, path.ToString(), RequestBody.None, StorageJson.Context.ImagePinsAnswer, cancellationToken);
+        return answer.Pins.Count > 0 ? answer.Pins[0] : image;
+    }
+
+    /// <summary><c>POST /berth/storage/evict</c>.</summary>
+    /// <param name="target">A size or a part of the file system; null for the daemon's budget.</param>
+    /// <param name="isDry">Whether it is only told what would go.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public Task<EvictionAnswer> EvictImagesAsync(string? target, bool isDry, CancellationToken cancellationToken = default)
+    {
+        var path = new QueryString("/berth/storage/evict");
+        path.Add("to", target);
+        path.Add("dry-run", isDry);
+        return transport.ReadAsync(HttpMethod.Post, path.ToString(), RequestBody.None, StorageJson.Context.EvictionAnswer, cancellationToken);
+    }
+
     private async Task ReadLinesAsync<T>(HttpMethod method, string path, JsonTypeInfo<T> type, Action<T> use, CancellationToken cancellationToken)
     {
         using ResponseStream response = await transport.OpenAsync(method, path, RequestBody.None, cancellationToken);

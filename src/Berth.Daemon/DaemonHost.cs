@@ -121,6 +121,8 @@ internal sealed class DaemonHost : IAsyncDisposable
         var files = new ContainerFiles(services, containers);
         var usage = new DiskUsage(services, containers, files);
         StorageUpkeep upkeep = Own(owned, new StorageUpkeep(services, content, snapshots, containers));
+        var budget = new StorageBudget(services, containers, images, upkeep, options.StorageBudget);
+        owned.Push(budget);
         await containers.RestoreAsync(CancellationToken.None);
 
         var trim = new IdleTrim(UnusedMemory.Return);
@@ -130,6 +132,7 @@ internal sealed class DaemonHost : IAsyncDisposable
             trim.Touch();
             return ApiPipeline.InvokeAsync(context, next, logger);
         });
+        web.Use(next => context => BudgetGate.InvokeAsync(context, next, budget));
         web.UseRouting();
         new SystemEndpoints(options, containers, images, networks, events, HostFacts.Read(options.DataRoot)).Map(web);
         new ContainerEndpoints(containers, images, usage).Map(web);
@@ -143,7 +146,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         new CommitEndpoints(new ContainerCommit(services, containers, images)).Map(web);
         new ContainerFileEndpoints(files).Map(web);
         new DiskUsageEndpoints(containers, images, usage).Map(web);
-        new StorageEndpoints(upkeep).Map(web);
+        new StorageEndpoints(upkeep, budget).Map(web);
         new ImageContentEndpoints(new ImageContents(imageStore, snapshots)).Map(web);
         addresses.ForEach(static address => address.RemoveStale());
         await web.StartAsync();

@@ -77,6 +77,12 @@ internal static partial class EngineLog
     [LoggerMessage(4, LogLevel.Information, "removed what an interrupted operation left behind: {Path}")]
     public static partial void LeftoverRemoved(ILogger logger, string path);
 
+    [LoggerMessage(23, LogLevel.Information, "image {Image} was removed to keep the storage budget")]
+    public static partial void ImageEvicted(ILogger logger, string image);
+
+    [LoggerMessage(24, LogLevel.Warning, "the storage budget is exceeded, and nothing more can be removed: {Bytes} bytes of {Limit}")]
+    public static partial void BudgetExceeded(ILogger logger, long bytes, long limit);
+
     [LoggerMessage(22, LogLevel.Warning, "container {Container}: it does not reach a container it is linked to by that one's new address until it is started again")]
     public static partial void LinkNotFollowed(ILogger logger, Exception exception, string container);
 }

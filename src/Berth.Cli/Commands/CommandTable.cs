@@ -84,9 +84,9 @@ internal static class CommandTable
 
     private static readonly string[] CheckpointVerbs = ["create", "ls", "rm"];
 
-    private static readonly string[] ImageVerbs = ["diff", "history", "import", "inspect", "load", "ls", "prune", "pull", "push", "rm", "save", "tag", "tree"];
+    private static readonly string[] ImageVerbs = ["diff", "history", "import", "inspect", "load", "ls", "pin", "prune", "pull", "push", "rm", "save", "tag", "tree", "unpin"];
 
-    private static readonly string[] SystemVerbs = ["df", "events", "fsck", "info", "prune"];
+    private static readonly string[] SystemVerbs = ["df", "events", "evict", "fsck", "info", "prune"];
 
     /// <summary>Finds what <paramref name="words"/> begin with.</summary>
     /// <exception cref="UsageException">There is no such command.</exception>
@@ -183,6 +183,8 @@ internal static class CommandTable
         "history" => HistoryCommand.Create(path),
         "diff" => ImageDiffCommand.Create(path),
         "tree" => ImageTreeCommand.Create(path),
+        "pin" => ImagePinCommand.Create(path, isPin: true),
+        "unpin" => ImagePinCommand.Create(path, isPin: false),
         "prune" => ImagePruneCommand.Create(path),
         "pull" => PullCommand.Create(path),
         "push" => PushCommand.Create(path),
@@ -193,6 +195,7 @@ internal static class CommandTable
     private static Command? BuildSystem(string verb, string path) => verb switch
     {
         "df" => DiskUsageCommand.Create(path),
+        "evict" => Storage.EvictCommand.Create(path),
         "fsck" => Storage.StorageCheckCommand.Create(path),
         "events" => EventsCommand.Create(path),
         "info" => InfoCommand.Create(path),

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Berth.Engine.Upkeep;
 using Berth.Model;
 using Berth.Plugins;
 
@@ -26,6 +27,9 @@ internal sealed partial record DaemonOptions
 
     /// <summary>How layers are kept: <c>overlay2</c>, <c>vfs</c>, or empty for what the data root was made with (overlay2 for a new one).</summary>
     public string StorageDriver { get; init; } = "";
+
+    /// <summary>How much the data root may take before images go that were not used for the longest; null for no limit.</summary>
+    public BudgetLimit? StorageBudget { get; init; }
 
     /// <summary>Whether nothing is served, but removed what the root's networks have in the kernel.</summary>
     public bool IsPurge { get; init; }
@@ -89,6 +93,9 @@ internal sealed partial record DaemonOptions
                                      (*.cert, *.key) (default /etc/berth/certs.d and /etc/docker/certs.d)
               --registry-mirror list
                                      Mirror of docker.io (others: "registries" in the configuration file)
+              --storage-budget string
+                                     How much the data root may take, such as 20GB or 60% of its file system: beyond it, images go that no container was made
+                                     from, that are not pinned ("berth image pin"), and that were not used for the longest (default: no limit)
           -s, --storage-driver string
                                      How layers are kept: overlay2 or vfs (default as the data root was made, overlay2 for a new one)
               --userland-proxy       Pass on what the kernel cannot translate for published ports: IPv6 to containers without it, and what comes from ::1
@@ -155,7 +162,7 @@ internal sealed partial record DaemonOptions
                 case "-b":
                     overrides["bridge"] = Value();
                     break;
-                case "--data-root" or "--exec-root" or "--bridge" or "--bip" or "--bip6" or "--mtu" or "--ip" or "--fixed-cidr" or "--fixed-cidr-v6" or "--default-gateway" or "--default-gateway-v6"
+                case "--storage-budget" or "--data-root" or "--exec-root" or "--bridge" or "--bip" or "--bip6" or "--mtu" or "--ip" or "--fixed-cidr" or "--fixed-cidr-v6" or "--default-gateway" or "--default-gateway-v6"
                     or "--max-concurrent-downloads" or "--max-concurrent-uploads" or "--max-download-attempts" or "--http-proxy" or "--https-proxy" or "--no-proxy":
                     overrides[name[2..]] = Value();
                     break;
@@ -230,6 +237,7 @@ internal sealed partial record DaemonOptions
                 ? value
                 : throw new EngineException(ErrorKind.InvalidArgument, $"driver not supported: {value}; the storage drivers are overlay2 and vfs"),
         },
+        "storage-budget" => this with { StorageBudget = value.Length == 0 ? null : BudgetLimit.Parse(value) },
         "debug" => this with { Debug = Switch(name, value) },
         "init" => this with { Init = Switch(name, value) },
         _ => WithRegistry(name, value),
