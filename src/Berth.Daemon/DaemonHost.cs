@@ -104,6 +104,11 @@ internal sealed class DaemonHost : IAsyncDisposable
         var snapshots = FolderSnapshotter.Open(root, options.StorageDriver);
         owned.Push(snapshots);
         var imageStore = ImageStore.Open(journal, content, snapshots);
+        foreach (ImageRecord damaged in imageStore.List().Where(static image => image.IsConfigLost))
+        {
+            DaemonLog.ConfigLost(logger, damaged.References.Count > 0 ? damaged.References[0].Familiar : damaged.Id.ToString());
+        }
+
         var shims = new ShimLauncher(engineOptions.RuntimePath, new ShimLauncherOptions { ErrorLogFolder = options.Debug ? engineOptions.ExecRoot : null });
         owned.Push(shims);
         HostNetwork kernel = Own(owned, new HostNetwork(options.Kernel with { Report = what => DaemonLog.Network(logger, what) }));

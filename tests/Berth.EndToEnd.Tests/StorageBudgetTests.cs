@@ -23,10 +23,10 @@ public sealed class StorageBudgetTests
         string told = (await berth.RunAsync("system", "evict")).Expect(1).Error;
         Assert.Contains("no storage budget is set", told, StringComparison.Ordinal);
 
-        told = (await berth.RunAsync("system", "evict", "--dry-run", "--to", "12MB")).Output;
+        told = (await berth.RunAsync("system", "evict", "--dry-run", "--to", "9MB")).Output;
         Assert.Equal(["busybox", "second"], Gone(told, "Would remove"));
         Assert.Equal(["again", "busybox", "first", "pinned", "second", "third", "used"], await NamesAsync(berth));
-        told = (await berth.RunAsync("system", "evict", "--to", "12MB")).Expect().Output;
+        told = (await berth.RunAsync("system", "evict", "--to", "9MB")).Expect().Output;
         Assert.Equal(["busybox", "second"], Gone(told, "Removed"));
         Assert.Equal(["again", "first", "pinned", "third", "used"], await NamesAsync(berth));
 

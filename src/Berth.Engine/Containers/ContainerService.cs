@@ -57,6 +57,11 @@ public sealed partial class ContainerService : IAsyncDisposable
         name = name is null ? null : CheckName(name);
         CheckSharing(config);
         ImageRecord image = services.Images.Resolve(config.Image);
+        if (image.IsConfigLost)
+        {
+            throw new EngineException(ErrorKind.Internal, $"image {config.Image} is damaged: its configuration {image.Id} is lost; pull or load it again (\"berth system fsck\" tells what else is broken)");
+        }
+
         ContainerId id = ContainerId.Create();
         ContainerConfig complete = Complete(config, image.Config.Config, id);
         complete = complete with { Host = Binds.Resolve(complete.Host, services.Options.DataRoot) };

@@ -162,7 +162,7 @@ internal sealed class BlobCheck(CheckRun run)
     }
 
     private static string AdviceFor(bool isDocument) => isDocument
-        ? "pull or load the image again: until then it cannot be saved or pushed, and after a restart of the daemon not be run"
+        ? "pull or load the image again: until then it cannot be saved or pushed, and after a restart of the daemon no container can be made of it"
         : "pull or load the image again, which fetches what is missing: until then it cannot be saved or pushed; containers are not concerned while the unpacked layer is whole";
 
     // Nothing is lost by it: who wants the blob finds it missing, instead of sending on what is wrong.

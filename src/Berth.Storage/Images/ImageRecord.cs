@@ -39,6 +39,12 @@ public sealed record ImageRecord
     /// <summary>Digest of the index through which the image was chosen when it last came, kept as received; the empty digest when there was none.</summary>
     public Digest Index { get; init; }
 
+    /// <summary>
+    /// Whether the configuration document is lost or damaged, as was found when the store was opened: <see cref="Config"/> then says which layers there are, and nothing else. It ends when
+    /// the image comes again.
+    /// </summary>
+    public bool IsConfigLost { get; init; }
+
     /// <summary>Everything of it that is in the content store.</summary>
     internal IEnumerable<Digest> Blobs => Index.IsEmpty ? LayerBlobs.Append(Id).Append(Manifest) : LayerBlobs.Append(Id).Append(Manifest).Append(Index);
 }

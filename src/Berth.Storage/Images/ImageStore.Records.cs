@@ -60,7 +60,7 @@ public sealed partial class ImageStore
         }
 
         ImageRecord? known = next.Images.GetValueOrDefault(image.Id);
-        bool keepsKnown = known is not null && !image.ManifestIsReceived;
+        bool keepsKnown = known is { IsConfigLost: false } && !image.ManifestIsReceived;
         if (image.Index.IsEmpty && known?.Manifest == image.Manifest)
         {
             image = image with { Index = known.Index };
@@ -164,11 +164,13 @@ public sealed partial class ImageStore
         {
             Digest id = Digest.Parse(key);
             ImageEntry entry = ImageJournal.ReadImage(key, value);
+            ImageConfig? config = TryReadConfig(content, id);
             loaded = loaded.With(new ImageRecord
             {
                 Id = id,
                 Manifest = entry.Manifest,
-                Config = ReadConfig(content, id),
+                Config = config ?? Replace(entry, loaded.Layers),
+                IsConfigLost = config is null,
                 References = [],
                 Size = entry.Size,
                 ChainIds = entry.ChainIds,
@@ -188,17 +190,25 @@ public sealed partial class ImageStore
         return loaded.WithoutLostParents();
     }
 
-    private static ImageConfig ReadConfig(ContentStore content, Digest id)
+    // Null when it is lost or damaged: one image's trouble is not all the others'.
+    private static ImageConfig? TryReadConfig(ContentStore content, Digest id)
     {
         try
         {
-            return JsonSerializer.Deserialize(content.ReadDocument(id), ImageConfigJsonContext.Default.ImageConfig) ?? throw new JsonException("null");
+            return JsonSerializer.Deserialize(content.ReadDocument(id), ImageConfigJsonContext.Default.ImageConfig);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or EngineException or IOException)
         {
-            throw new EngineException(ErrorKind.Internal, $"the configuration of image {id} cannot be read: {e.Message}", e);
+            return null;
         }
     }
+
+    private static ImageConfig Replace(ImageEntry entry, ImmutableDictionary<Digest, LayerEntry> layers) => new()
+    {
+        Architecture = Platform.Host.Architecture,
+        Os = Platform.Host.Os,
+        Rootfs = new ImageRootfs { DiffIds = [.. entry.ChainIds.Select(chainId => layers.TryGetValue(chainId, out LayerEntry? layer) ? layer.DiffId : chainId)] },
+    };
 
     private async Task CommitAsync(ImageTable next, IReadOnlyList<JournalChange> changes, CancellationToken cancellationToken)
     {

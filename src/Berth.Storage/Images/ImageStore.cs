@@ -42,7 +42,7 @@ public sealed partial class ImageStore : IDisposable
     /// <param name="content">Where the blobs are.</param>
     /// <param name="snapshotter">Where the layers are.</param>
     /// <param name="limits">What archives may ask for; null for the defaults.</param>
-    /// <exception cref="EngineException">Internal when a record or an image's configuration cannot be read.</exception>
+    /// <exception cref="EngineException">Internal when a record cannot be read.</exception>
     public static ImageStore Open(Journal journal, ContentStore content, ISnapshotter snapshotter, TarLimits? limits = null)
     {
         ImageStore store = new(journal, content, snapshotter, limits ?? new TarLimits(), Load(journal, content));

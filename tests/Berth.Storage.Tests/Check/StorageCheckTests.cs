@@ -185,6 +185,34 @@ public sealed class StorageCheckTests : IAsyncLifetime
         Assert.Empty(found);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AnImageWithoutConfigurationIsNamedAndWholeAgainWhenItComesAgain(bool isDamaged)
+    {
+        string config = temp[$"data/content/blobs/sha256/{image.Id.Hex}"];
+        if (isDamaged)
+        {
+            Flip(config, 30);
+        }
+        else
+        {
+            File.Delete(config);
+        }
+
+        await RestartAsync();
+        ImageRecord damaged = stores.Images.Resolve("box:1");
+        Assert.True(damaged.IsConfigLost);
+        Assert.Equal(image.ChainIds, damaged.ChainIds);
+        Assert.Equal(1, (await CheckAsync(repair: true)).Broken);
+        Assert.Equal((image.Id.ToString(), "box:1"), (found[0].Subject, found[0].Images.Single()));
+        Assert.False((await LoadAsync()).IsConfigLost);
+        Assert.Equal("sh", stores.Images.Resolve("box:1").Config.Config!.Cmd!.Single());
+        Assert.Equal(0, (await CheckAsync(repair: false)).Broken);
+        await RestartAsync();
+        Assert.False(stores.Images.Resolve("box:1").IsConfigLost);
+    }
+
     [Fact]
     public async Task DocumentsThatWereMadeHereAreMadeAgain()
     {
