@@ -43,8 +43,8 @@ public sealed record BlobPush(BlobPushOutcome Outcome, string? MountedFrom);
 /// <summary>A repository that a search found.</summary>
 public sealed record SearchHit
 {
-    [JsonPropertyName("name")] public string Name { get; init; } = "";
-    [JsonPropertyName("description")] public string Description { get; init; } = "";
+    [JsonPropertyName("name")] public string Name { get => field ?? ""; init; }
+    [JsonPropertyName("description")] public string Description { get => field ?? ""; init; }
     [JsonPropertyName("star_count")] public int StarCount { get; init; }
     [JsonPropertyName("is_official")] public bool IsOfficial { get; init; }
     [JsonPropertyName("is_automated")] public bool IsAutomated { get; init; }

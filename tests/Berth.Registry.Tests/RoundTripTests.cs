@@ -77,7 +77,7 @@ public sealed class RoundTripTests(PlainRegistry registry) : IClassFixture<Plain
         Assert.Contains("name unknown: repository name not known to registry", tags.Message, StringComparison.Ordinal);
         EngineException refused = await Assert.ThrowsAsync<EngineException>(() => repository.PushManifestAsync(
             "x", MediaTypes.OciManifest, System.Text.Encoding.UTF8.GetBytes($$"""{"schemaVersion":2,"config":{"mediaType":"a","digest":"{{blob.Digest}}","size":10},"layers":[]}"""), default));
-        Assert.Contains(blob.Digest.ToString(), refused.Message, StringComparison.Ordinal);
+        Assert.True(refused.Message.Contains(blob.Digest.ToString(), StringComparison.Ordinal), refused.Message);
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public sealed class RoundTripTests(PlainRegistry registry) : IClassFixture<Plain
         RegistryRepository repository = client.Open(registry.Address, "tags");
         (byte[] manifest, _) = await repository.PushImageAsync("t000");
         await Parallel.ForEachAsync(Enumerable.Range(1, 149), async (i, _) => await repository.PushManifestAsync($"t{i:000}", MediaTypes.OciManifest, manifest, default));
-        Assert.Equal(Enumerable.Range(0, 150).Select(static i => $"t{i:000}"), await repository.ListTagsAsync(default));
+        Assert.Equal(Enumerable.Range(0, 150).Select(static i => $"t{i:000}"), (await repository.ListTagsAsync(default)).Order());
     }
 
     [Fact]

@@ -11,6 +11,18 @@ internal sealed class RangeBuffers(RegistryOptions options)
     /// <summary>The most that were rented at once.</summary>
     public int Peak { get; private set; }
 
+    /// <summary>How many are in use.</summary>
+    public int Rented
+    {
+        get
+        {
+            lock (gate)
+            {
+                return rented;
+            }
+        }
+    }
+
     /// <summary>A buffer of the size of a range, or null when all are in use.</summary>
     public byte[]? TryRent()
     {

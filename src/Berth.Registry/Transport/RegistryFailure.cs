@@ -16,7 +16,14 @@ internal sealed record RegistryError
     public override string ToString()
     {
         string code = (Code ?? "unknown").ToLowerInvariant().Replace('_', ' ');
-        string digest = Detail is { ValueKind: JsonValueKind.Object } detail && detail.TryGetProperty("digest", out JsonElement value) && value.ValueKind == JsonValueKind.String ? $" ({value})" : "";
+        string? about = Detail switch
+        {
+            { ValueKind: JsonValueKind.String } text when Model.Digest.TryParse(text.GetString(), out _) => text.GetString(),
+            { ValueKind: JsonValueKind.Object } fields when fields.EnumerateObject().FirstOrDefault(static field => field.Name.Equals("digest", StringComparison.OrdinalIgnoreCase)).Value
+                is { ValueKind: JsonValueKind.String } value => value.GetString(),
+            _ => null,
+        };
+        string digest = about is null || Message?.Contains(about, StringComparison.Ordinal) == true ? "" : $" ({about})";
         return (string.IsNullOrEmpty(Message) ? code : $"{code}: {Message}") + digest;
     }
 }

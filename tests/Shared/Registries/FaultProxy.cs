@@ -94,15 +94,10 @@ internal sealed class FaultProxy : IDisposable
                 ProxyRequest request = Parse(head);
                 requests.Enqueue(request);
                 Fault fault = FaultOf(request);
-                if (fault.Status is not null)
+                if (fault.Status is not null || backend is null)
                 {
-                    await AnswerAsync(client, stream, fault);
-                    return;
-                }
-
-                if (backend is null)
-                {
-                    await AnswerAsync(client, stream, Fault.Answer(404));
+                    await DrainAsync(stream, rest.Length, request);
+                    await AnswerAsync(client, stream, fault.Status is null ? Fault.Answer(404) : fault);
                     return;
                 }
 
@@ -129,6 +124,18 @@ internal sealed class FaultProxy : IDisposable
             return rule.Fault(request);
         }
     }
+
+    private async Task DrainAsync(NetworkStream stream, long begun, ProxyRequest request)
+    {
+        byte[] buffer = new byte[64 << 10];
+        for (long left = LengthOf(request) - begun; left > 0;)
+        {
+            int count = await stream.ReadAsync(buffer, ended.Token);
+            left = count == 0 ? 0 : left - count;
+        }
+    }
+
+    private static long LengthOf(ProxyRequest request) => long.Parse(request.Header("Content-Length") ?? "0", CultureInfo.InvariantCulture);
 
     private async Task AnswerAsync(TcpClient client, NetworkStream stream, Fault fault)
     {
@@ -174,7 +181,7 @@ internal sealed class FaultProxy : IDisposable
 
     private async Task SendRequestBodyAsync(TcpClient client, NetworkStream stream, NetworkStream back, TcpClient behind, byte[] rest, ProxyRequest request, Fault fault)
     {
-        long length = long.Parse(request.Header("Content-Length") ?? "0", CultureInfo.InvariantCulture);
+        long length = LengthOf(request);
         long at = 0;
         byte[] buffer = new byte[64 << 10];
         rest.CopyTo(buffer, 0);
@@ -241,9 +248,9 @@ internal sealed class FaultProxy : IDisposable
         while (true)
         {
             int count = await stream.ReadAsync(buffer.AsMemory(filled), ended.Token);
-            if (count == 0)
+            if (count == 0 || buffer[0] == 0x16)
             {
-                throw new IOException("no head");
+                throw new IOException("no head, or a greeting of TLS");
             }
 
             filled += count;
