@@ -63,13 +63,15 @@ public sealed class AuthTests : IDisposable
         Assert.Contains($"service={TokenServer.Service}", tokens.Server.Requests[0].Target, StringComparison.Ordinal);
         Assert.Equal(BlobPushOutcome.Mounted, (await client.Open(registry.Address, "c", Ada).PushAsync(layer, "a/b")).Outcome);
 
-        EngineException nobody = await Sample.FailsAsync(ErrorKind.Unauthorized, () => client.Open(registry.Address).GetManifestAsync("x", default));
-        Assert.Contains($"manifest for {registry.Address}/a/b:x: unauthorized: authentication required", nobody.Message, StringComparison.Ordinal);
+        EngineException nobody = await Sample.FailsAsync(ErrorKind.NotFound, () => client.Open(registry.Address).GetManifestAsync("x", default));
+        Assert.Equal(
+            $"pull access denied for {registry.Address}/a/b, repository does not exist or may require 'docker login': denied: requested access to the resource is denied", nobody.Message);
         EngineException wrong = await Sample.FailsAsync(ErrorKind.Unauthorized, () => client.Open(registry.Address, credential: Ada with { Password = "no" }).GetManifestAsync("x", default));
         Assert.Contains("unauthorized: incorrect username or password", wrong.Message, StringComparison.Ordinal);
         tokens.IsPublic = true;
         Assert.Equal(manifest, (await client.Open(registry.Address).GetManifestAsync("x", default)).Content);
-        await Sample.FailsAsync(ErrorKind.Unauthorized, () => client.Open(registry.Address).PushAsync([1]));
+        EngineException pushed = await Sample.FailsAsync(ErrorKind.Forbidden, () => client.Open(registry.Address).PushAsync([1]));
+        Assert.Contains("denied: requested access to the resource is denied", pushed.Message, StringComparison.Ordinal);
     }
 
     [Fact]

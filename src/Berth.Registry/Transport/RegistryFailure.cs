@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Berth.Model;
+using Berth.Registry.Auth;
 
 namespace Berth.Registry.Transport;
 
@@ -51,6 +52,7 @@ internal sealed record RegistryFailure(int Status, IReadOnlyList<string> Codes, 
     /// <summary>What the caller can do about it.</summary>
     public ErrorKind Kind => Status switch
     {
+        401 when IsDenied => ErrorKind.Forbidden, // who it is was understood
         401 => ErrorKind.Unauthorized,
         403 => ErrorKind.Forbidden,
         404 => ErrorKind.NotFound,
@@ -69,7 +71,7 @@ internal sealed record RegistryFailure(int Status, IReadOnlyList<string> Codes, 
     public static async Task<RegistryFailure> ReadAsync(RegistryAnswer answer, CancellationToken cancellationToken)
     {
         RegistryErrorBody? body = await ReadBodyAsync(answer, cancellationToken);
-        List<RegistryError> errors = [.. body?.Errors?.OfType<RegistryError>() ?? []];
+        List<RegistryError> errors = DeniedBy(answer) is { } denied ? [denied] : [.. body?.Errors?.OfType<RegistryError>() ?? []];
         string text = errors.Count > 0 ? string.Join("; ", errors.Select(static error => error.ToString()))
             : (answer.Status, body?.Details ?? body?.Message) switch
             {
@@ -83,6 +85,13 @@ internal sealed record RegistryFailure(int Status, IReadOnlyList<string> Codes, 
     }
 
     public EngineException ToException(string subject) => new(Kind, $"{subject}: {Text}");
+
+    // A token that is good, but not for this: the header says so (RFC 6750, section 3.1), the body only that it was not enough.
+    private static RegistryError? DeniedBy(RegistryAnswer answer)
+    {
+        Challenge? challenge = answer.Status == 401 ? Challenge.Of(answer.Message).FirstOrDefault(static challenge => challenge.Scheme == "bearer" && challenge["error"] == "insufficient_scope") : null;
+        return challenge is null ? null : new RegistryError { Code = "DENIED", Message = challenge["error_description"] ?? "requested access to the resource is denied" };
+    }
 
     private static async Task<RegistryErrorBody?> ReadBodyAsync(RegistryAnswer answer, CancellationToken cancellationToken)
     {
