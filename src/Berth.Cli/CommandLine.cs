@@ -1,5 +1,6 @@
 using Berth.Cli.Commands;
 using Berth.Cli.Flags;
+using Berth.Cli.Remote;
 using Berth.Cli.Terminal;
 using Berth.Client;
 using Berth.Linux;
@@ -49,7 +50,7 @@ internal static class CommandLine
             command.CheckArguments(operands);
             using var context = new CliContext
             {
-                Endpoint = Own(() => EngineEndpoint.Parse(global.Host, global.Tls.IsWanted)),
+                Endpoint = Own(() => RemoteEngine.Parse(global.Host) ?? EngineEndpoint.Parse(global.Host, global.Tls.IsWanted)),
                 Tls = Own(() => global.Tls.Load(global.ConfigFolder)),
                 ApiVersion = NotEmpty(Environment.GetEnvironmentVariable("DOCKER_API_VERSION")),
                 Debug = global.Debug,

@@ -52,6 +52,10 @@ public sealed partial class EngineClient : IDisposable
     public Task<byte[]> GetRawAsync(string path, CancellationToken cancellationToken = default) =>
         transport.ReadBytesAsync(HttpMethod.Get, path, RequestBody.None, cancellationToken);
 
+    /// <summary>A connection to the engine on which nothing was said yet, for a program that speaks HTTP itself. Blocks.</summary>
+    /// <exception cref="EngineConnectionException">It cannot be reached.</exception>
+    public HijackedStream OpenConnection() => transport.OpenConnection();
+
     private async Task PostAsync(string path, CancellationToken cancellationToken)
     {
         using HttpResponseMessage response = await transport.SendAsync(HttpMethod.Post, path, RequestBody.None, cancellationToken);

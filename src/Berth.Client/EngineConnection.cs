@@ -20,7 +20,7 @@ internal sealed class EngineConnection : IDisposable
     public static EngineConnection Open(EngineEndpoint endpoint, EngineTls? tls)
     {
         Socket connected = endpoint.Connect();
-        return new EngineConnection(connected, endpoint.UnixPath is null ? tls?.Begin(endpoint, new NetworkStream(connected, ownsSocket: true)) : null);
+        return new EngineConnection(connected, endpoint.Port > 0 ? tls?.Begin(endpoint, new NetworkStream(connected, ownsSocket: true)) : null);
     }
 
     /// <summary>The same as a stream, for those that read and write streams.</summary>
@@ -28,7 +28,7 @@ internal sealed class EngineConnection : IDisposable
     public static async ValueTask<Stream> OpenStreamAsync(EngineEndpoint endpoint, EngineTls? tls, bool blocking, CancellationToken cancellationToken)
     {
         var plain = new NetworkStream(blocking ? endpoint.Connect() : await endpoint.ConnectAsync(cancellationToken), ownsSocket: true);
-        if (tls is null || endpoint.UnixPath is not null)
+        if (tls is null || endpoint.Port == 0)
             return plain;
 
         return blocking ? tls.Begin(endpoint, plain) : await tls.BeginAsync(endpoint, plain, cancellationToken);

@@ -4,14 +4,17 @@ using Berth.Model;
 
 namespace Berth.Client;
 
-/// <summary>Where an engine listens: <c>unix:///path</c> or <c>tcp://host:port</c>.</summary>
+/// <summary>Where an engine listens: <c>unix:///path</c>, <c>tcp://host:port</c>, or behind a connection that the caller makes.</summary>
 public readonly record struct EngineEndpoint
 {
     private const int DefaultTcpPort = 2375;
     private const int DefaultTlsPort = 2376;
 
-    private EngineEndpoint(string text, string? path, string host, int port)
+    private readonly Func<Socket>? connect;
+
+    private EngineEndpoint(string text, string? path, string host, int port, Func<Socket>? connect = null)
     {
+        this.connect = connect;
         Text = text;
         UnixPath = path;
         Host = host;
@@ -27,8 +30,13 @@ public readonly record struct EngineEndpoint
     /// <summary>Value of the Host header and, for TCP, the host to connect to.</summary>
     public string Host { get; }
 
-    /// <summary>TCP port; 0 for a unix socket.</summary>
+    /// <summary>TCP port; 0 for all else.</summary>
     public int Port { get; }
+
+    /// <summary>An engine at the other end of a connection that <paramref name="connect"/> makes, once for each that is needed: a connected stream socket, whose owner the client is.</summary>
+    /// <param name="text">The address in messages.</param>
+    /// <param name="connect">What it throws as <see cref="IOException"/> is told as it is.</param>
+    public static EngineEndpoint Via(string text, Func<Socket> connect) => new(text, null, "localhost", 0, connect);
 
     /// <summary>Reads an address in the form of DOCKER_HOST.</summary>
     /// <param name="text">The address.</param>
@@ -50,6 +58,9 @@ public readonly record struct EngineEndpoint
     /// <exception cref="EngineConnectionException">Nobody listens there, or this user may not connect.</exception>
     internal async ValueTask<Socket> ConnectAsync(CancellationToken cancellationToken)
     {
+        if (connect is not null)
+            return Made(connect);
+
         Socket socket = CreateSocket(out EndPoint address);
         try
         {
@@ -67,6 +78,9 @@ public readonly record struct EngineEndpoint
     /// <exception cref="EngineConnectionException">Nobody listens there, or this user may not connect.</exception>
     internal Socket Connect()
     {
+        if (connect is not null)
+            return Made(connect);
+
         Socket socket = CreateSocket(out EndPoint address);
         try
         {
@@ -77,6 +91,18 @@ public readonly record struct EngineEndpoint
         {
             socket.Dispose();
             throw new EngineConnectionException(this, exception.SocketErrorCode, exception);
+        }
+    }
+
+    private static Socket Made(Func<Socket> connect)
+    {
+        try
+        {
+            return connect();
+        }
+        catch (IOException exception)
+        {
+            throw new EngineConnectionException(exception.Message, exception);
         }
     }
 

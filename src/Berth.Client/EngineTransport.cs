@@ -110,6 +110,9 @@ internal sealed class EngineTransport : IDisposable
         ? Hijack(path, body, cancellationToken)
         : await Task.Run(() => Hijack(path, body, cancellationToken), cancellationToken);
 
+    /// <summary>A connection on which nothing was said yet.</summary>
+    public HijackedStream OpenConnection() => new(EngineConnection.Open(endpoint, tls), ReadOnlyMemory<byte>.Empty, multiplexed: null);
+
     private HijackedStream Hijack(string path, RequestBody body, CancellationToken cancellationToken)
     {
         while (true)

@@ -29,6 +29,9 @@ internal sealed class TarInput
     /// <summary>Bytes of the archive read so far.</summary>
     public long Position { get; private set; }
 
+    /// <summary>Where in the archive the present entry's content begins, until it is read.</summary>
+    public long ContentOffset => Position - (end - start);
+
     /// <summary>The next entry, skipping what is left of the one before; null at the end.</summary>
     /// <exception cref="TarException">The archive is malformed or cut short.</exception>
     public TarEntry? Next()

@@ -84,7 +84,7 @@ internal static class CommandTable
 
     private static readonly string[] CheckpointVerbs = ["create", "ls", "rm"];
 
-    private static readonly string[] ImageVerbs = ["diff", "history", "import", "inspect", "load", "ls", "pin", "prune", "pull", "push", "rm", "save", "tag", "tree", "unpin"];
+    private static readonly string[] ImageVerbs = ["copy", "diff", "history", "import", "inspect", "load", "ls", "pin", "prune", "pull", "push", "rm", "save", "tag", "tree", "unpin"];
 
     private static readonly string[] SystemVerbs = ["df", "events", "evict", "fsck", "info", "prune"];
 
@@ -177,6 +177,7 @@ internal static class CommandTable
         "ls" or "list" => ImageListCommand.Create(path),
         "rm" or "remove" => ImageRemoveCommand.Create(path),
         "import" => ImportCommand.Create(path),
+        "copy" => ImageCopyCommand.Create(path),
         "tag" => TagCommand.Create(path),
         "load" => LoadCommand.Create(path),
         "save" => SaveCommand.Create(path),
@@ -200,6 +201,7 @@ internal static class CommandTable
         "events" => EventsCommand.Create(path),
         "info" => InfoCommand.Create(path),
         "prune" => SystemPruneCommand.Create(path),
+        "dial-stdio" => DialStdioCommand.Create(path),
         _ => null,
     };
 

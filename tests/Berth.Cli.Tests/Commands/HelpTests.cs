@@ -41,6 +41,7 @@ public sealed class HelpTests
     [InlineData("load")]
     [InlineData("save")]
     [InlineData("history")]
+    [InlineData("image copy")]
     [InlineData("pull")]
     [InlineData("push")]
     [InlineData("login")]
