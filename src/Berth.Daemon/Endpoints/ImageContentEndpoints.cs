@@ -1,12 +1,13 @@
 using Berth.Api;
 using Berth.Daemon.Http;
+using Berth.Engine.Images;
 using Berth.Model;
-using Berth.Storage.Images.Contents;
+using Berth.Storage.Images;
 
 namespace Berth.Daemon.Endpoints;
 
 /// <summary><c>/berth/images</c>, which docker's API does not have: looks into images.</summary>
-internal sealed class ImageContentEndpoints(ImageContents contents)
+internal sealed class ImageContentEndpoints(ImageInspection contents)
 {
     private const int DefaultDepth = 2;
 

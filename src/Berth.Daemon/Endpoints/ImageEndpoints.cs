@@ -3,13 +3,14 @@ using Berth.Api;
 using Berth.Daemon.Http;
 using Berth.Daemon.Mapping;
 using Berth.Engine.Images;
+using Berth.Engine.Upkeep;
 using Berth.Model;
 using Berth.Storage.Images;
 
 namespace Berth.Daemon.Endpoints;
 
 /// <summary><c>/images</c>.</summary>
-internal sealed class ImageEndpoints(ImageService images, DiskUsage usage, RegistryEndpoints registries)
+internal sealed class ImageEndpoints(ImageService images, DiskUsage usage, RegistryEndpoints registries, StorageUpkeep upkeep)
 {
     private readonly ImageTransferEndpoints transfers = new(images);
 
@@ -108,9 +109,12 @@ internal sealed class ImageEndpoints(ImageService images, DiskUsage usage, Regis
         bool all = filters.Remove("dangling", out List<string>? dangling) && !ImageQuery.ReadBoolean("dangling", dangling);
         var filter = new ImageListFilter(filters, name => images.Inspect(name), DateTimeOffset.UtcNow);
         ImagePruning pruning = await images.PruneAsync(all, filter.Fits, context.RequestAborted);
+
+        // Without conditions on images, what never became one goes as well.
+        long unfinished = filters.Count == 0 ? upkeep.PruneDownloads() : 0;
         List<ImageDeleteItem> removed = [.. pruning.Removals.Select(ImageMapping.ToDeleteItem)];
         await JsonBody.WriteAsync(
-            context, new ImagesPruneResponse { ImagesDeleted = removed.Count == 0 ? null : removed, SpaceReclaimed = pruning.ReclaimedBytes }, ApiJson.Context.ImagesPruneResponse);
+            context, new ImagesPruneResponse { ImagesDeleted = removed.Count == 0 ? null : removed, SpaceReclaimed = pruning.ReclaimedBytes + unfinished }, ApiJson.Context.ImagesPruneResponse);
     }
 
     private async Task PostAsync(HttpContext context)

@@ -38,8 +38,23 @@ public sealed class StorageUpkeep : ILayerUsers, IDisposable
 
     /// <summary>Checks it, as <see cref="StorageCheck.RunAsync"/> does.</summary>
     /// <exception cref="EngineException">Conflict while another check runs.</exception>
-    public Task<StorageCheckSummary> CheckAsync(StorageCheckOptions options, Action<StorageFinding> found, Action<StorageCheckProgress> progress, CancellationToken cancellationToken) =>
-        check.RunAsync(options, found, progress, cancellationToken);
+    public Task<StorageCheckSummary> CheckAsync(bool repair, bool quick, Action<StorageFinding> found, Action<StorageCheckProgress> progress, CancellationToken cancellationToken) =>
+        check.RunAsync(new StorageCheckOptions(repair, quick), found, progress, cancellationToken);
+
+    /// <summary>Removes what unfinished downloads left, unless one of them is gone on with at this moment.</summary>
+    /// <returns>Bytes that came back.</returns>
+    /// <exception cref="EngineException">Internal when the disk refuses.</exception>
+    public long PruneDownloads()
+    {
+        try
+        {
+            return PartialDownloads.RemoveUnused(services.Root);
+        }
+        catch (IOException e)
+        {
+            throw new EngineException(ErrorKind.Internal, $"unfinished downloads cannot be removed: {e.Message}", e);
+        }
+    }
 
     /// <inheritdoc/>
     IReadOnlyList<CheckedContainer> ILayerUsers.List() =>

@@ -57,7 +57,8 @@ internal sealed class LeftoverCheck(CheckRun run)
         }
 
         FindContainers(found);
-        FindFiles(found, "content/partial", FindingKind.PartialDownload, $"the download was not gone on with for more than {LongestDownload.Days} days", static (name, age) => age > LongestDownload || !Digest.TryParse("sha256:" + name, out _));
+        IReadOnlySet<string> open = PartialDownloads.NamesInUse(run.Root);
+        FindFiles(found, "content/partial", FindingKind.PartialDownload, $"the download was not gone on with for more than {LongestDownload.Days} days", (name, age) => !open.Contains(name) && (age > LongestDownload || !Digest.TryParse("sha256:" + name, out _)));
         FindFiles(found, "content/damaged", FindingKind.DamagedCopy, "no image needs the blob of which it is a damaged copy", (name, _) => !Digest.TryParse("sha256:" + name, out Digest blob) || !needed.Contains(blob));
         return found;
     }

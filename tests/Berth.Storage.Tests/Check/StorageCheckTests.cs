@@ -292,6 +292,24 @@ public sealed class StorageCheckTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ADownloadThatIsGoneOnWithStays()
+    {
+        string left = temp["data/content/partial/" + Digest.Of("left"u8).Hex];
+        File.WriteAllText(left, new string('x', 5000));
+        using (Stream writer = stores.Content.ResumeWriter(Digest.Of("going on"u8)))
+        {
+            writer.Write("going"u8);
+            File.SetLastWriteTimeUtc(temp["data/content/partial/" + Digest.Of("going on"u8).Hex], DateTime.UtcNow - TimeSpan.FromDays(30));
+            await CheckAsync(repair: true);
+            Assert.Empty(found);
+            Assert.True(PartialDownloads.RemoveUnused(stores.Root) >= 5000);
+            Assert.Equal([Digest.Of("going on"u8).Hex], Directory.GetFiles(temp["data/content/partial"]).Select(Path.GetFileName));
+        }
+
+        Assert.False(File.Exists(left));
+    }
+
+    [Fact]
     public async Task AQuickCheckSeesWhatIsMissingAndLengths()
     {
         File.Delete(temp[$"data/content/blobs/sha256/{Digest.Of(Lower).Hex}"]);

@@ -2,7 +2,6 @@ using System.Text;
 using Berth.Model;
 using Berth.Storage.Content;
 using Berth.Storage.Images;
-using Berth.Storage.Images.Contents;
 using Berth.Storage.Metadata;
 using Berth.Storage.Snapshots;
 using Berth.Storage.Tests.Support;

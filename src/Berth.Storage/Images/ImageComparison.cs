@@ -4,7 +4,7 @@ using Berth.Storage.Check;
 using Berth.Storage.Layers.Trees;
 using Berth.Storage.Snapshots;
 
-namespace Berth.Storage.Images.Contents;
+namespace Berth.Storage.Images;
 
 /// <summary>Walks two images side by side.</summary>
 internal sealed class ImageComparison(ImageTree left, ImageTree right, Action<ImageChange> tell, CancellationToken cancellationToken)

@@ -1,7 +1,7 @@
 using Berth.Model;
 using Berth.Storage.Snapshots;
 
-namespace Berth.Storage.Images.Contents;
+namespace Berth.Storage.Images;
 
 /// <summary>One file that differs: between two images, or between a layer and what lies below it.</summary>
 /// <param name="Kind">What happened to it.</param>

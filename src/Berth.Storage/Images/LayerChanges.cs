@@ -1,7 +1,7 @@
 using Berth.Storage.Layers.Trees;
 using Berth.Storage.Snapshots;
 
-namespace Berth.Storage.Images.Contents;
+namespace Berth.Storage.Images;
 
 /// <summary>Passes on what a layer changes down to some depth, and adds up what lies deeper. Memory does not grow with the layer.</summary>
 internal sealed class LayerChanges(int layer, int depth, Action<ImageChange> tell) : ITreeVisitor

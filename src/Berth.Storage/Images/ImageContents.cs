@@ -5,7 +5,7 @@ using Berth.Model.Oci.Image;
 using Berth.Storage.Layers.Trees;
 using Berth.Storage.Snapshots;
 
-namespace Berth.Storage.Images.Contents;
+namespace Berth.Storage.Images;
 
 /// <summary>Looks into images as they lie unpacked, without mounts: what a layer changes, and what differs between two images. The layers stay while they are looked at.</summary>
 public sealed class ImageContents

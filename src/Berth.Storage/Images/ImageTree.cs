@@ -4,7 +4,7 @@ using Berth.Model;
 using Berth.Storage.Layers.Trees;
 using Berth.Storage.Snapshots;
 
-namespace Berth.Storage.Images.Contents;
+namespace Berth.Storage.Images;
 
 /// <summary>An image's layers, opened, as one tree.</summary>
 internal sealed class ImageTree : IDisposable

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Berth.Storage.Images.Contents;
+namespace Berth.Storage.Images;
 
 /// <summary>
 /// Names out of images as text that can be printed and read back: what is no UTF-8, control characters and characters that turn or hide text are <c>\xNN</c> for each byte, a backslash is two.
