@@ -16,17 +16,31 @@ internal sealed class ImagePush(ImageStore images, int limit) : IDisposable
     private readonly SemaphoreSlim slots = new(limit);
 
     /// <summary>Pushes the image under one tag.</summary>
+    /// <param name="repository">Where to.</param>
+    /// <param name="image">What.</param>
+    /// <param name="tag">Its name there.</param>
+    /// <param name="known">Blobs that the repository was found to have, or got, in the same push of several tags; added to.</param>
+    /// <param name="report">Told what happens.</param>
+    /// <param name="cancellationToken">Gives it up.</param>
     /// <returns>What the tag leads to now.</returns>
     /// <exception cref="EngineException">As of the registry; NotFound when the image was removed meanwhile.</exception>
-    public async Task<PushedTag> RunAsync(RegistryRepository repository, ImageRecord image, string tag, Action<TransferMessage> report, CancellationToken cancellationToken)
+    public async Task<PushedTag> RunAsync(
+        RegistryRepository repository, ImageRecord image, string tag, HashSet<Digest> known, Action<TransferMessage> report, CancellationToken cancellationToken)
     {
         await using IAsyncDisposable hold = await images.HoldAsync(image, cancellationToken);
         byte[] document = images.ReadDocument(image.Manifest);
         ImageManifest manifest = ImageDocuments.ReadManifest(document, image.Manifest.ToString());
         List<(Descriptor Blob, Digest DiffId)> layers = [.. manifest.Layers.Zip(image.Config.Rootfs.DiffIds).DistinctBy(static layer => layer.First.Digest).Reverse()];
         layers.ForEach(layer => report(TransferMessage.Step("Preparing", layer.DiffId)));
+        layers.FindAll(layer => known.Contains(layer.Blob.Digest)).ForEach(layer => report(TransferMessage.Step("Layer already exists", layer.DiffId)));
+        layers.RemoveAll(layer => known.Contains(layer.Blob.Digest));
         await PushLayersAsync(repository, layers, report, cancellationToken);
-        await repository.PushBlobAsync(manifest.Config, offset => images.OpenBlob(image.Id, offset), [], null, cancellationToken);
+        layers.ForEach(layer => known.Add(layer.Blob.Digest));
+        if (known.Add(image.Id))
+        {
+            await repository.PushBlobAsync(manifest.Config, offset => images.OpenBlob(image.Id, offset), [], null, cancellationToken);
+        }
+
         string type = manifest.MediaType ?? MediaTypes.OciManifest;
         if (!image.Index.IsEmpty)
         {

@@ -83,6 +83,7 @@ public sealed class RegistryService : IDisposable
         }
 
         RegistryRepository repository = client.Open(name, credential);
+        HashSet<Digest> known = [];
         foreach ((ImageRecord image, ImageReference one) in tags)
         {
             if (platform is { } wanted && (wanted.Os != image.Config.Os || wanted.Architecture != image.Config.Architecture))
@@ -92,7 +93,7 @@ public sealed class RegistryService : IDisposable
                     $"image with reference {one.Familiar} was found but does not provide the specified platform ({wanted}), actual: {new Platform(image.Config.Os, image.Config.Architecture, image.Config.Variant)}");
             }
 
-            PushedTag pushed = await push.RunAsync(repository, image, one.Tag!, report, cancellationToken); // only tags are pushed
+            PushedTag pushed = await push.RunAsync(repository, image, one.Tag!, known, report, cancellationToken); // only tags are pushed
             report(new TransferMessage($"{pushed.Tag}: digest: {pushed.Digest} size: {pushed.Size}"));
             report(new TransferMessage("") { Pushed = pushed });
             await images.NameAsync(image, [ImageReference.Parse($"{one.Repository}@{pushed.Digest}")], cancellationToken);
