@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Berth.EndToEnd.Tests.Support;
+using Berth.Tests.Registries;
 
 namespace Berth.EndToEnd.Tests.ApiContract;
 
@@ -10,8 +11,11 @@ public sealed class ContractTests(DaemonFixture fixture) : IClassFixture<DaemonF
 {
     private static readonly string[] Parts = ["Container", "Exec", "Image", "System"];
 
-    // Registries and the builder are not there yet.
-    private static readonly string[] NotBuilt = ["POST /auth", "POST /build", "POST /build/prune", "POST /images/create", "POST /images/{name}/push", "GET /images/search"];
+    // The builder is not there yet.
+    private static readonly string[] NotBuilt = ["POST /build", "POST /build/prune"];
+
+    // Asked with a registry, by a test of its own.
+    private static readonly string[] AskedOfRegistries = ["POST /auth", "POST /images/create", "POST /images/{name}/push", "GET /images/search"];
 
     private readonly Contract contract = Contract.TryLoad() ?? throw new InvalidOperationException("the fact runs only where there is a contract");
     private readonly HashSet<string> asked = new(StringComparer.Ordinal);
@@ -27,7 +31,40 @@ public sealed class ContractTests(DaemonFixture fixture) : IClassFixture<DaemonF
         await AskExecAsync(id);
         await AskImagesAsync(id);
         await AskEndAsync(id);
+        asked.UnionWith(AskedOfRegistries);
         AssertAllWasAsked(Parts);
+    }
+
+    [ContractFact]
+    public async Task AnswersAboutRegistriesAreAsTheContractHasThem()
+    {
+        using DockerRegistry registry = DockerRegistry.Start();
+        using var proxy = new FaultProxy(registry.Address);
+        proxy.When(
+            static request => request.Path == "/v1/search",
+            Fault.Answer(200, """{"results":[{"name":"a/b","description":"c","star_count":1,"is_official":false,"is_automated":false}]}""", "Content-Type: application/json"));
+        string name = proxy.Address + "/contract";
+        static HttpContent WithAuth()
+        {
+            var content = new StringContent("");
+            content.Headers.TryAddWithoutValidation("X-Registry-Auth", "e30=");
+            return content;
+        }
+
+        await AskAsync("POST /images/{name}/tag", $"?repo={name}&tag=1", id: "busybox");
+        await AskAsync("POST /images/{name}/push", "?tag=1", id: name, content: WithAuth);
+        await AskAsync("POST /images/{name}/push", "?tag=1", id: name);
+        await AskAsync("GET /distribution/{name}/json", id: name + ":1");
+        await AskAsync("DELETE /images/{name}", id: name + ":1");
+        await AskAsync("POST /images/create", $"?fromImage={name}&tag=1");
+        await AskAsync("POST /images/create", $"?fromImage={name}&tag=none");
+        await AskAsync("GET /images/{name}/json", id: name + ":1");
+        await AskAsync("GET /images/search", $"?term={proxy.Address}/b&limit=3");
+        await AskAsync("GET /images/search", "?term=b&limit=1000");
+        await AskAsync("POST /auth", body: new JsonObject { ["username"] = "ann", ["password"] = "word", ["serveraddress"] = proxy.Address });
+        await AskAsync("DELETE /images/{name}", id: name + ":1");
+        Assert.Superset(new HashSet<string>(AskedOfRegistries, StringComparer.Ordinal), asked);
+        AssertAllWasAsked(["Distribution"]);
     }
 
     /// <summary>The same about networks, with a daemon that has a network namespace of its own: it makes bridges.</summary>
