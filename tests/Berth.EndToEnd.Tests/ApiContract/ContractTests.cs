@@ -53,14 +53,12 @@ public sealed class ContractTests(DaemonFixture fixture) : IClassFixture<DaemonF
 
         await AskAsync("POST /images/{name}/tag", $"?repo={name}&tag=1", id: "busybox");
         await AskAsync("POST /images/{name}/push", "?tag=1", id: name, content: WithAuth);
-        await AskAsync("POST /images/{name}/push", "?tag=1", id: name);
         await AskAsync("GET /distribution/{name}/json", id: name + ":1");
         await AskAsync("DELETE /images/{name}", id: name + ":1");
         await AskAsync("POST /images/create", $"?fromImage={name}&tag=1");
         await AskAsync("POST /images/create", $"?fromImage={name}&tag=none");
         await AskAsync("GET /images/{name}/json", id: name + ":1");
         await AskAsync("GET /images/search", $"?term={proxy.Address}/b&limit=3");
-        await AskAsync("GET /images/search", "?term=b&limit=1000");
         await AskAsync("POST /auth", body: new JsonObject { ["username"] = "ann", ["password"] = "word", ["serveraddress"] = proxy.Address });
         await AskAsync("DELETE /images/{name}", id: name + ":1");
         Assert.Superset(new HashSet<string>(AskedOfRegistries, StringComparer.Ordinal), asked);
