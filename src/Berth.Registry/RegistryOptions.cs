@@ -42,6 +42,9 @@ public sealed record RegistryOptions
     /// <summary>How many connections fetch one large blob.</summary>
     public int RangesPerBlob { get; init; } = 3;
 
+    /// <summary>Bytes a second: a connection that brings more is left alone; <see cref="long.MaxValue"/>: never.</summary>
+    public long RangesBelow { get; init; } = 50 << 20;
+
     /// <summary>The size of the pieces that they fetch, in bytes.</summary>
     public long RangeSize { get; init; } = 8 << 20;
 

@@ -8,7 +8,7 @@ namespace Berth.Registry.Tests;
 public sealed class PullFaultTests : IClassFixture<PlainRegistry>, IDisposable
 {
     private const int Size = 1 << 20;
-    private static readonly RegistryOptions InPieces = Sample.Quick with { RangeSize = 64 << 10, RangesPerBlob = 3 };
+    private static readonly RegistryOptions InPieces = Sample.Quick with { RangeSize = 64 << 10, RangesPerBlob = 3, RangesBelow = long.MaxValue };
     private static readonly byte[] Content = Sample.Bytes(Size, 7);
     private static readonly Descriptor Blob = Sample.Describe(Content);
     private readonly FaultProxy proxy;

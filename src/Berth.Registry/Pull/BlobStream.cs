@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using Berth.Model;
 
@@ -5,7 +6,7 @@ namespace Berth.Registry.Pull;
 
 /// <summary>
 /// A blob's bytes in order, exactly as many as its descriptor says. A large blob comes in pieces by several connections: the first is read as it comes, those after
-/// it are fetched into memory as far as the client's buffers allow; without a buffer the next piece is read as it comes, too.
+/// it are fetched into memory as far as the client's buffers allow, if a single connection turned out to be slow; otherwise the next piece is read as it comes, too.
 /// The digest is checked before the last bytes are handed out.
 /// </summary>
 internal sealed class BlobStream : Stream
@@ -22,6 +23,8 @@ internal sealed class BlobStream : Stream
     private BlobPiece? front;
     private long position;
     private long next;
+    private long waited;
+    private bool isSlow;
 
     private BlobStream(BlobSource source, BlobRead read, RegistryOptions options, RangeBuffers buffers, BlobConnection? connection, long end)
     {
@@ -80,7 +83,9 @@ internal sealed class BlobStream : Stream
             TakeNext();
         }
 
+        long began = Stopwatch.GetTimestamp();
         int count = front is not null ? await front.ReadAsync(buffer, cancellationToken) : await direct!.ReadAsync(buffer, cancellationToken);
+        waited += Stopwatch.GetTimestamp() - began;
         hash?.AppendData(buffer.Span[..count]);
         position += count;
         if (front?.IsDone == true || direct?.IsDone == true)
@@ -138,6 +143,9 @@ internal sealed class BlobStream : Stream
         base.Dispose(disposing);
     }
 
+    // Where one connection brings more than this, further ones cost more than they bring. What several bring says nothing of one: found once, it stays so.
+    private bool IsSlow => isSlow |= options.RangesBelow == long.MaxValue || (position - read.Offset) * (double)Stopwatch.Frequency < (double)options.RangesBelow * waited;
+
     private void TakeNext()
     {
         FetchAhead();
@@ -156,7 +164,7 @@ internal sealed class BlobStream : Stream
     private void FetchAhead()
     {
         int most = options.RangesPerBlob - (direct is null && front is null ? 0 : 1);
-        while (isRanged && source.HasRanges && ahead.Count < most && next < Size && buffers.TryRent() is { } buffer)
+        while (isRanged && IsSlow && source.HasRanges && ahead.Count < most && next < Size && buffers.TryRent() is { } buffer)
         {
             long end = Math.Min(next + options.RangeSize, Size);
             ahead.Enqueue(new BlobPiece(source, next, end, buffer, ended.Token));

@@ -24,6 +24,20 @@ internal sealed class DockerRegistry : IDisposable
     /// <summary>Starts it; <paramref name="more"/> is added to its configuration at the top level, <paramref name="http"/> in the section http.</summary>
     public static DockerRegistry Start(string more = "", string http = "", string host = "127.0.0.1")
     {
+        for (int attempt = 0; attempt < 10; attempt++)
+        {
+            if (TryStart(more, http, host) is { } registry)
+            {
+                return registry;
+            }
+        }
+
+        throw new InvalidOperationException("docker-registry does not listen");
+    }
+
+    // Null when somebody else took the port between the look at it and the registry's start.
+    private static DockerRegistry? TryStart(string more, string http, string host)
+    {
         string data = Directory.CreateTempSubdirectory("berth-registry-").FullName;
         int port = FreePort();
         string config = Path.Combine(data, "config.yml");
@@ -46,8 +60,13 @@ internal sealed class DockerRegistry : IDisposable
         started.BeginOutputReadLine();
         started.BeginErrorReadLine();
         var registry = new DockerRegistry(started, data, string.Create(CultureInfo.InvariantCulture, $"{host}:{port}"));
-        registry.AwaitListening(host, port);
-        return registry;
+        if (registry.IsListening(host, port))
+        {
+            return registry;
+        }
+
+        registry.Dispose();
+        return null;
     }
 
     public void Dispose()
@@ -62,14 +81,26 @@ internal sealed class DockerRegistry : IDisposable
         Directory.Delete(folder, recursive: true);
     }
 
+    // Not one that the kernel gives to connections: those come and go meanwhile.
     private static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            int port = Random.Shared.Next(12_000, 30_000);
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            try
+            {
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // In use.
+            }
+        }
     }
 
-    private void AwaitListening(string host, int port)
+    private bool IsListening(string host, int port)
     {
         for (int i = 0; i < 500; i++)
         {
@@ -77,10 +108,15 @@ internal sealed class DockerRegistry : IDisposable
             {
                 using var probe = new TcpClient();
                 probe.Connect(host, port);
-                return;
+                return !process.HasExited;
             }
-            catch (SocketException) when (!process.HasExited)
+            catch (SocketException)
             {
+                if (process.HasExited)
+                {
+                    return false;
+                }
+
                 Thread.Sleep(20);
             }
         }
