@@ -1,5 +1,6 @@
 using System.Text;
 using Berth.EndToEnd.Tests.Support;
+using Berth.Tests.Registries;
 
 namespace Berth.EndToEnd.Tests;
 
@@ -100,6 +101,7 @@ public sealed class FailPointTests(FailPointTests.Fixture fixture) : IClassFixtu
     public sealed class Victims(string driver, params string[] options)
     {
         private RunningDaemon? running;
+        private DockerRegistry? registry;
 
         /// <summary>An image of two layers, as docker saves it; the lower one is busybox's.</summary>
         public byte[] Image { get; private set; } = [];
@@ -108,8 +110,10 @@ public sealed class FailPointTests(FailPointTests.Fixture fixture) : IClassFixtu
         {
             if (running is null)
             {
-                running = await RunningDaemon.CreateToFailAsync(["--storage-driver", driver, .. options]);
-                Image = await FailPointRun.MakeVictimAsync(running);
+                bool isReachable = !options.Contains(RunningDaemon.OwnNetwork);
+                registry ??= isReachable ? DockerRegistry.Start() : null;
+                running = await RunningDaemon.CreateToFailAsync(["--storage-driver", driver, .. options, .. registry is null ? Array.Empty<string>() : ["--registry-mirror", $"http://{registry.Address}"]]);
+                Image = await FailPointRun.MakeVictimAsync(running, registry?.Address);
             }
 
             return running;
@@ -122,6 +126,9 @@ public sealed class FailPointTests(FailPointTests.Fixture fixture) : IClassFixtu
                 running = null;
                 await old.DisposeAsync();
             }
+
+            registry?.Dispose();
+            registry = null;
         }
     }
 }

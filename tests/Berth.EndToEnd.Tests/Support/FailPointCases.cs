@@ -15,7 +15,7 @@ internal static class FailPointCases
 
     /// <summary>Those between which something is on the disk that depends on the driver.</summary>
     public static IEnumerable<(string Operation, string Point)> OfVfs =>
-        All.Where(static one => one.Operation is "create" or "rm" or "--rm" or "import" or "load" or "commit" or "rmi"
+        All.Where(static one => one.Operation is "create" or "rm" or "--rm" or "import" or "load" or "commit" or "pull" or "rmi"
             && one.Point[..one.Point.IndexOf('.', StringComparison.Ordinal)] is "create" or "rm" or "trash" or "image" or "rmi").Append(("create", FailPoints.CopyMade));
 
     // Steps that an operation comes by more than once: the second time is another place.
@@ -31,8 +31,8 @@ internal static class FailPointCases
 
     private static string[] OperationsOf(string name) => name[..name.IndexOf('.', StringComparison.Ordinal)] switch
     {
-        "journal" => ["create", "start", "stop", "rm", "rm -f", "--rm", "commit", "load", "rmi", "tag", "again", "rename", "network create", "network rm", "connect", "disconnect"],
-        "image" => ["import", "load", "commit"],
+        "journal" => ["create", "start", "stop", "rm", "rm -f", "--rm", "commit", "load", "pull", "rmi", "tag", "again", "rename", "network create", "network rm", "connect", "disconnect"],
+        "image" => ["import", "load", "commit", "pull"],
         "trash" => ["rm", "rm -f", "--rm", "rmi"],
         "create" => ["create"],
         "start" => ["start", "--rm", "again"],

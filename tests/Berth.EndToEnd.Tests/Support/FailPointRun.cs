@@ -15,18 +15,35 @@ internal sealed partial class FailPointRun(RunningDaemon daemon, byte[] victim, 
 
     private EngineHttp Api => daemon.Api;
 
-    /// <summary>Makes and saves the image <c>victim</c>: one small layer on busybox.</summary>
-    public static async Task<byte[]> MakeVictimAsync(RunningDaemon daemon)
+    /// <summary>Makes and saves the image <c>victim</c>: one small layer on busybox. The registry gets it too.</summary>
+    public static async Task<byte[]> MakeVictimAsync(RunningDaemon daemon, string? registry)
     {
         string id = await daemon.Api.CreateAsync("maker", ["sh", "-c", "echo made > /made"]);
         (await daemon.Api.PostAsync($"/containers/{id}/start")).Expect(HttpStatusCode.NoContent);
         (await daemon.Api.PostAsync($"/containers/{id}/wait")).Expect(HttpStatusCode.OK);
         (await daemon.Api.PostAsync($"/commit?container={id}&repo=victim")).Expect(HttpStatusCode.Created);
         byte[] saved = await daemon.Api.GetBytesAsync("/images/get?names=victim");
+        if (registry is not null)
+        {
+            await PushAsync(daemon, $"{registry}/library/victim");
+        }
+
         (await daemon.Api.DeleteAsync($"/containers/{id}")).Expect(HttpStatusCode.NoContent);
         (await daemon.Api.DeleteAsync("/images/victim")).Expect(HttpStatusCode.OK);
         await Poll.UntilAsync(() => !Directory.EnumerateFileSystemEntries(Path.Combine(daemon.DataRoot, "snapshots/trash")).Any(), "the removed layer is deleted");
         return saved;
+    }
+
+    private static async Task PushAsync(RunningDaemon daemon, string remote)
+    {
+        (await daemon.Api.PostAsync($"/images/victim/tag?repo={remote}")).Expect(HttpStatusCode.Created);
+        using (var nobody = new ByteArrayContent([]))
+        {
+            nobody.Headers.TryAddWithoutValidation("X-Registry-Auth", "e30=");
+            Assert.Contains("latest: digest: ", (await daemon.Api.SendAsync(HttpMethod.Post, $"/images/{remote}/push?tag=latest", nobody)).Expect(HttpStatusCode.OK).Text, StringComparison.Ordinal);
+        }
+
+        (await daemon.Api.DeleteAsync($"/images/{remote}")).Expect(HttpStatusCode.OK);
     }
 
     /// <summary>Plays one case from prepared to cleaned up; the daemon runs before and after it and has nothing but busybox.</summary>
@@ -51,6 +68,7 @@ internal sealed partial class FailPointRun(RunningDaemon daemon, byte[] victim, 
             "exec" => ExecAsync(),
             "import" => AddImageAsync("imported", ImportAsync),
             "load" => AddImageAsync("victim", LoadAsync),
+            "pull" => AddImageAsync("victim", PullAsync),
             "commit" => CommitAsync(),
             "rmi" => RemoveImageAsync(),
             "tag" => TagAsync(),
@@ -289,6 +307,13 @@ internal sealed partial class FailPointRun(RunningDaemon daemon, byte[] victim, 
     {
         using var archive = new ByteArrayContent(victim);
         (await Api.SendAsync(HttpMethod.Post, "/images/load?quiet=1", archive)).Expect(HttpStatusCode.OK);
+        (await Api.GetAsync("/images/victim/json")).Expect(HttpStatusCode.OK);
+    }
+
+    // The registry is the mirror of docker.io.
+    private async Task PullAsync()
+    {
+        Assert.Contains("Status: ", (await Api.PostAsync("/images/create?fromImage=victim&tag=latest")).Expect(HttpStatusCode.OK).Text, StringComparison.Ordinal);
         (await Api.GetAsync("/images/victim/json")).Expect(HttpStatusCode.OK);
     }
 
