@@ -82,7 +82,7 @@ internal sealed class RegistryEndpoints(RegistryService registries)
 
             await working;
         }
-        catch (EngineException exception) when (hasLines)
+        catch (Exception exception) when (hasLines && exception is not OperationCanceledException && !context.RequestAborted.IsCancellationRequested)
         {
             await WriteAsync(context, new JsonMessage { ErrorDetail = new JsonErrorDetail { Message = exception.Message }, Error = exception.Message });
         }

@@ -45,6 +45,7 @@ internal sealed class ImagePull(ImageStore images, LayerTransfers layers)
         {
             await using SharedWork<Digest, ImageRecord>.Share share = await pulls.JoinAsync(
                 document.Digest, (tell, token) => BringAsync(repository, manifest, document, top, platform, names, tell, token), report, cancellationToken);
+            RequirePlatform(repository, share.Result.Config, platform); // the work may have been somebody else's, who wanted another
             try
             {
                 await images.NameAsync(share.Result, names, cancellationToken);
@@ -118,13 +119,22 @@ internal sealed class ImagePull(ImageStore images, LayerTransfers layers)
         }
     }
 
+    private static void RequireLayers(RegistryRepository repository, ImageManifest manifest, int wanted)
+    {
+        if (manifest.Layers.Count != wanted)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"{repository.Name.Repository} cannot be used: its configuration names {wanted} layers, its manifest {manifest.Layers.Count}");
+        }
+    }
+
     private async Task<ImageRecord> BringAsync(
         RegistryRepository repository, ImageManifest manifest, RemoteDocument document, RemoteDocument top, Platform? platform, IReadOnlyList<ImageReference> names,
         Action<TransferMessage> report, CancellationToken cancellationToken)
     {
-        if (images.List().FirstOrDefault(image => image.Id == manifest.Config.Digest && image.Manifest == document.Digest && (top == document || image.Index == top.Digest)) is { } known)
+        // What a check found damaged or lost is fetched like what was never here.
+        if (images.List().FirstOrDefault(image => image.Id == manifest.Config.Digest && image.Manifest == document.Digest && (top == document || image.Index == top.Digest)) is { IsConfigLost: false } known
+            && known.Blobs.All(images.HasBlob))
         {
-            RequirePlatform(repository, known.Config, platform);
             return known;
         }
 
@@ -134,13 +144,14 @@ internal sealed class ImagePull(ImageStore images, LayerTransfers layers)
         {
             await using ImageAssembly assembly = images.BeginAssembly();
             (ImageConfig parsed, IReadOnlyList<bool> isHere) = assembly.UseLayers(config);
-            RequirePlatform(repository, parsed, platform);
+            RequirePlatform(repository, parsed, platform); // before anything is fetched
+            RequireLayers(repository, manifest, isHere.Count);
             List<Digest> blobs = [];
             List<Descriptor> missing = [];
             for (int i = 0; i < manifest.Layers.Count; i++)
             {
                 Descriptor layer = manifest.Layers[i];
-                bool isKnown = i < isHere.Count && isHere[i];
+                bool isKnown = isHere[i];
                 bool isFetched = missing.Exists(other => other.Digest == layer.Digest);
                 blobs.Add(isKnown ? default : layer.Digest);
                 if (!isKnown && !isFetched)

@@ -34,14 +34,14 @@ internal sealed class SharedWork<TKey, TResult>(Func<TResult, ValueTask> release
                     entries.Add(key, entry);
                 }
 
-                if (!entry.Stop.IsCancellationRequested)
+                if (!entry.IsGivenUp)
                 {
                     entry.Users++;
                     entry.Task ??= Task.Run(() => RunAsync(key, entry, work), CancellationToken.None);
                 }
             }
 
-            if (entry.Stop.IsCancellationRequested)
+            if (entry.IsGivenUp)
             {
                 // It is being given up, and its files are its own until it has ended.
                 await ((Task)entry.Task!).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -118,8 +118,13 @@ internal sealed class SharedWork<TKey, TResult>(Func<TResult, ValueTask> release
             }
             else if (isLast)
             {
-                entry.Stop.Cancel();
+                entry.IsGivenUp = true;
             }
+        }
+
+        if (entry.IsGivenUp)
+        {
+            await entry.Stop.CancelAsync();
         }
 
         if (releases)
@@ -148,6 +153,9 @@ internal sealed class SharedWork<TKey, TResult>(Func<TResult, ValueTask> release
         public Task<TResult>? Task { get; set; }
         public int Users { get; set; }
         public bool HasResult { get; set; }
+
+        /// <summary>Nobody waits any more: who comes now waits for its end, and begins anew.</summary>
+        public bool IsGivenUp { get; set; }
 
         public void Tell(TransferMessage message)
         {

@@ -133,7 +133,7 @@ public sealed class StorageBudget : IAsyncDisposable
         return usage.Total - usage.Trash;
     }
 
-    // The ones that may go, the least recently used first.
+    // The ones that may go, the least recently used first; one that others were made from only after those.
     private List<ImageRecord> Candidates(bool withYoung)
     {
         HashSet<Digest> used = [.. containers.List().Select(static info => info.Record.ImageId)];
@@ -153,15 +153,16 @@ public sealed class StorageBudget : IAsyncDisposable
         long left = used;
         List<EvictedImage> gone = [];
         HashSet<Digest> tried = [];
-        while (left > bytes && Candidates(isAsked).Find(image => tried.Add(image.Id)) is { } next)
+        while (left > bytes && Candidates(isAsked).Find(image => !images.HasChildren(image) && tried.Add(image.Id)) is { } next)
         {
             cancellationToken.ThrowIfCancellationRequested();
             EvictedImage described = Describe(next);
             if (await TryRemoveAsync(next, cancellationToken))
             {
                 gone.Add(described);
-                left = await MeasureAsync(cancellationToken);
             }
+
+            left = await MeasureAsync(cancellationToken);
         }
 
         return new Eviction(bytes, used, left, gone);
@@ -169,19 +170,19 @@ public sealed class StorageBudget : IAsyncDisposable
 
     private async Task<bool> TryRemoveAsync(ImageRecord image, CancellationToken cancellationToken)
     {
-        try
+        foreach (string name in image.References.Count == 0 ? [image.Id.ToString()] : image.References.Select(static name => name.ToString()))
         {
-            foreach (string name in image.References.Count == 0 ? [image.Id.ToString()] : image.References.Select(static name => name.ToString()))
+            try
             {
                 await images.RemoveAsync(name, force: false, prune: true, cancellationToken);
             }
+            catch (EngineException e) when (e.Kind is ErrorKind.Conflict or ErrorKind.NotFound)
+            {
+                // Used meanwhile; or gone with a name before it, as digests go with the last tag of their repository.
+            }
+        }
 
-            return true;
-        }
-        catch (EngineException e) when (e.Kind is ErrorKind.Conflict or ErrorKind.NotFound)
-        {
-            return false; // used meanwhile, or gone with another
-        }
+        return !images.List().Any(other => other.Id == image.Id);
     }
 
     private Eviction Plan(long bytes, long used)
@@ -190,8 +191,10 @@ public sealed class StorageBudget : IAsyncDisposable
         List<ImageRecord> staying = [.. images.List()];
         List<EvictedImage> going = [];
         long left = used;
-        foreach (ImageRecord image in Candidates(withYoung: true).TakeWhile(_ => left > bytes))
+        List<ImageRecord> candidates = Candidates(withYoung: true);
+        while (left > bytes && candidates.Find(candidate => !staying.Exists(other => other.Parent == candidate.Id)) is { } image)
         {
+            candidates.Remove(image);
             staying.Remove(image);
             going.Add(Describe(image));
             HashSet<Digest> kept = [.. staying.SelectMany(static other => other.ChainIds), .. containers.List().SelectMany(static info => info.Record.ChainIds)];

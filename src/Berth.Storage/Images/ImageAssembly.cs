@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Berth.Linux;
 using Berth.Model;
+using Berth.Model.Oci.Image;
 using Berth.Storage.Content;
 using Berth.Storage.Layers;
 using Berth.Storage.Layers.Tar;
@@ -51,6 +52,7 @@ public sealed partial class ImageAssembly : IAsyncDisposable
     private readonly List<Digest> pinnedBlobs = [];
     private readonly Dictionary<Digest, Arrival> arrivals = [];
     private readonly Dictionary<Digest, Arrival> shared = []; // another assembly's
+    private readonly Dictionary<Digest, (Digest Blob, LayerEntry Layer)> used = []; // layers of images that may go meanwhile
 
     internal ImageAssembly(ImageStore store, ContentStore content, ISnapshotter snapshotter, TarLimits limits)
     {
@@ -64,13 +66,23 @@ public sealed partial class ImageAssembly : IAsyncDisposable
     /// <summary>Whether an unpacked layer and a blob of it are there; they stay then until the assembly ends, and need not be received.</summary>
     public bool TryUseLayer(Digest chainId)
     {
-        if (store.BlobOf(chainId) is not { } blob)
+        if (store.BlobOf(chainId) is not { } blob || store.LayerOf(chainId) is not { } layer)
         {
             return false;
         }
 
         PinBlob(blob);
-        return content.Exists(blob) && TryPinLayer(chainId);
+        if (!content.Exists(blob) || !TryPinLayer(chainId))
+        {
+            return false;
+        }
+
+        lock (gate)
+        {
+            used[chainId] = (blob, layer);
+        }
+
+        return true;
     }
 
     /// <summary>Makes the image visible, with its names, durably; or an error, and nothing of it is there.</summary>
@@ -96,7 +108,7 @@ public sealed partial class ImageAssembly : IAsyncDisposable
 
             Digest id = WriteDocument(parts.Config);
             FailPoint.Reach(FailPoints.ImageDocumentWritten);
-            bool isReceived = parts.Manifest is { } received && ImagePlan.ReadManifest(received).Layers.Select(static layer => layer.Digest).SequenceEqual(blobs);
+            bool isReceived = parts.Manifest is { } received && IsOf(ImagePlan.ReadManifest(received), blobs);
             byte[] manifest = isReceived ? parts.Manifest! : ImagePlan.MakeManifest(parts.Config, [.. blobs.Select(Describe)]); // received: there is one
             ImageRecord image = new()
             {
@@ -137,6 +149,10 @@ public sealed partial class ImageAssembly : IAsyncDisposable
         pinnedBlobs.Clear();
     }
 
+    // A size is only looked at where a layer is received: what a manifest says of one that was here may be wrong.
+    private bool IsOf(ImageManifest manifest, List<Digest> blobs) =>
+        manifest.Layers.Select(static layer => layer.Digest).SequenceEqual(blobs) && manifest.Layers.All(layer => content.Size(layer.Digest) == layer.Size);
+
     private void PinBlob(Digest blob)
     {
         lock (gate)
@@ -165,6 +181,11 @@ public sealed partial class ImageAssembly : IAsyncDisposable
     {
         Digest chainId = plan.ChainIds[index];
         Digest diffId = plan.Config.Rootfs.DiffIds[index];
+        if (blob.IsEmpty && used.TryGetValue(chainId, out (Digest Blob, LayerEntry Layer) here))
+        {
+            return here;
+        }
+
         if (blob.IsEmpty)
         {
             blob = store.BlobOf(chainId) ?? throw new EngineException(ErrorKind.NotFound, $"layer {diffId} was not received and is not in the store");

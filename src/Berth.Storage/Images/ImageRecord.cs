@@ -46,7 +46,7 @@ public sealed record ImageRecord
     public bool IsConfigLost { get; init; }
 
     /// <summary>Everything of it that is in the content store.</summary>
-    internal IEnumerable<Digest> Blobs => Index.IsEmpty ? LayerBlobs.Append(Id).Append(Manifest) : LayerBlobs.Append(Id).Append(Manifest).Append(Index);
+    public IEnumerable<Digest> Blobs => Index.IsEmpty ? LayerBlobs.Append(Id).Append(Manifest) : LayerBlobs.Append(Id).Append(Manifest).Append(Index);
 }
 
 /// <summary>One step of how an image came to be, as docker's history shows it.</summary>
