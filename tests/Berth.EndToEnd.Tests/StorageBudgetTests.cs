@@ -1,5 +1,6 @@
 using System.Net;
 using Berth.EndToEnd.Tests.Support;
+using Berth.Tests.Registries;
 
 namespace Berth.EndToEnd.Tests;
 
@@ -39,6 +40,32 @@ public sealed class StorageBudgetTests
         Assert.Equal(["used"], await NamesAsync(berth));
         Assert.Contains("Nothing is broken", (await berth.RunAsync("system", "fsck")).Expect().Output, StringComparison.Ordinal);
         (await berth.RunAsync("rm", "holder")).Expect();
+        Assert.Equal(0, await daemon.StopAsync());
+    }
+
+    /// <summary>Images of registries have two names each, of which the second goes with the first; and some are made from others.</summary>
+    [Fact]
+    public async Task NoMoreGoesThanMust()
+    {
+        using DockerRegistry registry = DockerRegistry.Start();
+        await using RunningDaemon daemon = await RunningDaemon.CreateAsync();
+        Cli berth = daemon.Client(Clients.Berth);
+        (await berth.RunAsync("create", "--name", "holder", "--network", "none", "busybox", "true")).Expect();
+        (await berth.RunAsync("commit", "holder", "child")).Expect();
+        foreach (string name in (string[])["one", "two", "three"])
+        {
+            (await berth.RunAsync(["import", "-", name], Image(name))).Expect();
+            (await berth.RunAsync("tag", name, $"{registry.Address}/{name}")).Expect();
+            (await berth.RunAsync("push", "-q", $"{registry.Address}/{name}")).Expect();
+            (await berth.RunAsync("rmi", name)).Expect();
+        }
+
+        (await berth.RunAsync("rm", "holder")).Expect();
+        (await berth.RunAsync("create", "--name", "holder", "--network", "none", "child", "true")).Expect();
+        long used = (await daemon.Api.GetAsync("/berth/storage/usage")).Expect(HttpStatusCode.OK).Json["Total"]!.GetValue<long>(); // as it answers
+        string told = (await berth.RunAsync("system", "evict", "--to", $"{used - 500_000}")).Expect().Output;
+        Assert.Equal([registry.Address[..9]], Gone(told, "Removed")); // one, the first word of whose name is the registry's host
+        Assert.Equal(["busybox", "child", $"{registry.Address}/three", $"{registry.Address}/two"], (await NamesAsync(berth)).OrderBy(static name => name.Contains('/', StringComparison.Ordinal)));
         Assert.Equal(0, await daemon.StopAsync());
     }
 

@@ -115,6 +115,23 @@ public sealed class PullFaults : IClassFixture<RegistryFixture>, IDisposable
     }
 
     [Fact]
+    public async Task WhatWasLostIsFetchedAgain()
+    {
+        (string repository, string layer) = await PutAsync(5000);
+        string name = $"{proxy.Address}/{repository}:1";
+        (await fixture.Berth.RunAsync("pull", name)).Expect();
+        string id = (await fixture.Berth.RunAsync("images", "-q", "--no-trunc", name)).Expect().Line;
+        foreach (string lost in (string[])[layer, id])
+        {
+            File.Delete(Blob(lost));
+            (await fixture.Berth.RunAsync("pull", name)).Expect();
+            Assert.True(File.Exists(Blob(lost)), $"{lost} came back");
+        }
+
+        (await fixture.Berth.RunAsync("rmi", name)).Expect();
+    }
+
+    [Fact]
     public async Task APullThatEndedWithItsDaemonGoesOnFromThere()
     {
         (string repository, string layer) = await PutAsync(2_000_000);
