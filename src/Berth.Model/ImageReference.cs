@@ -139,7 +139,8 @@ public readonly record struct ImageReference
         return domain == DefaultDomain && !path.Contains('/', StringComparison.Ordinal) ? (domain, OfficialPrefix + path) : (domain, path);
     }
 
-    private static bool IsTag(string tag) =>
+    /// <summary>Whether the text can be a tag: at most 128 letters, digits, <c>_</c>, <c>.</c> and <c>-</c>, of which the last two do not begin it.</summary>
+    public static bool IsTag(string tag) =>
         tag.Length is > 0 and <= 128 && tag[0] is not ('.' or '-') && tag.All(static c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-');
 
     // domain-component ["." ...] [":" port] | "[" IPv6 "]" [":" port]

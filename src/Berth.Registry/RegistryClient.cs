@@ -54,7 +54,7 @@ public sealed class RegistryClient : IDisposable
         if (!answer.IsSuccess)
         {
             RegistryFailure failure = await RegistryFailure.ReadAsync(answer, cancellationToken);
-            throw new EngineException(failure.Kind, $"login attempt to {uri} failed with status: {answer.Status} {answer.Message.ReasonPhrase}: {failure.Text}");
+            throw new EngineException(failure.Kind, $"login attempt to {Addresses.Show(uri)} failed with status: {answer.Status} {PrintableText.Of(answer.Message.ReasonPhrase)}: {failure.Text}");
         }
 
         return tokens.IdentityToken;
@@ -89,7 +89,7 @@ public sealed class RegistryClient : IDisposable
         }
         catch (JsonException e)
         {
-            throw new EngineException(ErrorKind.Unavailable, $"{subject}: the answer cannot be read: {e.Message}", e);
+            throw new EngineException(ErrorKind.Unavailable, $"{subject}: the answer cannot be read: {PrintableText.Of(e.Message)}", e);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using Berth.Model;
+using Berth.Registry.Transport;
 
 namespace Berth.Registry;
 
@@ -74,7 +75,7 @@ public sealed record RegistryOptions
         {
             Require(
                 mirror.Url is { IsAbsoluteUri: true, Scheme: "http" or "https", Query: "", Fragment: "", UserInfo: "" },
-                $"mirror \"{mirror.Url.GetLeftPart(UriPartial.Path)}\": wanted http(s)://host[:port][/prefix], credentials apart");
+                $"mirror \"{Addresses.Show(mirror.Url)}\": wanted http(s)://host[:port][/prefix], credentials apart");
         }
 
         static void Require(bool holds, string otherwise)

@@ -15,7 +15,7 @@ public sealed record BlobRead
     /// <summary>The byte to begin with; what lies before is not fetched.</summary>
     public long Offset { get; init; }
 
-    /// <summary>Whether the stream checks the digest; only where the reading begins with the first byte.</summary>
+    /// <summary>Whether the stream checks the digest; only where the reading begins with the first byte; what comes from a mirror it checks in any case.</summary>
     public bool Verifies { get; init; } = true;
 
     /// <summary>Told how many bytes of the blob are there, in total, as they come; calls do not overlap.</summary>
@@ -57,7 +57,7 @@ internal sealed record SearchAnswer
 
 internal sealed record TagList
 {
-    [JsonPropertyName("tags")] public IReadOnlyList<string>? Tags { get; init; }
+    [JsonPropertyName("tags")] public IReadOnlyList<string?>? Tags { get; init; }
 }
 
 [JsonSerializable(typeof(SearchAnswer))]

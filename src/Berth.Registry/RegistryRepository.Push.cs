@@ -54,6 +54,7 @@ public sealed partial class RegistryRepository
     /// <exception cref="EngineException">Unauthorized; Forbidden; InvalidArgument; Unavailable, also when the registry stored it under another digest.</exception>
     public async Task<Digest> PushManifestAsync(string tagOrDigest, string mediaType, ReadOnlyMemory<byte> document, CancellationToken cancellationToken)
     {
+        RequireReference(tagOrDigest);
         string subject = SubjectOf(tagOrDigest);
         Digest digest = Digest.Of(document.Span);
         if (Digest.TryParse(tagOrDigest, out Digest named) && named != digest)

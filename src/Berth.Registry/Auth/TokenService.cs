@@ -136,7 +136,7 @@ internal sealed class TokenService(RegistryEndpoint endpoint, RegistryConnection
 
             using (answer)
             {
-                Uri? next = answer.Headers.Location is { } location ? new Uri(uri, location) : null;
+                Uri? next = answer.Headers.Location is { } location ? Addresses.Resolve(uri, location, subject) : null;
                 bool isSame = next is not null && next.Scheme == uri.Scheme && next.Authority == uri.Authority && message.Method == HttpMethod.Get;
                 uri = isSame && redirects < MaxRedirects
                     ? next!

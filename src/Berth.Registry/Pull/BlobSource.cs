@@ -36,8 +36,11 @@ internal sealed class BlobSource(PullChannels channels, string repository, Descr
     /// <summary>How attempts are counted and paused.</summary>
     public Patience Patience => channels.Patience;
 
-    /// <summary>Lets mirrors that sent something wrong be passed over for a while.</summary>
-    public void Avoid() => channels.Avoid(Volatile.Read(ref place));
+    /// <summary>Whether a mirror is asked at present; once it is the registry itself, it stays so.</summary>
+    public bool IsAtMirror => channels.IsMirror(Volatile.Read(ref place));
+
+    /// <summary>Lets mirrors that sent something wrong be passed over for a while; returns their names.</summary>
+    public IReadOnlyList<string> Reject() => channels.Reject(blob.Digest);
 
     /// <summary>Opens the bytes from <paramref name="first"/> up to before <paramref name="end"/>; a place that cannot send pieces sends all, from which what lies before is skipped.</summary>
     /// <exception cref="EngineException">NotFound; Unauthorized; Unavailable: the failure of the last place.</exception>
@@ -48,7 +51,9 @@ internal sealed class BlobSource(PullChannels channels, string repository, Descr
             int tried = Volatile.Read(ref place);
             try
             {
-                return await OpenAsync(await channels.GetAsync(tried, cancellationToken), first, end, cancellationToken);
+                BlobConnection connection = await OpenAsync(await channels.GetAsync(tried, cancellationToken), first, end, cancellationToken);
+                channels.NoteSent(tried, blob.Digest);
+                return connection;
             }
             catch (EngineException e) when (channels.HasAfter(tried))
             {

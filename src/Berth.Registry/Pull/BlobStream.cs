@@ -33,7 +33,7 @@ internal sealed class BlobStream : Stream
         this.buffers = buffers;
         this.read = read;
         position = read.Offset;
-        hash = read is { Verifies: true, Offset: 0 } ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
+        hash = read.Offset == 0 && (read.Verifies || source.IsAtMirror) ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
         isRanged = connection?.IsRanged == true && end < Size;
         next = isRanged ? end : Size;
         direct = connection is null ? null : new ResumingReader(source, position, next, connection);
@@ -155,7 +155,7 @@ internal sealed class BlobStream : Stream
             return;
         }
 
-        long end = Math.Min(position + options.RangeSize, Size);
+        long end = source.HasRanges ? Math.Min(position + options.RangeSize, Size) : Size; // all comes anyway: once is enough
         direct = new ResumingReader(source, position, end, null);
         next = end;
         FetchAhead();
@@ -187,8 +187,9 @@ internal sealed class BlobStream : Stream
     {
         if (hash is not null && Digest.FromHash(hash.GetHashAndReset()) is var got && got != source.Blob.Digest)
         {
-            source.Avoid();
-            throw new EngineException(ErrorKind.Unavailable, $"{source.Subject}: what came has another digest, {got}; it is thrown away");
+            IReadOnlyList<string> mirrors = source.Reject();
+            string by = mirrors.Count == 0 ? "" : $" (sent by the mirror {string.Join(" and ", mirrors)})";
+            throw new EngineException(ErrorKind.Unavailable, $"{source.Subject}: what came has another digest, {got}{by}; it is thrown away");
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Berth.Model;
 using Berth.Registry.Transport;
 
@@ -7,6 +8,7 @@ namespace Berth.Registry.Pull;
 internal sealed class PullChannels(RegistryRule? rule, Func<RegistryMirror, CancellationToken, Task<RegistryChannel>> openMirror, Func<CancellationToken, Task<RegistryChannel>> openOwn, RegistryOptions options)
 {
     private const int MirrorAttempts = 2;
+    private readonly ConcurrentDictionary<(int Place, Digest Blob), bool> sent = new();
     private readonly int mirrors = rule?.Mirrors.Count ?? 0;
     private readonly RegistryChannel?[] opened = new RegistryChannel?[(rule?.Mirrors.Count ?? 0) + 1];
     private readonly string?[] failures = new string?[rule?.Mirrors.Count ?? 0];
@@ -40,13 +42,33 @@ internal sealed class PullChannels(RegistryRule? rule, Func<RegistryMirror, Canc
         }
     }
 
-    /// <summary>Lets a mirror be avoided for a while; the registry itself never is.</summary>
-    public void Avoid(int place)
+    /// <summary>Whether the place with this number is a mirror.</summary>
+    public bool IsMirror(int place) => place < mirrors;
+
+    /// <summary>Remembers who sent some of a blob.</summary>
+    public void NoteSent(int place, Digest blob)
     {
-        if (place < mirrors)
+        if (IsMirror(place))
         {
-            opened[place]?.Avoid();
+            sent[(place, blob)] = true;
         }
+    }
+
+    /// <summary>Lets the mirrors that sent some of a blob be avoided for a while, and names them; the registry itself never is.</summary>
+    public IReadOnlyList<string> Reject(Digest blob)
+    {
+        List<string> names = [];
+        for (int place = 0; place < mirrors; place++)
+        {
+            if (sent.TryRemove((place, blob), out _) && opened[place] is { } channel)
+            {
+                channel.Avoid();
+                failures[place] ??= $"{channel.Endpoint.Name} sent something else as {blob} a short while ago";
+                names.Add(channel.Endpoint.Name);
+            }
+        }
+
+        return names;
     }
 
     /// <summary>The last place's failure, with those of the mirrors before it.</summary>

@@ -149,7 +149,7 @@ internal sealed class BlobUpload(RegistryChannel channel, string repository, Des
     private Uri PlaceOf(RegistryAnswer answer)
     {
         Uri location = answer.Message.Headers.Location ?? throw new EngineException(ErrorKind.Unavailable, $"{subject}: {answer.Uri.Authority} names no place to send it to");
-        var place = new Uri(answer.Uri, location);
+        var place = Addresses.Resolve(answer.Uri, location, subject);
         if (place.Scheme == answer.Uri.Scheme || place.Scheme == "https")
         {
             return place;

@@ -22,17 +22,17 @@ internal sealed class EndpointFinder(RegistryOptions options, RegistryConnection
     }
 
     /// <summary>A registry's own place: https, and for insecure ones https without checks, else http, whichever answers.</summary>
-    /// <exception cref="EngineException">Unavailable when an insecure one answers in neither way.</exception>
+    /// <exception cref="EngineException">InvalidArgument for a domain that is no host; Unavailable when an insecure one answers in neither way.</exception>
     public async Task<RegistryEndpoint> FindAsync(string domain, RegistryCredential credential, CancellationToken cancellationToken)
     {
         string host = domain is ImageReference.DefaultDomain ? HubHost : domain;
-        var secure = new Uri($"https://{host}/");
+        var secure = Addresses.OfHost("https", host);
         if (!await hosts.IsInsecureAsync(secure, cancellationToken))
         {
             return new RegistryEndpoint(secure, "", credential, false, false);
         }
 
-        var plain = new Uri($"http://{host}/");
+        var plain = Addresses.OfHost("http", host);
         for (int failures = 1; ; failures++)
         {
             (int status, UnreachableException? noTls) = await ProbeAsync(secure, cancellationToken);

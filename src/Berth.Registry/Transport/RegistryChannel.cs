@@ -183,7 +183,7 @@ internal sealed class RegistryChannel(RegistryEndpoint endpoint, RegistryConnect
             throw new EngineException(ErrorKind.Unavailable, $"{call.Subject}: {from.Authority} {(location is null ? "redirects to nowhere" : $"redirects more than {MaxRedirects} times")}");
         }
 
-        var next = new Uri(from, location);
+        var next = Addresses.Resolve(from, location, call.Subject);
         bool isAllowed = next.Scheme == "https" || (next.Scheme == "http" && from.Scheme == "http");
         return isAllowed
             ? next

@@ -5,7 +5,7 @@ using Berth.Model;
 
 namespace Berth.Registry.Transport;
 
-/// <summary>What requests without an answer are called. Addresses are told without their query: it may hold a signature.</summary>
+/// <summary>What requests without an answer are called.</summary>
 internal static class RegistryErrors
 {
     /// <summary>The failure of a request that got no answer.</summary>
@@ -16,7 +16,7 @@ internal static class RegistryErrors
     public static string Describe(HttpMethod method, Uri uri, Exception cause)
     {
         string name = string.Concat(method.Method.AsSpan(0, 1), method.Method[1..].ToLowerInvariant());
-        return $"{name} \"{uri.GetLeftPart(UriPartial.Path)}\": {Describe(uri, cause)}";
+        return $"{name} \"{Addresses.Show(uri)}\": {Describe(uri, cause)}";
     }
 
     private static string Describe(Uri uri, Exception cause)

@@ -17,15 +17,27 @@ internal sealed record RegistryError
     public override string ToString()
     {
         string code = (Code ?? "unknown").ToLowerInvariant().Replace('_', ' ');
-        string? about = Detail switch
-        {
-            { ValueKind: JsonValueKind.String } text when Model.Digest.TryParse(text.GetString(), out _) => text.GetString(),
-            { ValueKind: JsonValueKind.Object } fields when fields.EnumerateObject().FirstOrDefault(static field => field.Name.Equals("digest", StringComparison.OrdinalIgnoreCase)).Value
-                is { ValueKind: JsonValueKind.String } value => value.GetString(),
-            _ => null,
-        };
+        string? about = About();
         string digest = about is null || Message?.Contains(about, StringComparison.Ordinal) == true ? "" : $" ({about})";
         return (string.IsNullOrEmpty(Message) ? code : $"{code}: {Message}") + digest;
+    }
+
+    private string? About()
+    {
+        try
+        {
+            return Detail switch
+            {
+                { ValueKind: JsonValueKind.String } text when Model.Digest.TryParse(text.GetString(), out _) => text.GetString(),
+                { ValueKind: JsonValueKind.Object } fields when fields.EnumerateObject().FirstOrDefault(static field => field.Name.Equals("digest", StringComparison.OrdinalIgnoreCase)).Value
+                    is { ValueKind: JsonValueKind.String } value => value.GetString(),
+                _ => null,
+            };
+        }
+        catch (InvalidOperationException)
+        {
+            return null; // half of a surrogate pair is good JSON, and no text
+        }
     }
 }
 
@@ -47,7 +59,6 @@ internal sealed partial class RegistryErrorJsonContext : JsonSerializerContext;
 internal sealed record RegistryFailure(int Status, IReadOnlyList<string> Codes, string Text)
 {
     private const int MaxBody = 64 << 10;
-    private const int MaxText = 2000;
 
     /// <summary>What the caller can do about it.</summary>
     public ErrorKind Kind => Status switch
@@ -81,7 +92,7 @@ internal sealed record RegistryFailure(int Status, IReadOnlyList<string> Codes, 
                 (429, var details) => $"toomanyrequests: {details ?? "too many requests"}",
                 _ => $"received unexpected HTTP status: {answer.Status} {answer.Message.ReasonPhrase}",
             };
-        return new RegistryFailure(answer.Status, [.. errors.Select(static error => error.Code ?? "")], Printable(text) + (answer.Status == 429 ? LimitOf(answer) : ""));
+        return new RegistryFailure(answer.Status, [.. errors.Select(static error => error.Code ?? "")], PrintableText.Of(text) + (answer.Status == 429 ? LimitOf(answer) : ""));
     }
 
     public EngineException ToException(string subject) => new(Kind, $"{subject}: {Text}");
@@ -107,13 +118,6 @@ internal sealed record RegistryFailure(int Status, IReadOnlyList<string> Codes, 
         }
     }
 
-    // Others' text goes to terminals.
-    private static string Printable(string text)
-    {
-        string cut = text.Length > MaxText ? text[..MaxText] + "…" : text;
-        return string.Concat(cut.Select(static c => char.IsControl(c) ? ' ' : c));
-    }
-
     // ratelimit-limit: 100;w=21600 (what may be had in how many seconds), ratelimit-remaining: 0;w=21600
     private static string LimitOf(RegistryAnswer answer)
     {
@@ -122,12 +126,12 @@ internal sealed record RegistryFailure(int Status, IReadOnlyList<string> Codes, 
         {
             string[] parts = limit.Split(";w=", 2);
             bool hasWindow = int.TryParse(parts.ElementAtOrDefault(1), NumberStyles.None, CultureInfo.InvariantCulture, out int seconds);
-            told.Add($"limit {Printable(parts[0])}" + (hasWindow ? $" in {TimeSpan.FromSeconds(seconds).TotalHours:0.#} hours" : ""));
+            told.Add($"limit {PrintableText.Of(parts[0])}" + (hasWindow ? $" in {TimeSpan.FromSeconds(seconds).TotalHours:0.#} hours" : ""));
         }
 
         if (answer.Header("ratelimit-remaining") is { } left)
         {
-            told.Add($"{Printable(left.Split(';')[0])} left");
+            told.Add($"{PrintableText.Of(left.Split(';')[0])} left");
         }
 
         if (Patience.RetryAfter(answer.Message) is { } pause)

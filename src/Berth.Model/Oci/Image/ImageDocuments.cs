@@ -94,7 +94,7 @@ public static class ImageDocuments
         {
             string what = Has(parsed, "fsLayers") || mediaType?.Contains("manifest.v1", StringComparison.Ordinal) == true
                 ? "it has docker's schema 1, which no registry should serve any more; push the image anew"
-                : $"it is neither an image manifest nor an index (media type {own ?? mediaType ?? "unknown"})";
+                : $"it is neither an image manifest nor an index (media type {PrintableText.Of(own ?? mediaType ?? "unknown")})";
             throw new EngineException(ErrorKind.InvalidArgument, $"{subject} cannot be used: {what}");
         }
 
@@ -117,7 +117,7 @@ public static class ImageDocuments
         if (!isImage || !string.IsNullOrEmpty(manifest.ArtifactType))
         {
             string type = string.IsNullOrEmpty(manifest.ArtifactType) ? manifest.Config.MediaType : manifest.ArtifactType;
-            throw new EngineException(ErrorKind.InvalidArgument, $"{subject} is not an image but an artifact of type \"{type}\": there is nothing in it to run");
+            throw new EngineException(ErrorKind.InvalidArgument, $"{subject} is not an image but an artifact of type \"{PrintableText.Of(type)}\": there is nothing in it to run");
         }
     }
 
@@ -138,9 +138,14 @@ public static class ImageDocuments
                 throw new JsonException("it is not one JSON object");
             }
 
+            foreach (JsonProperty property in parsed.RootElement.EnumerateObject())
+            {
+                _ = (property.Name, property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString() : null);
+            }
+
             return parsed;
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException) // the latter for half of a surrogate pair: good JSON, and no text
         {
             parsed?.Dispose();
             throw Unreadable(subject, e);
@@ -161,5 +166,5 @@ public static class ImageDocuments
         return false;
     }
 
-    private static EngineException Unreadable(string subject, JsonException e) => new(ErrorKind.InvalidArgument, $"{subject} cannot be read: {e.Message}", e);
+    private static EngineException Unreadable(string subject, Exception e) => new(ErrorKind.InvalidArgument, $"{subject} cannot be read: {PrintableText.Of(e.Message)}", e);
 }

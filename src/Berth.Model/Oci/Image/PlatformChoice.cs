@@ -32,7 +32,7 @@ public static class PlatformChoice
 
     /// <summary>The platforms that an index offers, as a message lists them.</summary>
     public static string Describe(IEnumerable<IndexDescriptor> descriptors) =>
-        string.Join(", ", descriptors.Where(static descriptor => !IsAttestation(descriptor)).Select(static descriptor => descriptor.Platform?.ToString() ?? "one of an unknown platform"));
+        string.Join(", ", descriptors.Where(static descriptor => !IsAttestation(descriptor)).Select(static descriptor => descriptor.Platform is { } platform ? PrintableText.Of(platform.ToString()) : "one of an unknown platform"));
 
     private static List<(string Architecture, string Variant)> Acceptable(Platform wanted)
     {
