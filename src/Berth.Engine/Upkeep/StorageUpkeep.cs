@@ -13,6 +13,7 @@ public sealed class StorageUpkeep : ILayerUsers, IDisposable
     // A container whose owner is busy for longer counts as one that runs.
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
     private readonly ContainerServices services;
+    private readonly ContentStore content;
     private readonly ContainerService containers;
     private readonly StorageCheck check;
     private readonly StorageMeter meter;
@@ -24,6 +25,7 @@ public sealed class StorageUpkeep : ILayerUsers, IDisposable
     public StorageUpkeep(ContainerServices services, ContentStore content, FolderSnapshotter snapshots, ContainerService containers)
     {
         this.services = services;
+        this.content = content;
         this.containers = containers;
         check = new StorageCheck(services.Root, services.Journal, content, snapshots, services.Images, this);
         meter = new StorageMeter(services.Root, snapshots);
@@ -48,7 +50,7 @@ public sealed class StorageUpkeep : ILayerUsers, IDisposable
     {
         try
         {
-            return PartialDownloads.RemoveUnused(services.Root);
+            return PartialDownloads.RemoveUnused(services.Root, content);
         }
         catch (IOException e)
         {

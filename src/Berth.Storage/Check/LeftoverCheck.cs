@@ -41,7 +41,7 @@ internal sealed class LeftoverCheck(CheckRun run)
             bool isDigest = Digest.TryParse("sha256:" + name, out Digest blob);
             if (!isDigest || (!needed.Contains(blob) && !run.Images.Pins.IsPinnedBlob(blob)))
             {
-                found.Add(new Leftover(FindingKind.OrphanBlob, "content/blobs/sha256/" + name, isDigest ? "no image needs the blob" : "it is no blob: its name is no digest", ct => isDigest ? run.Images.TryDeleteUnneededAsync(blob, ct) : DeleteAsync(path)));
+                found.Add(new Leftover(FindingKind.OrphanBlob, "content/blobs/sha256/" + name, isDigest ? "no image needs the blob" : "it is no blob: its name is no digest", ct => isDigest ? run.Images.TryDeleteUnneededAsync(blob, ct) : Task.FromResult(Delete(path))));
             }
         }
 
@@ -57,9 +57,8 @@ internal sealed class LeftoverCheck(CheckRun run)
         }
 
         FindContainers(found);
-        IReadOnlySet<string> open = PartialDownloads.NamesInUse(run.Root);
-        FindFiles(found, "content/partial", FindingKind.PartialDownload, $"the download was not gone on with for more than {LongestDownload.Days} days", (name, age) => !open.Contains(name) && (age > LongestDownload || !Digest.TryParse("sha256:" + name, out _)));
-        FindFiles(found, "content/damaged", FindingKind.DamagedCopy, "no image needs the blob of which it is a damaged copy", (name, _) => !Digest.TryParse("sha256:" + name, out Digest blob) || !needed.Contains(blob));
+        FindFiles(found, "content/partial", FindingKind.PartialDownload, $"the download was not gone on with for more than {LongestDownload.Days} days", (name, age) => !run.Content.IsResumed(name) && (age > LongestDownload || !Digest.TryParse("sha256:" + name, out _)), (name, _) => run.Content.TryDeletePartial(name));
+        FindFiles(found, "content/damaged", FindingKind.DamagedCopy, "no image needs the blob of which it is a damaged copy", (name, _) => !Digest.TryParse("sha256:" + name, out Digest blob) || !needed.Contains(blob), (_, path) => Delete(path));
         return found;
     }
 
@@ -80,7 +79,7 @@ internal sealed class LeftoverCheck(CheckRun run)
         }
     }
 
-    private void FindFiles(List<Leftover> found, string folder, string kind, string text, Func<string, TimeSpan, bool> isLeft)
+    private void FindFiles(List<Leftover> found, string folder, string kind, string text, Func<string, TimeSpan, bool> isLeft, Func<string, string, bool> delete)
     {
         if (!Directory.Exists(run.Root.PathOf(folder)))
         {
@@ -92,16 +91,16 @@ internal sealed class LeftoverCheck(CheckRun run)
             string name = Path.GetFileName(path);
             if (isLeft(name, DateTime.UtcNow - File.GetLastWriteTimeUtc(path)))
             {
-                found.Add(new Leftover(kind, folder + "/" + name, text, _ => DeleteAsync(path)));
+                found.Add(new Leftover(kind, folder + "/" + name, text, _ => Task.FromResult(delete(name, path))));
             }
         }
     }
 
-    private static Task<bool> DeleteAsync(string path)
+    private static bool Delete(string path)
     {
         using Berth.Linux.FileDescriptor folder = Paths.OpenFolder(Path.GetDirectoryName(path)!); // a full path of the data root
         FolderTree.Delete(folder, System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(path)));
-        return Task.FromResult(true);
+        return true;
     }
 
     private async Task TellAsync(Leftover leftover, CancellationToken cancellationToken)

@@ -18,6 +18,8 @@ public sealed class ContentStore : IDisposable
     private readonly FileDescriptor blobs;
     private readonly FileDescriptor ingest;
     private readonly FileDescriptor partial;
+    private readonly Lock resuming = new();
+    private readonly HashSet<string> resumed = new(StringComparer.Ordinal);
 
     private ContentStore(StorageRoot root)
     {
@@ -43,7 +45,7 @@ public sealed class ContentStore : IDisposable
     public ContentWriter CreateWriter()
     {
         byte[] name = Encoding.ASCII.GetBytes(Guid.NewGuid().ToString("N"));
-        return new ContentWriter(ingest, blobs, name, Paths.Open(ingest, name, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_EXCL, 0x180), existing: 0);
+        return new ContentWriter(ingest, blobs, name, Paths.Open(ingest, name, OpenFlags.O_WRONLY | OpenFlags.O_CREAT | OpenFlags.O_EXCL, 0x180), existing: 0, released: null);
     }
 
     /// <summary>
@@ -53,8 +55,32 @@ public sealed class ContentStore : IDisposable
     public ContentWriter ResumeWriter(Digest expected)
     {
         byte[] name = Name(expected);
-        FileDescriptor file = Paths.Open(partial, name, OpenFlags.O_RDWR | OpenFlags.O_CREAT | OpenFlags.O_NOFOLLOW, 0x180);
-        return new ContentWriter(partial, blobs, name, file, FileStatusCalls.Stat(file).Size);
+        lock (resuming)
+        {
+            FileDescriptor file = Paths.Open(partial, name, OpenFlags.O_RDWR | OpenFlags.O_CREAT | OpenFlags.O_NOFOLLOW, 0x180);
+            resumed.Add(expected.Hex);
+            return new ContentWriter(partial, blobs, name, file, FileStatusCalls.Stat(file).Size, released: () => Release(expected.Hex));
+        }
+    }
+
+    /// <summary>Whether a writer of <see cref="ResumeWriter"/> lives that goes on with the file of this name in <c>content/partial</c>.</summary>
+    internal bool IsResumed(string name)
+    {
+        lock (resuming)
+        {
+            return resumed.Contains(name);
+        }
+    }
+
+    /// <summary>Deletes a file of <c>content/partial</c> unless a writer goes on with it; none begins to in between.</summary>
+    /// <returns>False when one does, or there is no such file.</returns>
+    /// <exception cref="LinuxException">The disk refuses.</exception>
+    internal bool TryDeletePartial(string name)
+    {
+        lock (resuming)
+        {
+            return !resumed.Contains(name) && TryUnlink(partial, Encoding.UTF8.GetBytes(name));
+        }
     }
 
     /// <summary>The blob's bytes; the caller disposes the stream. They are not hashed again: <see cref="ReadDocument"/> does that for small ones.</summary>
@@ -107,18 +133,7 @@ public sealed class ContentStore : IDisposable
             : throw new EngineException(ErrorKind.NotFound, $"blob {digest} is not in the content store");
 
     /// <summary>Deletes the blob; readers that have it open go on. False when there was none.</summary>
-    public bool Delete(Digest digest)
-    {
-        try
-        {
-            Paths.Unlink(blobs, Name(digest));
-            return true;
-        }
-        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
-        {
-            return false;
-        }
-    }
+    public bool Delete(Digest digest) => TryUnlink(blobs, Name(digest));
 
     /// <summary>All blobs, in no order.</summary>
     public IEnumerable<Digest> List()
@@ -147,4 +162,26 @@ public sealed class ContentStore : IDisposable
     }
 
     internal static byte[] Name(Digest digest) => Encoding.ASCII.GetBytes(digest.Hex);
+
+    /// <summary>Removes a name; false when there was none.</summary>
+    internal static bool TryUnlink(FileDescriptor folder, byte[] name)
+    {
+        try
+        {
+            Paths.Unlink(folder, name);
+            return true;
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        {
+            return false;
+        }
+    }
+
+    private void Release(string name)
+    {
+        lock (resuming)
+        {
+            resumed.Remove(name);
+        }
+    }
 }

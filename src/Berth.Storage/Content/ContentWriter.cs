@@ -20,17 +20,19 @@ public sealed class ContentWriter : Stream
     private readonly FileDescriptor file;
     private readonly SparseOutput output;
     private readonly IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private Action? released;
     private Digest digest;
     private bool published;
     private bool disposed;
 
-    // Both folders are the store's.
-    internal ContentWriter(FileDescriptor folder, FileDescriptor blobs, byte[] name, FileDescriptor file, long existing)
+    // Both folders are the store's, which is told once that the name in the first is used no longer.
+    internal ContentWriter(FileDescriptor folder, FileDescriptor blobs, byte[] name, FileDescriptor file, long existing, Action? released)
     {
         this.folder = folder;
         this.blobs = blobs;
         this.name = name;
         this.file = file;
+        this.released = released;
         Existing = existing;
         output = new SparseOutput(file);
     }
@@ -113,6 +115,7 @@ public sealed class ContentWriter : Stream
             // An existing blob of the same digest has the same bytes; replacing it is harmless and needs no test before.
             Paths.Rename(folder, name, blobs, ContentStore.Name(digest));
             published = true;
+            Release();
         }
 
         return digest;
@@ -141,12 +144,26 @@ public sealed class ContentWriter : Stream
             disposed = true;
             file.Dispose();
             hash.Dispose();
-            if (!published && !Keeps)
+            try
             {
-                Paths.Unlink(folder, name);
+                if (!published && !Keeps)
+                {
+                    ContentStore.TryUnlink(folder, name);
+                }
+            }
+            finally
+            {
+                Release();
             }
         }
 
         base.Dispose(disposing);
+    }
+
+    // Once: the next writer of the name may live already.
+    private void Release()
+    {
+        released?.Invoke();
+        released = null;
     }
 }

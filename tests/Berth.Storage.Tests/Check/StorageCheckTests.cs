@@ -302,11 +302,41 @@ public sealed class StorageCheckTests : IAsyncLifetime
             File.SetLastWriteTimeUtc(temp["data/content/partial/" + Digest.Of("going on"u8).Hex], DateTime.UtcNow - TimeSpan.FromDays(30));
             await CheckAsync(repair: true);
             Assert.Empty(found);
-            Assert.True(PartialDownloads.RemoveUnused(stores.Root) >= 5000);
+            Assert.True(PartialDownloads.RemoveUnused(stores.Root, stores.Content) >= 5000);
             Assert.Equal([Digest.Of("going on"u8).Hex], Directory.GetFiles(temp["data/content/partial"]).Select(Path.GetFileName));
         }
 
         Assert.False(File.Exists(left));
+    }
+
+    [Fact]
+    public void ADownloadThatWasOnlyBegunOrWaitsForItsRecordStays()
+    {
+        Digest digest = Digest.Of("whole"u8);
+        string path = temp["data/content/partial/" + digest.Hex];
+        using (var first = stores.Content.ResumeWriter(digest))
+        {
+            first.Keeps = true;
+        }
+
+        Assert.True(File.Exists(path));
+        using (var second = stores.Content.ResumeWriter(digest))
+        {
+            PartialDownloads.RemoveUnused(stores.Root, stores.Content);
+            Assert.True(File.Exists(path));
+            File.Delete(path); // by somebody else
+        }
+
+        using (var third = stores.Content.ResumeWriter(digest))
+        {
+            third.Write("whole"u8);
+            third.Publish(digest);
+            File.WriteAllText(path, "left"); // the published one's name is free again
+            PartialDownloads.RemoveUnused(stores.Root, stores.Content);
+            Assert.False(File.Exists(path));
+        }
+
+        Assert.True(stores.Content.Exists(digest));
     }
 
     [Fact]
@@ -318,6 +348,25 @@ public sealed class StorageCheckTests : IAsyncLifetime
         StorageCheckSummary summary = await CheckAsync(repair: false, quick: true);
         Assert.Equal(3, summary.Broken);
         Assert.Contains(found, static finding => finding.Kind == FindingKind.DamagedLayer && finding.Text.Contains("bytes instead of"));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AManifestThatLiesAboutASizeIsToldAndItsLayerStays(bool quick)
+    {
+        byte[] lie = Encoding.UTF8.GetBytes(ImageArchive.Manifest(ImageArchive.Config(Lower, Upper), Lower, Upper).Replace($"\"size\":{Upper.Length}", $"\"size\":{Upper.Length - 1}", StringComparison.Ordinal));
+        File.WriteAllBytes(temp[$"data/content/blobs/sha256/{Digest.Of(lie).Hex}"], lie);
+        ImageEntry entry = ImageJournal.ReadImage("", stores.Journal.Read(ImageJournal.Images).Single().Value);
+        await stores.Journal.CommitAsync([ImageJournal.Put(image.Id, entry with { Manifest = Digest.Of(lie) })], default);
+        await RestartAsync();
+
+        await CheckAsync(repair: true, quick);
+        StorageFinding finding = Assert.Single(found);
+        Assert.Equal((FindingKind.Document, FindingState.Broken, image.Id.ToString()), (finding.Kind, finding.State, finding.Subject));
+        Assert.Contains($"{Digest.Of(Upper)} has {Upper.Length - 1} bytes; it has {Upper.Length}", finding.Text);
+        Assert.Equal(["box:1"], finding.Images);
+        Assert.True(stores.Content.Exists(Digest.Of(Upper)));
     }
 
     [Fact]
