@@ -67,7 +67,7 @@ internal sealed class ImagePush(ImageStore images, int limit) : IDisposable
     {
         foreach (IndexDescriptor entry in index.Manifests.Where(entry => entry.Digest != pushed))
         {
-            if (await repository.FindManifestAsync(entry.Digest.ToString(), cancellationToken) is null)
+            if (!await repository.HasManifestAsync(entry.Digest.ToString(), cancellationToken))
             {
                 return false;
             }
