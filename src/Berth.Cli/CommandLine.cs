@@ -71,32 +71,32 @@ internal static class CommandLine
         }
         catch (FlagValueException exception)
         {
-            error.Write(command is null
+            error.Write(TerminalText.Lines(command is null
                 ? $"{exception.Message}\n\nUsage:  berth [OPTIONS] COMMAND [ARG...]\n\nRun 'berth --help' for more information\n"
-                : command.BadFlag(exception.Message).Message);
+                : command.BadFlag(exception.Message).Message));
             return 125;
         }
         catch (UsageException exception)
         {
-            error.Write(exception.Message.EndsWith('\n') ? exception.Message : exception.Message + "\n");
+            error.Write(TerminalText.Lines(exception.Message.EndsWith('\n') ? exception.Message : exception.Message + "\n"));
             return exception.ExitCode;
         }
         catch (CommandFailedException exception)
         {
             if (exception.Message.Length > 0)
-                error.WriteLine(exception.Message);
+                error.WriteLine(TerminalText.Lines(exception.Message));
 
             return exception.ExitCode;
         }
         catch (Exception exception) when (exception is EngineException or EngineConnectionException)
         {
-            error.WriteLine(ErrorText.Of(exception));
+            error.WriteLine(TerminalText.Lines(ErrorText.Of(exception)));
             return 1;
         }
         catch (LinuxException exception)
         {
             if (exception.Errno != Errno.EPIPE)
-                error.WriteLine("berth: " + exception.Message);
+                error.WriteLine(TerminalText.Lines("berth: " + exception.Message));
 
             return 1;
         }

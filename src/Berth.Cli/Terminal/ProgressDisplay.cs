@@ -95,17 +95,18 @@ internal sealed class ProgressDisplay
 
     private string Describe(JsonMessage step)
     {
-        string bar = step.ProgressDetail is { } progress ? ProgressBar.Render(progress, width?.Invoke() ?? UnknownWidth, DateTimeOffset.UtcNow) : "";
+        string bar = step.ProgressDetail is { } progress ? TerminalText.Line(ProgressBar.Render(progress, width?.Invoke() ?? UnknownWidth, DateTimeOffset.UtcNow)) : "";
         bool redraws = width is not null && step.ProgressDetail is not null && string.IsNullOrEmpty(step.Stream);
         if (!redraws && bar.Length > 0)
             return ""; // no terminal, and no more than progress
 
         string start = redraws ? "\e[2K\r" : "";
         string end = redraws ? "\r" : "";
-        string subject = string.IsNullOrEmpty(step.Id) ? "" : step.Id + ": ";
-        return start + subject + (width is not null && step.ProgressDetail is not null ? $"{step.Status} {bar}{end}"
-            : !string.IsNullOrEmpty(step.Progress) ? $"{step.Status} {step.Progress}{end}"
-            : !string.IsNullOrEmpty(step.Stream) ? step.Stream + end
-            : $"{step.Status}{end}\n");
+        string subject = string.IsNullOrEmpty(step.Id) ? "" : TerminalText.Line(step.Id) + ": ";
+        string status = TerminalText.Line(step.Status);
+        return start + subject + (width is not null && step.ProgressDetail is not null ? $"{status} {bar}{end}"
+            : !string.IsNullOrEmpty(step.Progress) ? $"{status} {TerminalText.Line(step.Progress)}{end}"
+            : !string.IsNullOrEmpty(step.Stream) ? TerminalText.Lines(step.Stream) + end
+            : $"{status}{end}\n");
     }
 }

@@ -34,6 +34,16 @@ public sealed class ProgressDisplayTests
         Assert.Equal("q: a\n", Encoding.UTF8.GetString(output.ToArray()));
     }
 
+    [Fact]
+    public void Others_words_control_no_terminal()
+    {
+        using var output = new MemoryStream();
+        var display = new ProgressDisplay(new TextOutput(output), static () => 100);
+        display.Show(Step("""{"status":"a\u001b[2Jb","id":"q\r\nz","progressDetail":{}}"""));
+        display.Show(Step("""{"stream":"one\u009b2J\n\ttwo\u202e\n"}"""));
+        Assert.Equal("\n\e[1A\e[2K\rq  z: a [2Jb \r\e[1Bone 2J\n\ttwo \n", Encoding.UTF8.GetString(output.ToArray()));
+    }
+
     [Theory]
     [InlineData(1, 4, 10, 51, "    1B/4B 30s")]
     [InlineData(1, 4, 10, 50, "    1B/4B")]

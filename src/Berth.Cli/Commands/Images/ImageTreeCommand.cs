@@ -3,6 +3,7 @@ using System.Text.Json;
 using Berth.Api;
 using Berth.Cli.Flags;
 using Berth.Cli.Formatting;
+using Berth.Cli.Terminal;
 
 namespace Berth.Cli.Commands.Images;
 
@@ -36,7 +37,7 @@ internal static class ImageTreeCommand
     /// <summary>What made the step, in one line that can be printed.</summary>
     public static string Instruction(ImageStepAnswer step)
     {
-        string text = string.Concat(step.CreatedBy.Select(static c => char.IsControl(c) ? ' ' : c)).Trim();
+        string text = TerminalText.Line(step.CreatedBy).Trim();
         return text.Length == 0 ? "(not said)" : Units.Ellipsis(text, ShownInstruction);
     }
 

@@ -6,6 +6,7 @@ using Berth.Cli.Formatting;
 using Berth.Cli.Formatting.Templates;
 using Berth.Cli.Formatting.Values;
 using Berth.Cli.Registries;
+using Berth.Cli.Terminal;
 using Berth.Client;
 
 namespace Berth.Cli.Commands.Registries;
@@ -73,7 +74,7 @@ internal sealed class SearchCommand
 
         public string? GetField(string name, string argument) => name switch
         {
-            "Name" => hit.Name,
+            "Name" => TerminalText.Line(hit.Name),
             "Description" => Description(),
             "StarCount" => hit.StarCount.ToString(CultureInfo.InvariantCulture),
             "IsOfficial" when asWords => hit.IsOfficial ? "true" : "false",
@@ -83,7 +84,7 @@ internal sealed class SearchCommand
 
         private string Description()
         {
-            string line = hit.Description.Replace("\n", " ", StringComparison.Ordinal).Replace("\r", " ", StringComparison.Ordinal);
+            string line = TerminalText.Line(hit.Description);
             return truncate ? Units.Ellipsis(line, DescriptionWidth) : line;
         }
     }
