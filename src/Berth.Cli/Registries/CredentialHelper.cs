@@ -115,8 +115,12 @@ internal sealed class CredentialHelper
                     pid = ChildProgram.Start(program, [verb], childInput, childOutput);
 
                 Send(toChild, input);
-                string answer = Receive(fromChild);
+                string? answer = Receive(fromChild);
+                fromChild.Dispose(); // a program that writes on fails, instead of waiting for a reader for ever
                 ProcessEnd end = ChildProcess.Reap(pid);
+                if (answer is null)
+                    return (false, "", $"answer too long: more than {LongestAnswer} bytes");
+
                 return (end is { Code: 0, Signaled: false }, answer, end.Signaled ? $"signal {end.Code}" : $"exit status {end.Code}");
             }
         }
@@ -142,7 +146,8 @@ internal sealed class CredentialHelper
         }
     }
 
-    private static string Receive(FileDescriptor pipe)
+    // Null when it is too long.
+    private static string? Receive(FileDescriptor pipe)
     {
         using var answer = new MemoryStream();
         byte[] buffer = new byte[4096];
@@ -152,10 +157,12 @@ internal sealed class CredentialHelper
             if (error != Errno.None)
                 throw new LinuxException(error, "read", "a program's output");
 
-            if (count == 0 || answer.Length > LongestAnswer)
+            if (count == 0)
                 return Encoding.UTF8.GetString(answer.ToArray()).Trim();
 
             answer.Write(buffer, 0, count);
+            if (answer.Length > LongestAnswer)
+                return null;
         }
     }
 }

@@ -62,6 +62,7 @@ public sealed class CredentialHelperTests : IDisposable
     [InlineData("cat >/dev/null; echo credentials not found in native keychain; exit 1", null)]
     [InlineData("echo it is locked; exit 2", "error getting credentials - err: exit status 2, out: `it is locked`")]
     [InlineData("kill -9 $$", "error getting credentials - err: signal 9, out: ``")]
+    [InlineData("head -c 5000000 /dev/zero", "error getting credentials - err: answer too long: more than 1048576 bytes, out: ``")]
     [InlineData("echo '[secret'", "answered with something else than a JSON object")]
     public void Failures_are_told(string script, string? problem)
     {
