@@ -13,7 +13,7 @@ internal sealed class LayoutPlace : IImageSource, IImageTarget
     private const int BufferSize = 128 * 1024;
     private readonly string folder;
     private readonly Lock writing = new();
-    private LayoutIndex? index;
+    private readonly List<(RemoteDocument Document, string? Tag)> roots = [];
 
     public LayoutPlace(string folder, string? tag)
     {
@@ -59,16 +59,22 @@ internal sealed class LayoutPlace : IImageSource, IImageTarget
     public Task<BlobPushOutcome> PutBlobAsync(Descriptor blob, IImageSource source, Action<long> sent)
     {
         string path = PathOf(blob.Digest);
-        if (new FileInfo(path) is { Exists: true } present && present.Length == blob.Size)
-            return Task.FromResult(BlobPushOutcome.Existed);
-
         string partial = path + ".partial";
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!); // below the folder
-            Receive(partial, blob, source, sent);
-            File.Move(partial, path, overwrite: true);
-            return Task.FromResult(BlobPushOutcome.Uploaded);
+            while (!LayoutFiles.Holds(path, blob))
+            {
+                using FileStream? file = LayoutFiles.TryOpenAlone(partial);
+                if (file is null)
+                    continue;
+
+                Receive(file, blob, source, sent);
+                File.Move(partial, path, overwrite: true);
+                return Task.FromResult(BlobPushOutcome.Uploaded);
+            }
+
+            return Task.FromResult(BlobPushOutcome.Existed);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -83,10 +89,7 @@ internal sealed class LayoutPlace : IImageSource, IImageTarget
         {
             LocalFile.Replace(PathOf(document.Digest), document.Content);
             if (isRoot)
-            {
-                index ??= File.Exists(IndexPath) ? Existing() : LayoutIndex.Empty();
-                index.Set(document, tag, fullName: null);
-            }
+                roots.Add((document, tag));
         }
 
         return Task.CompletedTask;
@@ -96,8 +99,17 @@ internal sealed class LayoutPlace : IImageSource, IImageTarget
     public Task FinishAsync()
     {
         LocalFile.Replace(Path.Combine(folder, LayoutIndex.MarkerName), System.Text.Encoding.ASCII.GetBytes(LayoutIndex.Marker));
-        if (index is not null)
-            LocalFile.Replace(IndexPath, index.ToJson());
+        if (roots.Count == 0)
+            return Task.CompletedTask;
+
+        try
+        {
+            ChangeIndex();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw LocalFile.Failed("change", IndexPath, exception);
+        }
 
         return Task.CompletedTask;
     }
@@ -108,9 +120,35 @@ internal sealed class LayoutPlace : IImageSource, IImageTarget
         // Every file is closed by the one that opened it.
     }
 
-    private static void Receive(string partial, Descriptor blob, IImageSource source, Action<long> sent)
+    // What others have put there since the copy began stays.
+    private void ChangeIndex()
     {
-        using var file = new FileStream(partial, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+        string path = IndexPath + ".lock";
+        FileStream? mine;
+        while ((mine = LayoutFiles.TryOpenAlone(path)) is null)
+        {
+            // The one before is done, and its file gone.
+        }
+
+        using (mine)
+        {
+            try
+            {
+                LayoutIndex index = File.Exists(IndexPath) ? Existing() : LayoutIndex.Empty();
+                foreach ((RemoteDocument document, string? tag) in roots)
+                    index.Set(document, tag, fullName: null);
+
+                LocalFile.Replace(IndexPath, index.ToJson());
+            }
+            finally
+            {
+                File.Delete(path);
+            }
+        }
+    }
+
+    private static void Receive(FileStream file, Descriptor blob, IImageSource source, Action<long> sent)
+    {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         byte[] buffer = new byte[BufferSize];
         if (file.Length >= blob.Size)
@@ -147,7 +185,7 @@ internal sealed class LayoutPlace : IImageSource, IImageTarget
         return ArchiveMember.ToDocument(content, digest, Name);
     }
 
-    private LayoutIndex Existing() => index ?? LayoutIndex.Parse(LocalFile.ReadAll(IndexPath, ImageDocuments.MaxDocument, "oci:" + folder), "oci:" + folder);
+    private LayoutIndex Existing() => LayoutIndex.Parse(LocalFile.ReadAll(IndexPath, ImageDocuments.MaxDocument, "oci:" + folder), "oci:" + folder);
 
     private string PathOf(Digest digest) => Path.Combine(folder, LayoutIndex.PathOf(digest));
 }
@@ -195,5 +233,5 @@ internal static class LocalFile
     }
 
     public static CommandFailedException Failed(string what, string path, Exception exception) => new(
-        $"cannot {what} {path}: {(exception is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException ? Flags.KeyValueFiles.Reason(exception) : "input/output error, or no space left")}", exitCode: 1);
+        $"cannot {what} {path}: {(exception is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException ? Flags.KeyValueFiles.Reason(exception) : LayoutFiles.IsOfKernel(exception) ? exception.Message : "input/output error, or no space left")}", exitCode: 1);
 }

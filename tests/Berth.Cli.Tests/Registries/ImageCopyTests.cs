@@ -61,6 +61,48 @@ public sealed class ImageCopyTests(LocalRegistry registry) : IClassFixture<Local
     }
 
     [Fact]
+    public async Task A_present_blob_counts_when_its_content_is_right_and_links_are_not_written_through()
+    {
+        var layout = new LayoutFolder(Path.Combine(folder, "in"));
+        string[] blobs = [.. layout.Layers.Select(layer => Path.Combine(folder, "out", "blobs", layer.Replace(':', '/')))];
+        Directory.CreateDirectory(Path.GetDirectoryName(blobs[0])!); // below the folder
+        byte[] wrong = await File.ReadAllBytesAsync(layout.PathOf(layout.Layers[0]));
+        wrong[50_000] ^= 1;
+        await File.WriteAllBytesAsync(blobs[0], wrong);
+        await CopyAsync($"oci:{layout.Root}:amd64", $"oci:{folder}/out");
+        Assert.Equal(await File.ReadAllBytesAsync(layout.PathOf(layout.Layers[0])), await File.ReadAllBytesAsync(blobs[0]));
+
+        string mine = Path.Combine(folder, "mine");
+        await File.WriteAllTextAsync(mine, "precious");
+        File.CreateSymbolicLink(blobs[1] + ".partial", mine);
+        Assert.Contains("symbolic link", await FailAsync("image", "copy", $"oci:{layout.Root}:arm64", $"oci:{folder}/out"), StringComparison.Ordinal);
+        Assert.Equal("precious", await File.ReadAllTextAsync(mine));
+        Assert.False(File.Exists(blobs[1]));
+    }
+
+    [Fact]
+    public async Task Copies_to_one_layout_at_the_same_time_lose_nothing()
+    {
+        var layout = new LayoutFolder(Path.Combine(folder, "in"));
+        string[] tags = [.. Enumerable.Range(0, 8).Select(static i => "t" + i)];
+        await Task.WhenAll(tags.Select(tag => Task.Run(() => CopyAsync($"oci:{layout.Root}:multi", $"oci:{folder}/out:{tag}"))));
+        string index = await File.ReadAllTextAsync(Path.Combine(folder, "out", "index.json"));
+        Assert.All(tags, tag => Assert.Contains($"\"{tag}\"", index, StringComparison.Ordinal));
+        Assert.Equal(["index.json", "oci-layout"], Directory.GetFiles(Path.Combine(folder, "out")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Empty(Directory.GetFiles(Path.Combine(folder, "out"), "*.partial", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public async Task A_name_that_is_no_tag_is_not_made_one()
+    {
+        var layout = new LayoutFolder(Path.Combine(folder, "in"));
+        string file = Path.Combine(layout.Root, "index.json");
+        await File.WriteAllTextAsync(file, (await File.ReadAllTextAsync(file)).Replace("\"multi\"", "\"../../prod/app/manifests/latest\\u001b[2J\"", StringComparison.Ordinal));
+        string problem = await FailAsync("image", "copy", "--all-tags", "oci:" + layout.Root, repository + "/app");
+        Assert.Contains("calls an image \"../../prod/app/manifests/latest [2J\", which is no tag", problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_manifest_list_is_made_of_images_of_several_repositories()
     {
         var layout = new LayoutFolder(Path.Combine(folder, "in"));

@@ -65,7 +65,7 @@ internal sealed class ImageCopyCommand
             string?[] tags = all ? [.. await source.ListTagsAsync()] : [null];
             foreach (string? tag in tags)
             {
-                string? named = target.Tag ?? tag ?? (Digest.TryParse(source.Tag, out _) ? null : source.Tag) ?? await OnlyTagAsync(source);
+                string? named = target.Tag ?? Checked(tag, source) ?? (Digest.TryParse(source.Tag, out _) ? null : source.Tag) ?? Checked(await OnlyTagAsync(source), source);
                 Digest digest = await copy.CopyAsync(tag, named);
                 digests.Add(all && !quiet ? $"{tag}: {digest}" : digest.ToString());
             }
@@ -86,6 +86,11 @@ internal sealed class ImageCopyCommand
     // Of files that hold one image, its own name.
     private static async Task<string?> OnlyTagAsync(IImageSource source) =>
         source is RegistryPlace ? "latest" : await source.ListTagsAsync() is [var only] ? only : null;
+
+    // A file may call an image anything, and the name becomes part of addresses and of other files.
+    private static string? Checked(string? tag, IImageSource source) => tag is null || ImageReference.IsTag(tag)
+        ? tag
+        : throw new CommandFailedException($"{source.Name} calls an image \"{TerminalText.Line(tag)}\", which is no tag: copy that image alone, and give the destination a tag", exitCode: 1);
 
     private static string Describe(CopyTotals totals) => string.Create(
         CultureInfo.InvariantCulture,
