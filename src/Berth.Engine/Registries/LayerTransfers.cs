@@ -48,7 +48,9 @@ internal sealed class LayerTransfers(ImageStore images, int limit) : IDisposable
         catch (EngineException e) when (e.Kind == ErrorKind.InvalidArgument && !e.Message.Contains(from.Name.Domain, StringComparison.Ordinal))
         {
             await assembly.DisposeAsync();
-            throw new EngineException(e.Kind, $"layer {layer.Digest} of {from.Name.Repository} cannot be used: {e.Message}", e);
+            IReadOnlyList<string> mirrors = from.Reject(layer.Digest);
+            string sentBy = mirrors.Count == 0 ? "" : $" (sent by the mirror {string.Join(", ", mirrors)})";
+            throw new EngineException(e.Kind, $"layer {layer.Digest} of {from.Name.Repository} cannot be used{sentBy}: {e.Message}", e);
         }
         catch
         {
