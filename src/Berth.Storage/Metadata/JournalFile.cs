@@ -298,5 +298,5 @@ internal sealed class JournalFile : IDisposable
     }
 
     private EngineException Failure(LinuxException e) =>
-        new(ErrorKind.Internal, e.Errno is Errno.ENOSPC or Errno.EDQUOT ? $"no space left for {path}: free some on its file system and try again" : $"{path}: {e.Message}", e);
+        new(ErrorKind.Internal, e.Errno is Errno.ENOSPC or Errno.EDQUOT ? $"{path}: no space left on device: free some on its file system and try again" : $"{path}: {e.Message}", e);
 }
