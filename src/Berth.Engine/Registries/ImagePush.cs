@@ -6,7 +6,7 @@ using Berth.Storage.Images;
 namespace Berth.Engine.Registries;
 
 /// <summary>
-/// Sends an image to a repository: its layers, as they lie in the store, then its configuration, then its manifest as it was received or made. An index that it
+/// Sends an image to a repository: its layers, as they lie in the store (those made here are packed before), then its configuration, then its manifest as it was received or made. An index that it
 /// was chosen from goes with it where the registry has, or gets, everything that the index names.
 /// </summary>
 /// <param name="images">Where the image is.</param>
@@ -27,6 +27,7 @@ internal sealed class ImagePush(ImageStore images, int limit) : IDisposable
     public async Task<PushedTag> RunAsync(
         RegistryRepository repository, ImageRecord image, string tag, HashSet<Digest> known, Action<TransferMessage> report, CancellationToken cancellationToken)
     {
+        image = await PackAsync(image, report, cancellationToken);
         await using IAsyncDisposable hold = await images.HoldAsync(image, cancellationToken);
         byte[] document = images.ReadDocument(image.Manifest);
         ImageManifest manifest = ImageDocuments.ReadManifest(document, image.Manifest.ToString());
@@ -74,6 +75,24 @@ internal sealed class ImagePush(ImageStore images, int limit) : IDisposable
         }
 
         return true;
+    }
+
+    private async Task<ImageRecord> PackAsync(ImageRecord image, Action<TransferMessage> report, CancellationToken cancellationToken)
+    {
+        ByteProgress? progress = null;
+        Digest current = default;
+        return await images.PackAsync(
+            image,
+            packed =>
+            {
+                if (packed.DiffId != current)
+                {
+                    (current, progress) = (packed.DiffId, new ByteProgress("Compressing", packed.DiffId, packed.Total, report));
+                }
+
+                progress!.Tell(packed.Done); // made with the first
+            },
+            cancellationToken);
     }
 
     private async Task PushLayersAsync(

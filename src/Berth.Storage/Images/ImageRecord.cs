@@ -78,6 +78,12 @@ public sealed record LoadedImage(ImageRecord Image, IReadOnlyList<ImageReference
 /// <param name="Total">Bytes that it has.</param>
 public sealed record LayerProgress(string Name, long Done, long Total);
 
+/// <summary>How much of a layer has been packed.</summary>
+/// <param name="DiffId">The layer.</param>
+/// <param name="Done">Bytes of its archive.</param>
+/// <param name="Total">Bytes that the archive has.</param>
+public sealed record PackProgress(Digest DiffId, long Done, long Total);
+
 /// <summary>What a pruning did.</summary>
 /// <param name="Removals">As of a removal, one after the other.</param>
 /// <param name="ReclaimedBytes">Sizes of the layers that went.</param>

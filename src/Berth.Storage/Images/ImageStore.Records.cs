@@ -22,13 +22,16 @@ public sealed partial class ImageStore
     internal StorePins Pins { get; }
 
     /// <summary>A blob of the layer, of any image that has it; null when no image has.</summary>
-    internal Digest? BlobOf(Digest chainId)
+    internal Digest? BlobOf(Digest chainId) => BlobOf(chainId, static _ => true);
+
+    /// <summary>The same of those that <paramref name="matches"/>.</summary>
+    internal Digest? BlobOf(Digest chainId, Func<Digest, bool> matches)
     {
         foreach (ImageRecord image in Table.Images.Values)
         {
             for (int i = image.ChainIds.Count - 1; i >= 0; i--)
             {
-                if (image.ChainIds[i] == chainId)
+                if (image.ChainIds[i] == chainId && matches(image.LayerBlobs[i]))
                 {
                     return image.LayerBlobs[i];
                 }
@@ -40,6 +43,9 @@ public sealed partial class ImageStore
 
     /// <summary>Whether an image has the blob as a layer.</summary>
     internal bool HasLayerBlob(Digest blob) => Table.Images.Values.Any(image => image.LayerBlobs.Contains(blob));
+
+    /// <summary>Whether a manifest that was received names the blob as a layer.</summary>
+    internal bool IsReceivedBlob(Digest blob) => Table.Images.Values.Any(image => image.ManifestIsReceived && image.LayerBlobs.Contains(blob));
 
     /// <summary>The layer's record; null when there is none.</summary>
     internal LayerEntry? LayerOf(Digest chainId) => Table.Layers.GetValueOrDefault(chainId);
@@ -83,6 +89,32 @@ public sealed partial class ImageStore
         }
 
         return next.Images[image.Id];
+    }
+
+    /// <summary>
+    /// Gives images other blobs for the same layers, which are in place, pinned and synced, and manifests that name them. What was removed or replaced since
+    /// <c>Before</c> stays as it is.
+    /// </summary>
+    /// <returns>The image <paramref name="id"/> as it is then.</returns>
+    /// <exception cref="EngineException">NotFound when that image is gone.</exception>
+    internal async Task<ImageRecord> ReplaceAsync(Digest id, IReadOnlyList<(ImageRecord Before, ImageRecord After)> replacements, CancellationToken cancellationToken)
+    {
+        using IDisposable turn = await TakeTurnAsync(cancellationToken);
+        ImageTable next = Table;
+        List<ImageRecord> replaced = [];
+        foreach ((ImageRecord before, ImageRecord after) in replacements)
+        {
+            if (next.Images.TryGetValue(before.Id, out ImageRecord? known) && known.Manifest == before.Manifest)
+            {
+                next = next.With(known with { Manifest = after.Manifest, LayerBlobs = after.LayerBlobs });
+                replaced.Add(known);
+            }
+        }
+
+        await CommitAsync(next, [.. replaced.Select(image => Put(next.Images[image.Id]))], cancellationToken);
+        FailPoint.Reach(FailPoints.ImageRecorded);
+        DeleteBlobs(replaced);
+        return Table.Images.GetValueOrDefault(id) ?? throw new EngineException(ErrorKind.NotFound, $"No such image: {id}");
     }
 
     /// <summary>Takes an operation's pins back, and deletes what no image needs of it.</summary>

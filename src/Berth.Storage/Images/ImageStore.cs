@@ -15,6 +15,7 @@ namespace Berth.Storage.Images;
 public sealed partial class ImageStore : IDisposable
 {
     private readonly SemaphoreSlim writer = new(1);
+    private readonly SemaphoreSlim packer = new(1);
     private readonly Journal journal;
     private readonly ContentStore content;
     private readonly ISnapshotter snapshotter;
@@ -65,8 +66,7 @@ public sealed partial class ImageStore : IDisposable
 
     /// <summary>
     /// Makes an image of one layer from a root file system's archive: tar, plain or packed with gzip, zstd, xz or bzip2, recognised by its content. The layer's blob is kept as
-    /// received: its digest is over received bytes, nothing is compressed again, and a later push sends what came in. All of it appears at
-    /// once, or nothing is left.
+    /// received: its digest is over received bytes. All of it appears at once, or nothing is left.
     /// </summary>
     /// <exception cref="EngineException">
     /// InvalidArgument for an archive that is malformed, cut off or refused, naming the entry; Unavailable when the host lacks the library for its compression;
@@ -111,6 +111,30 @@ public sealed partial class ImageStore : IDisposable
         {
             ImageTable next = missing.Aggregate(Table, (table, name) => table.WithReference(name, image.Id, DateTimeOffset.UtcNow));
             await CommitAsync(next, [.. missing.Select(name => ImageJournal.Put(name, image.Id)), Put(next.Images[image.Id])], cancellationToken);
+        }
+    }
+
+    /// <summary>
+    /// Packs the image's layers that were made here as plain archives (commit, import, archives without a manifest) with gzip, and lets the plain ones go; what was received with a manifest
+    /// stays as it came. Images that share such a layer share the packed one then. One packing at a time; idempotent, and cheap when there is nothing to pack.
+    /// </summary>
+    /// <param name="image">Its id counts.</param>
+    /// <param name="report">Told of the bytes that are packed, by a thread of its own; null for nobody.</param>
+    /// <param name="cancellationToken">Ends it; the image is then as before.</param>
+    /// <returns>The image as it is then: of the same id, with another manifest.</returns>
+    /// <exception cref="EngineException">NotFound when the image is gone; Internal when the disk refuses.</exception>
+    public async Task<ImageRecord> PackAsync(ImageRecord image, Action<PackProgress>? report, CancellationToken cancellationToken)
+    {
+        await packer.WaitAsync(cancellationToken);
+        try
+        {
+            ImageRecord known = Table.Images.GetValueOrDefault(image.Id) ?? throw new EngineException(ErrorKind.NotFound, $"No such image: {image.Id}");
+            await using ImageAssembly assembly = BeginAssembly();
+            return await assembly.PackAsync(known, report, cancellationToken);
+        }
+        finally
+        {
+            packer.Release();
         }
     }
 
@@ -314,7 +338,11 @@ public sealed partial class ImageStore : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => writer.Dispose();
+    public void Dispose()
+    {
+        writer.Dispose();
+        packer.Dispose();
+    }
 
     // False for one that is damaged, or was removed since the image was looked up: it is then told to be incomplete.
     private bool TryReadManifest(Digest digest, out string mediaType)

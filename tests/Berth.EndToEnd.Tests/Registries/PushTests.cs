@@ -44,7 +44,16 @@ public sealed class PushTests(RegistryFixture fixture) : IClassFixture<RegistryF
         string container = (await fixture.Berth.RunAsync("run", "-d", "--network", "none", "busybox", "sh", "-c", "echo kept >/kept; sleep 1000")).Expect().Line;
         await Poll.UntilAsync(async () => (await fixture.Berth.RunAsync("exec", container, "cat", "/kept")).Output == "kept\n", "the file is written");
         (await fixture.Berth.RunAsync("commit", container, name)).Expect();
-        (await fixture.Berth.RunAsync("push", name)).Expect();
+        string first = (await fixture.Berth.RunAsync("push", name)).Expect().Output;
+        Assert.Contains(": Compressing", first, StringComparison.Ordinal);
+        string again = (await fixture.Berth.RunAsync("push", name)).Expect().Output;
+        Assert.DoesNotContain(": Compressing", again, StringComparison.Ordinal);
+        Assert.Equal(first.TrimEnd().Split('\n')[^1], again.TrimEnd().Split('\n')[^1]); // tag, digest, size
+        string raw = (await fixture.SkopeoAsync("inspect", "--raw", "--tls-verify=false", $"docker://{name}")).Expect().Output;
+        using System.Text.Json.JsonDocument manifest = System.Text.Json.JsonDocument.Parse(raw);
+        Assert.All(
+            manifest.RootElement.GetProperty("layers").EnumerateArray(),
+            static layer => Assert.Equal("application/vnd.oci.image.layer.v1.tar+gzip", layer.GetProperty("mediaType").GetString()));
         (await fixture.Berth.RunAsync("rm", "-f", container)).Expect();
         (await fixture.Berth.RunAsync("rmi", name)).Expect();
         Assert.Equal("kept", (await fixture.Berth.RunAsync("run", "--rm", "--network", "none", name, "cat", "/kept")).Expect().Line);

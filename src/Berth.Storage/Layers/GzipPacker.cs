@@ -1,0 +1,79 @@
+using System.Buffers;
+using System.IO.Compression;
+
+namespace Berth.Storage.Layers;
+
+/// <summary>
+/// Packs with gzip on several processors: blocks of 1 MiB, each a member of its own (RFC 1952, section 2.2), so that what comes out depends neither on how many
+/// processors there are nor on how the input is read.
+/// </summary>
+internal static class GzipPacker
+{
+    private const int BlockSize = 1 << 20;
+    private const int MaxWorkers = 8;
+
+    // What does not shrink is stored with 5 bytes for each 16 KiB or more; the rest is the member's frame.
+    private const int MaxPacked = BlockSize + (BlockSize >> 10) + 256;
+
+    // Of level 6, which docker packs with, it has half the time and 4 % more bytes on a folder of programs and libraries.
+    private static readonly ZLibCompressionOptions Level = new() { CompressionLevel = 3 };
+
+    /// <summary>Reads the input to its end; on the calling thread, with workers of its own.</summary>
+    /// <param name="input">What is packed.</param>
+    /// <param name="output">Written in order by the calling thread.</param>
+    /// <param name="progress">Told how many bytes of the input are packed; null for nobody.</param>
+    /// <param name="cancellationToken">Ends it between two blocks.</param>
+    public static void Pack(Stream input, Stream output, Action<long>? progress, CancellationToken cancellationToken)
+    {
+        int workers = Math.Clamp(Environment.ProcessorCount, 1, MaxWorkers) + 1; // one more waits while the first is being written
+        Queue<Task<Member>> running = new(workers);
+        long done = 0;
+        try
+        {
+            bool isEnd = false;
+            while (!isEnd || running.Count > 0)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (!isEnd && running.Count < workers)
+                {
+                    byte[] block = ArrayPool<byte>.Shared.Rent(BlockSize);
+                    int count = input.ReadAtLeast(block.AsSpan(0, BlockSize), BlockSize, throwOnEndOfStream: false);
+                    isEnd = count < BlockSize;
+                    if (count > 0 || (done == 0 && running.Count == 0)) // nothing is packed as one member too
+                    {
+                        // Not in the pool's threads, where requests would wait for them.
+                        running.Enqueue(Task.Factory.StartNew(() => Member.Of(block, count), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
+                    }
+
+                    continue;
+                }
+
+                Member member = running.Dequeue().GetAwaiter().GetResult();
+                output.Write(member.Packed, 0, member.Length);
+                ArrayPool<byte>.Shared.Return(member.Packed);
+                done += member.Source;
+                progress?.Invoke(done);
+            }
+        }
+        finally
+        {
+            Task.WhenAll(running).ContinueWith(static _ => { }, TaskScheduler.Default).Wait(CancellationToken.None); // a failure is told already
+        }
+    }
+
+    private readonly record struct Member(byte[] Packed, int Length, int Source)
+    {
+        public static Member Of(byte[] block, int count)
+        {
+            byte[] packed = ArrayPool<byte>.Shared.Rent(MaxPacked);
+            using MemoryStream output = new(packed);
+            using (GZipStream gzip = new(output, Level, leaveOpen: true))
+            {
+                gzip.Write(block, 0, count);
+            }
+
+            ArrayPool<byte>.Shared.Return(block);
+            return new Member(packed, (int)output.Position, count);
+        }
+    }
+}
