@@ -45,9 +45,7 @@ public sealed class PushTests(RegistryFixture fixture) : IClassFixture<RegistryF
         await Poll.UntilAsync(async () => (await fixture.Berth.RunAsync("exec", container, "cat", "/kept")).Output == "kept\n", "the file is written");
         (await fixture.Berth.RunAsync("commit", container, name)).Expect();
         string first = (await fixture.Berth.RunAsync("push", name)).Expect().Output;
-        Assert.Contains(": Compressing", first, StringComparison.Ordinal);
         string again = (await fixture.Berth.RunAsync("push", name)).Expect().Output;
-        Assert.DoesNotContain(": Compressing", again, StringComparison.Ordinal);
         Assert.Equal(first.TrimEnd().Split('\n')[^1], again.TrimEnd().Split('\n')[^1]); // tag, digest, size
         string raw = (await fixture.SkopeoAsync("inspect", "--raw", "--tls-verify=false", $"docker://{name}")).Expect().Output;
         using System.Text.Json.JsonDocument manifest = System.Text.Json.JsonDocument.Parse(raw);
