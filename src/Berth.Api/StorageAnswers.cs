@@ -84,6 +84,13 @@ public sealed record ImagePinsAnswer
     public IReadOnlyList<string> Pins { get; set => field = value ?? []; } = [];
 }
 
+/// <summary>Body and answer of <c>POST /berth/images/missing</c>: blobs that are asked about, and those of them that no image has as a layer.</summary>
+public sealed record ImageBlobList
+{
+    /// <summary>Digests.</summary>
+    public IReadOnlyList<string> Blobs { get; set => field = value ?? []; } = [];
+}
+
 /// <summary>Answer of <c>POST /berth/storage/evict</c>: what went, or (dry run) would go.</summary>
 public sealed record EvictionAnswer
 {
@@ -115,6 +122,7 @@ public sealed record EvictedImageAnswer
 [JsonSerializable(typeof(StorageCheckLine))]
 [JsonSerializable(typeof(ImageContentLine))]
 [JsonSerializable(typeof(ImagePinsAnswer))]
+[JsonSerializable(typeof(ImageBlobList))]
 [JsonSerializable(typeof(EvictionAnswer))]
 public sealed partial class StorageJsonContext : JsonSerializerContext;
 

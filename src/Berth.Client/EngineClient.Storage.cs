@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Berth.Api;
+using Berth.Model;
 
 namespace Berth.Client;
 
@@ -62,6 +63,32 @@ public sealed partial class EngineClient
         path.Add("to", target);
         path.Add("dry-run", isDry);
         return transport.ReadAsync(HttpMethod.Post, path.ToString(), RequestBody.None, StorageJson.Context.EvictionAnswer, cancellationToken);
+    }
+
+    /// <summary><c>GET /berth/images/manifest</c>: an image's manifest, byte for byte.</summary>
+    public Task<byte[]> ReadImageManifestAsync(string image, CancellationToken cancellationToken = default)
+    {
+        var path = new QueryString("/berth/images/manifest");
+        path.Add("name", image);
+        return transport.ReadBytesAsync(HttpMethod.Get, path.ToString(), RequestBody.None, cancellationToken);
+    }
+
+    /// <summary><c>GET /berth/images/blob</c>: a blob of an image, from a byte on.</summary>
+    public Task<ResponseStream> OpenImageBlobAsync(string image, Digest blob, long offset, CancellationToken cancellationToken = default)
+    {
+        var path = new QueryString("/berth/images/blob");
+        path.Add("name", image);
+        path.Add("digest", blob.ToString());
+        path.Add("offset", offset == 0 ? null : offset.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        return transport.OpenAsync(HttpMethod.Get, path.ToString(), RequestBody.None, cancellationToken);
+    }
+
+    /// <summary><c>POST /berth/images/missing</c>: those of the blobs that no image there has as a layer.</summary>
+    /// <exception cref="EngineException">NotFound: the engine knows no such question.</exception>
+    public async Task<IReadOnlyList<string>> FindMissingBlobsAsync(IEnumerable<Digest> blobs, CancellationToken cancellationToken = default)
+    {
+        var asked = new ImageBlobList { Blobs = [.. blobs.Select(static blob => blob.ToString())] };
+        return (await transport.ReadAsync(HttpMethod.Post, "/berth/images/missing", RequestBody.Json(asked, StorageJson.Context.ImageBlobList), StorageJson.Context.ImageBlobList, cancellationToken)).Blobs;
     }
 
     private async Task ReadLinesAsync<T>(HttpMethod method, string path, JsonTypeInfo<T> type, Action<T> use, CancellationToken cancellationToken)

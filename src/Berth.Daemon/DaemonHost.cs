@@ -151,6 +151,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         new ContainerFileEndpoints(files).Map(web);
         new DiskUsageEndpoints(containers, images, usage).Map(web);
         new StorageEndpoints(upkeep, budget).Map(web);
+        new ImageBlobEndpoints(new ImageBlobs(imageStore, events)).Map(web);
         new ImageContentEndpoints(new ImageInspection(imageStore, snapshots)).Map(web);
         addresses.ForEach(static address => address.RemoveStale());
         await web.StartAsync();

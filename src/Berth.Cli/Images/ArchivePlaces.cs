@@ -111,19 +111,9 @@ internal sealed class ArchiveSource : IImageSource
         return content;
     }
 
-    private sealed class SliceStream(FileStream file, long size) : Stream
+    private sealed class SliceStream(FileStream file, long size) : ReadOnlyStream
     {
         private long left = size;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position { get => file.Position; set => throw new NotSupportedException(); }
 
         public override int Read(Span<byte> buffer)
         {
@@ -131,23 +121,6 @@ internal sealed class ArchiveSource : IImageSource
             left -= count;
             return count;
         }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => new(Read(buffer.Span));
-
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => Task.FromResult(Read(buffer.AsSpan(offset, count)));
-
-        public override void Flush()
-        {
-            // Nothing is written.
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         protected override void Dispose(bool disposing)
         {
@@ -203,6 +176,12 @@ internal sealed class ArchiveTarget : IImageTarget
     public int Parallelism => 1;
 
     /// <inheritdoc/>
+    public Task<Platform?> GetPlatformAsync() => Task.FromResult<Platform?>(null);
+
+    /// <inheritdoc/>
+    public Task ExpectAsync(IReadOnlyList<Descriptor> blobs) => Task.CompletedTask;
+
+    /// <inheritdoc/>
     public Task<bool> HasAsync(Digest digest, string? tag) => Task.FromResult(false);
 
     /// <inheritdoc/>
@@ -242,7 +221,7 @@ internal sealed class ArchiveTarget : IImageTarget
     }
 
     /// <inheritdoc/>
-    public Task FinishAsync()
+    public Task<IReadOnlyList<Descriptor>> FinishAsync()
     {
         Add(LayoutIndex.FileName, index.ToJson());
         if (images.Count > 0)
@@ -262,7 +241,7 @@ internal sealed class ArchiveTarget : IImageTarget
         }
 
         finished = true;
-        return Task.CompletedTask;
+        return Task.FromResult<IReadOnlyList<Descriptor>>([]);
     }
 
     /// <inheritdoc/>

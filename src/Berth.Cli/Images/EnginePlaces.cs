@@ -28,13 +28,98 @@ internal sealed record EngineAddress(string Text, ImageReference Image, EngineEn
         new(Endpoint ?? context.Endpoint, new EngineClientOptions { BlockingIo = true, Tls = context.Tls, ApiVersion = context.ApiVersion ?? EngineClient.NewestApiVersion });
 }
 
-/// <summary>An image that an engine saves. It is received whole before the first byte goes on, as its documents come last.</summary>
+/// <summary>An image of an engine that gives manifests and blobs one by one: what another place has is not moved, and what was interrupted is gone on with.</summary>
 internal sealed class EngineSource : IImageSource
+{
+    private readonly EngineClient client;
+    private readonly RemoteDocument manifest;
+    private readonly string id;
+
+    private EngineSource(EngineClient client, EngineAddress address, RemoteDocument manifest)
+    {
+        this.client = client;
+        this.manifest = manifest;
+        id = ImageDocuments.ReadManifest(manifest.Content, address.Text).Config.Digest.ToString(); // names may move while blobs are read
+        Name = address.Text;
+        Tag = address.Image.WithDefaultTag().Tag;
+    }
+
+    /// <inheritdoc/>
+    public string Name { get; }
+
+    /// <inheritdoc/>
+    public string? Tag { get; }
+
+    /// <summary>Asks the engine for the image's parts, or, where it knows no such question, for all of it.</summary>
+    public static async Task<IImageSource> OpenAsync(CliContext context, EngineAddress address)
+    {
+        EngineClient engine = address.Connect(context);
+        try
+        {
+            byte[] content = await engine.ReadImageManifestAsync(address.Image.WithDefaultTag().Familiar);
+            return new EngineSource(engine, address, ArchiveMember.ToDocument(content, Digest.Of(content), address.Text));
+        }
+        catch (EngineException exception) when (exception.Kind == ErrorKind.NotFound)
+        {
+            engine.Dispose();
+            return await SavedImage.OpenAsync(context, address); // which says so when it is the image that is not there
+        }
+        catch
+        {
+            engine.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<string>> ListTagsAsync() => Task.FromResult<IReadOnlyList<string>>(Tag is null ? [] : [Tag]);
+
+    /// <inheritdoc/>
+    public Task<RemoteDocument> GetRootAsync(string? tag) => Task.FromResult(manifest);
+
+    /// <inheritdoc/>
+    public Task<RemoteDocument> GetAsync(Digest digest) => digest == manifest.Digest
+        ? Task.FromResult(manifest)
+        : throw new EngineException(ErrorKind.NotFound, $"{Name} lacks {digest}");
+
+    /// <inheritdoc/>
+    public Stream OpenBlob(Descriptor blob, long offset)
+    {
+        try
+        {
+            var content = new Received(client.OpenImageBlobAsync(id, blob.Digest, offset).GetAwaiter().GetResult()); // no thread waits for another here
+            return offset == 0 ? new VerifiedStream(content, blob, Name) : content;
+        }
+        catch (EngineException exception)
+        {
+            throw new EngineException(exception.Kind, $"{Name}: {exception.Message}{(exception.Kind == ErrorKind.NotFound ? "; it was there when the copy began" : "")}", exception);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => client.Dispose();
+
+    private sealed class Received(ResponseStream response) : ReadOnlyStream
+    {
+        public override int Read(Span<byte> buffer) => response.Read(buffer);
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing)
+                response.Dispose();
+
+            base.Dispose(disposing);
+        }
+    }
+}
+
+/// <summary>An image that another engine than Berth saves. It is received whole before the first byte goes on, as its documents come last.</summary>
+internal sealed class SavedImage : IImageSource
 {
     private readonly string folder;
     private readonly ArchiveSource archive;
 
-    private EngineSource(string folder, ArchiveSource archive)
+    private SavedImage(string folder, ArchiveSource archive)
     {
         this.folder = folder;
         this.archive = archive;
@@ -46,7 +131,7 @@ internal sealed class EngineSource : IImageSource
     /// <inheritdoc/>
     public string? Tag => archive.Tag;
 
-    public static async Task<EngineSource> OpenAsync(CliContext context, EngineAddress address)
+    public static async Task<SavedImage> OpenAsync(CliContext context, EngineAddress address)
     {
         ImageReference image = address.Image.WithDefaultTag();
         string temporary = Directory.CreateTempSubdirectory("berth-copy-").FullName; // for this user alone
@@ -62,7 +147,7 @@ internal sealed class EngineSource : IImageSource
                     output.Write(buffer, 0, count);
             }
 
-            return new EngineSource(temporary, new ArchiveSource(file, image.Tag, address.Text));
+            return new SavedImage(temporary, new ArchiveSource(file, image.Tag, address.Text));
         }
         catch
         {
@@ -82,65 +167,6 @@ internal sealed class EngineSource : IImageSource
 
     /// <inheritdoc/>
     public Stream OpenBlob(Descriptor blob, long offset) => archive.OpenBlob(blob, offset);
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        archive.Dispose();
-        Directory.Delete(folder, recursive: true);
-    }
-}
-
-/// <summary>An engine that loads an image once its archive is complete: it is moved whole.</summary>
-internal sealed class EngineTarget : IImageTarget
-{
-    private readonly CliContext context;
-    private readonly EngineAddress address;
-    private readonly string folder;
-    private readonly string file;
-    private readonly ArchiveTarget archive;
-
-    public EngineTarget(CliContext context, EngineAddress address)
-    {
-        if (!address.Image.Digest.IsEmpty)
-            throw new CommandFailedException($"{address.Text}: an image cannot be loaded under a digest; name a tag", exitCode: 1);
-
-        this.context = context;
-        this.address = address;
-        folder = Directory.CreateTempSubdirectory("berth-copy-").FullName; // for this user alone
-        file = Path.Combine(folder, "image.tar");
-        archive = new ArchiveTarget(file, address.Image.Repository, address.Text);
-    }
-
-    /// <inheritdoc/>
-    public string Name => address.Text;
-
-    /// <inheritdoc/>
-    public string? Tag => address.Image.Tag;
-
-    /// <inheritdoc/>
-    public int Parallelism => archive.Parallelism;
-
-    /// <inheritdoc/>
-    public Task<bool> HasAsync(Digest digest, string? tag) => archive.HasAsync(digest, tag);
-
-    /// <inheritdoc/>
-    public Task<BlobPushOutcome> PutBlobAsync(Descriptor blob, IImageSource source, Action<long> sent) => archive.PutBlobAsync(blob, source, sent);
-
-    /// <inheritdoc/>
-    public Task PutAsync(RemoteDocument document, string? tag, bool isRoot) => archive.PutAsync(document, tag, isRoot);
-
-    /// <inheritdoc/>
-    public async Task FinishAsync()
-    {
-        await archive.FinishAsync();
-        using EngineClient client = address.Connect(context);
-        using FileStream content = LocalFile.Open(file, Name);
-        string? failure = null;
-        await client.LoadImagesAsync(content, quiet: true, [], step => failure ??= step.ErrorDetail?.Message);
-        if (failure is not null)
-            throw new CommandFailedException($"{Name}: {failure}", exitCode: 1);
-    }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -26,7 +26,7 @@ internal sealed class ImageCopy
 
     /// <param name="source">From.</param>
     /// <param name="target">To.</param>
-    /// <param name="platform">The one image of an index that is wanted; null for all.</param>
+    /// <param name="platform">The one image of an index that is wanted; null for all that the target keeps.</param>
     /// <param name="display">Gets the steps.</param>
     public ImageCopy(IImageSource source, IImageTarget target, Platform? platform, ProgressDisplay display)
     {
@@ -44,8 +44,8 @@ internal sealed class ImageCopy
     public async Task<Digest> CopyAsync(string? sourceTag, string? targetTag)
     {
         RemoteDocument root = await source.GetRootAsync(sourceTag);
-        if (platform is not null && IsIndex(root))
-            root = await ChooseAsync(root, platform);
+        if (IsIndex(root) && (platform ?? await target.GetPlatformAsync()) is { } only)
+            root = await ChooseAsync(root, only);
 
         if (Digest.TryParse(targetTag, out Digest wanted) && wanted != root.Digest)
             throw new CommandFailedException($"{source.Name} is {root.Digest}, which cannot be put as {wanted}", exitCode: 1);
@@ -59,6 +59,14 @@ internal sealed class ImageCopy
 
         await CountPresentAsync(root, depth: 0);
         return root.Digest;
+    }
+
+    /// <summary>To be called after the last copy; the totals are right then.</summary>
+    public async Task FinishAsync()
+    {
+        IReadOnlyList<Descriptor> late = await target.FinishAsync();
+        (moved, present) = (moved + late.Count, present - late.Count);
+        bytes += late.Sum(static blob => blob.Size);
     }
 
     private static bool IsIndex(RemoteDocument document) => MediaTypes.IsIndex(document.MediaType);
@@ -104,8 +112,10 @@ internal sealed class ImageCopy
             return;
         }
 
+        List<Descriptor> blobs = [.. BlobsOf(document)];
+        await target.ExpectAsync(blobs);
         await Parallel.ForEachAsync(
-            BlobsOf(document), new ParallelOptions { MaxDegreeOfParallelism = target.Parallelism }, async (blob, _) => await CopyBlobAsync(blob));
+            blobs, new ParallelOptions { MaxDegreeOfParallelism = target.Parallelism }, async (blob, _) => await CopyBlobAsync(blob));
     }
 
     // A registry takes no document whose parts it does not have.

@@ -38,6 +38,12 @@ internal interface IImageTarget : IDisposable
     /// <summary>How many blobs may be put at the same time.</summary>
     int Parallelism { get; }
 
+    /// <summary>The platform of which the place keeps images alone; null for a place that keeps indexes with all of theirs.</summary>
+    Task<Platform?> GetPlatformAsync();
+
+    /// <summary>Told of an image's blobs before they are put, so that a place can be asked about all of them at once.</summary>
+    Task ExpectAsync(IReadOnlyList<Descriptor> blobs);
+
     /// <summary>Whether a document is there, with all that it names.</summary>
     Task<bool> HasAsync(Digest digest, string? tag);
 
@@ -48,7 +54,8 @@ internal interface IImageTarget : IDisposable
     Task PutAsync(RemoteDocument document, string? tag, bool isRoot);
 
     /// <summary>Called once after everything was put.</summary>
-    Task FinishAsync();
+    /// <returns>Blobs that were said to exist, and had to be moved after all.</returns>
+    Task<IReadOnlyList<Descriptor>> FinishAsync();
 }
 
 /// <summary>A repository of a registry.</summary>
@@ -79,6 +86,12 @@ internal sealed class RegistryPlace(RegistryRepository repository, RegistryClien
         repository.OpenBlobAsync(blob, new BlobRead { Offset = offset, Verifies = offset == 0 }, CancellationToken.None).GetAwaiter().GetResult(); // no thread waits for another here
 
     /// <inheritdoc/>
+    public Task<Platform?> GetPlatformAsync() => Task.FromResult<Platform?>(null);
+
+    /// <inheritdoc/>
+    public Task ExpectAsync(IReadOnlyList<Descriptor> blobs) => Task.CompletedTask;
+
+    /// <inheritdoc/>
     public async Task<bool> HasAsync(Digest digest, string? tag) =>
         await repository.FindManifestAsync(tag ?? digest.ToString(), CancellationToken.None) is { } found && found.Digest == digest;
 
@@ -94,7 +107,7 @@ internal sealed class RegistryPlace(RegistryRepository repository, RegistryClien
         repository.PushManifestAsync(isRoot && tag is not null ? tag : document.Digest.ToString(), document.MediaType, document.Content, CancellationToken.None);
 
     /// <inheritdoc/>
-    public Task FinishAsync() => Task.CompletedTask;
+    public Task<IReadOnlyList<Descriptor>> FinishAsync() => Task.FromResult<IReadOnlyList<Descriptor>>([]);
 
     /// <inheritdoc/>
     public void Dispose() => client.Dispose();

@@ -53,6 +53,12 @@ internal sealed class LayoutPlace : IImageSource, IImageTarget
     }
 
     /// <inheritdoc/>
+    public Task<Platform?> GetPlatformAsync() => Task.FromResult<Platform?>(null);
+
+    /// <inheritdoc/>
+    public Task ExpectAsync(IReadOnlyList<Descriptor> blobs) => Task.CompletedTask;
+
+    /// <inheritdoc/>
     public Task<bool> HasAsync(Digest digest, string? tag) => Task.FromResult(false); // a document says nothing of the blobs beside it; those are looked at one by one
 
     /// <inheritdoc/>
@@ -96,11 +102,11 @@ internal sealed class LayoutPlace : IImageSource, IImageTarget
     }
 
     /// <inheritdoc/>
-    public Task FinishAsync()
+    public Task<IReadOnlyList<Descriptor>> FinishAsync()
     {
         LocalFile.Replace(Path.Combine(folder, LayoutIndex.MarkerName), System.Text.Encoding.ASCII.GetBytes(LayoutIndex.Marker));
         if (roots.Count == 0)
-            return Task.CompletedTask;
+            return Task.FromResult<IReadOnlyList<Descriptor>>([]);
 
         try
         {
@@ -111,7 +117,7 @@ internal sealed class LayoutPlace : IImageSource, IImageTarget
             throw LocalFile.Failed("change", IndexPath, exception);
         }
 
-        return Task.CompletedTask;
+        return Task.FromResult<IReadOnlyList<Descriptor>>([]);
     }
 
     /// <inheritdoc/>

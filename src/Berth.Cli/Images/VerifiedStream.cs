@@ -5,16 +5,10 @@ using Berth.Model.Oci.Image;
 namespace Berth.Cli.Images;
 
 /// <summary>A blob of a file, read once from its beginning: another length or digest than its descriptor's is an error at its end.</summary>
-internal sealed class VerifiedStream(Stream inner, Descriptor blob, string place) : Stream
+internal sealed class VerifiedStream(Stream inner, Descriptor blob, string place) : ReadOnlyStream
 {
     private readonly IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private long count;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
 
     public override long Length => blob.Size;
 
@@ -30,23 +24,6 @@ internal sealed class VerifiedStream(Stream inner, Descriptor blob, string place
 
         return length;
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => new(Read(buffer.Span));
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => Task.FromResult(Read(buffer.AsSpan(offset, count)));
-
-    public override void Flush()
-    {
-        // Nothing is written.
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -41,6 +41,13 @@ public sealed partial class ImageStore
         return null;
     }
 
+    /// <summary>Which of these blobs no image has as a layer, or the disk has lost: an archive that is loaded has to bring them.</summary>
+    public IReadOnlyList<Digest> FindMissingLayers(IReadOnlyCollection<Digest> blobs)
+    {
+        HashSet<Digest> known = [.. Table.Images.Values.SelectMany(static image => image.LayerBlobs)];
+        return [.. blobs.Where(blob => !known.Contains(blob) || !content.Exists(blob))];
+    }
+
     /// <summary>Whether an image has the blob as a layer.</summary>
     internal bool HasLayerBlob(Digest blob) => Table.Images.Values.Any(image => image.LayerBlobs.Contains(blob));
 

@@ -139,7 +139,7 @@ public sealed class RegistryContent(string address) : IDisposable
         using var result = new MemoryStream();
         using (var writer = new TarWriter(result, TarEntryFormat.Pax, leaveOpen: true))
         {
-            writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name) { Mode = (UnixFileMode)0b111_101_101, DataStream = new MemoryStream(content) });
+            writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name) { Mode = (UnixFileMode)0b111_101_101, ModificationTime = DateTimeOffset.UnixEpoch, DataStream = new MemoryStream(content) });
         }
 
         return result.ToArray();

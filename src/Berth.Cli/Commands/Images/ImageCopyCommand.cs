@@ -70,7 +70,7 @@ internal sealed class ImageCopyCommand
                 digests.Add(all && !quiet ? $"{tag}: {digest}" : digest.ToString());
             }
 
-            await target.FinishAsync();
+            await copy.FinishAsync();
             context.Out.WriteLine(string.Join('\n', digests));
             if (!quiet)
                 context.Out.WriteLine(Describe(copy.Totals));
