@@ -1,5 +1,6 @@
 using Berth.Cli.Terminal;
 using Berth.Client;
+using Berth.Model;
 
 namespace Berth.Cli;
 
@@ -36,8 +37,7 @@ internal sealed class CliContext : IDisposable
             }
             catch (CommandFailedException exception)
             {
-                Error.WriteLine("WARNING: Error loading config file: " + exception.Message);
-                Error.Flush();
+                Warn("Error loading config file: " + exception.Message);
                 return config = ClientConfig.Empty;
             }
         }
@@ -49,6 +49,16 @@ internal sealed class CliContext : IDisposable
     public required TextOutput Out { get; init; }
 
     public required TextOutput Error { get; init; }
+
+    /// <summary>Writes a warning; what files, programs and servers said in it controls no terminal.</summary>
+    public void Warn(string text)
+    {
+        Say("WARNING: " + text);
+        Error.Flush();
+    }
+
+    /// <summary>Writes a line beside the command's output, cleaned like a warning.</summary>
+    public void Say(string text) => Error.WriteLine(PrintableText.Lines(text));
 
     /// <summary>Connects at its first request.</summary>
     public EngineClient Client => client ??= new EngineClient(Endpoint, new EngineClientOptions { ApiVersion = ApiVersion ?? EngineClient.NewestApiVersion, BlockingIo = true, Tls = Tls });

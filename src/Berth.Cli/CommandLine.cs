@@ -71,32 +71,32 @@ internal static class CommandLine
         }
         catch (FlagValueException exception)
         {
-            error.Write(TerminalText.Lines(command is null
+            error.Write(PrintableText.Lines(command is null
                 ? $"{exception.Message}\n\nUsage:  berth [OPTIONS] COMMAND [ARG...]\n\nRun 'berth --help' for more information\n"
                 : command.BadFlag(exception.Message).Message));
             return 125;
         }
         catch (UsageException exception)
         {
-            error.Write(TerminalText.Lines(exception.Message.EndsWith('\n') ? exception.Message : exception.Message + "\n"));
+            error.Write(PrintableText.Lines(exception.Message.EndsWith('\n') ? exception.Message : exception.Message + "\n"));
             return exception.ExitCode;
         }
         catch (CommandFailedException exception)
         {
             if (exception.Message.Length > 0)
-                error.WriteLine(TerminalText.Lines(exception.Message));
+                error.WriteLine(PrintableText.Lines(exception.Message));
 
             return exception.ExitCode;
         }
         catch (Exception exception) when (exception is EngineException or EngineConnectionException)
         {
-            error.WriteLine(TerminalText.Lines(ErrorText.Of(exception)));
+            error.WriteLine(PrintableText.Lines(ErrorText.Of(exception)));
             return 1;
         }
         catch (LinuxException exception)
         {
             if (exception.Errno != Errno.EPIPE)
-                error.WriteLine(TerminalText.Lines("berth: " + exception.Message));
+                error.WriteLine(PrintableText.Lines("berth: " + exception.Message));
 
             return 1;
         }

@@ -21,7 +21,7 @@ internal static class ImagePlace
         if (IsEngine(text))
             return await EngineSource.OpenAsync(context, EngineAddress.Parse(context, text));
 
-        return text.StartsWith(Layout, StringComparison.Ordinal) ? OpenLayout(text) : OpenRegistry(context, text, insecure);
+        return text.StartsWith(Layout, StringComparison.Ordinal) ? OpenLayout(text) : OpenRegistry(context, text, insecure, isTarget: false);
     }
 
     /// <exception cref="CommandFailedException">The name is none, or nothing can be written there.</exception>
@@ -33,7 +33,7 @@ internal static class ImagePlace
         if (IsEngine(text))
             return new EngineTarget(context, EngineAddress.Parse(context, text));
 
-        return text.StartsWith(Layout, StringComparison.Ordinal) ? OpenLayout(text) : OpenRegistry(context, text, insecure);
+        return text.StartsWith(Layout, StringComparison.Ordinal) ? OpenLayout(text) : OpenRegistry(context, text, insecure, isTarget: true);
     }
 
     private static bool IsEngine(string text) => text.StartsWith(Host, StringComparison.Ordinal) || text.StartsWith(Ssh, StringComparison.Ordinal);
@@ -48,12 +48,13 @@ internal static class ImagePlace
         return folder.Length > 0 && tag != "" ? new LayoutPlace(folder, tag) : throw new CommandFailedException($"\"{text}\" names no folder: wanted oci:FOLDER[:TAG]", exitCode: 1);
     }
 
-    private static RegistryPlace OpenRegistry(CliContext context, string text, bool insecure)
+    private static RegistryPlace OpenRegistry(CliContext context, string text, bool insecure, bool isTarget)
     {
         if (!ImageReference.TryParse(text, out ImageReference image, out string? problem))
             throw new CommandFailedException($"{text}: {problem}", exitCode: 1);
 
-        var client = new RegistryClient(new RegistryOptions { InsecureRegistries = insecure ? [image.Domain] : [] });
+        RegistryOptions options = RegistryAccess.OptionsOf(context, insecure ? [image.Domain] : []);
+        var client = new RegistryClient(isTarget ? options with { Rules = [] } : options); // what a mirror has, the registry may lack
         return new RegistryPlace(client.Open(image, RegistryAccess.ToCredential(RegistryCredentials.Of(context, image))), client);
     }
 

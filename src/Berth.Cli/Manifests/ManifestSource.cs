@@ -18,7 +18,7 @@ internal sealed class ManifestSource : IDisposable
     public ManifestSource(CliContext context, params IReadOnlyList<string> insecure)
     {
         this.context = context;
-        client = new RegistryClient(new RegistryOptions { InsecureRegistries = insecure });
+        client = new RegistryClient(RegistryAccess.OptionsOf(context, insecure));
     }
 
     public RegistryRepository Open(ImageReference name) => client.Open(name, RegistryAccess.ToCredential(RegistryCredentials.Of(context, name)));

@@ -44,8 +44,7 @@ internal sealed class RegistryCredentials
         }
         catch (CommandFailedException exception)
         {
-            context.Error.WriteLine($"WARNING: no credentials for {key}: {exception.Message}");
-            context.Error.Flush();
+            context.Warn($"no credentials for {key}: {exception.Message}");
             return null;
         }
     }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Berth.Api;
 using Berth.Linux;
 using Berth.Linux.Terminal;
+using Berth.Model;
 
 namespace Berth.Cli.Terminal;
 
@@ -95,18 +96,18 @@ internal sealed class ProgressDisplay
 
     private string Describe(JsonMessage step)
     {
-        string bar = step.ProgressDetail is { } progress ? TerminalText.Line(ProgressBar.Render(progress, width?.Invoke() ?? UnknownWidth, DateTimeOffset.UtcNow)) : "";
+        string bar = step.ProgressDetail is { } progress ? PrintableText.Line(ProgressBar.Render(progress, width?.Invoke() ?? UnknownWidth, DateTimeOffset.UtcNow)) : "";
         bool redraws = width is not null && step.ProgressDetail is not null && string.IsNullOrEmpty(step.Stream);
         if (!redraws && bar.Length > 0)
             return ""; // no terminal, and no more than progress
 
         string start = redraws ? "\e[2K\r" : "";
         string end = redraws ? "\r" : "";
-        string subject = string.IsNullOrEmpty(step.Id) ? "" : TerminalText.Line(step.Id) + ": ";
-        string status = TerminalText.Line(step.Status);
+        string subject = string.IsNullOrEmpty(step.Id) ? "" : PrintableText.Line(step.Id) + ": ";
+        string status = PrintableText.Line(step.Status);
         return start + subject + (width is not null && step.ProgressDetail is not null ? $"{status} {bar}{end}"
-            : !string.IsNullOrEmpty(step.Progress) ? $"{status} {TerminalText.Line(step.Progress)}{end}"
-            : !string.IsNullOrEmpty(step.Stream) ? TerminalText.Lines(step.Stream) + end
+            : !string.IsNullOrEmpty(step.Progress) ? $"{status} {PrintableText.Line(step.Progress)}{end}"
+            : !string.IsNullOrEmpty(step.Stream) ? PrintableText.Lines(step.Stream) + end
             : $"{status}{end}\n");
     }
 }

@@ -9,7 +9,7 @@ namespace Berth.Daemon.Options;
 internal sealed partial record DaemonOptions
 {
     public const string DefaultHost = "unix:///run/berth.sock";
-    public const string DefaultConfigFile = "/etc/berth/daemon.json";
+    public const string DefaultConfigFile = Berth.Registry.RegistrySettings.DefaultFile;
 
     public string DataRoot { get; init; } = "/var/lib/berth";
     public string ExecRoot { get; init; } = "/run/berth";

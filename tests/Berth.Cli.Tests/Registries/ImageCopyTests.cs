@@ -103,6 +103,30 @@ public sealed class ImageCopyTests(LocalRegistry registry) : IClassFixture<Local
     }
 
     [Fact]
+    public async Task The_users_own_mirrors_are_asked_and_never_pushed_to()
+    {
+        var layout = new LayoutFolder(Path.Combine(folder, "in"));
+        const string Unreachable = "127.0.0.1:1/app"; // nobody listens there
+        await CopyAsync($"oci:{layout.Root}:multi", repository + "/app:1");
+        await SettingsAsync($$"""{ "registries": { "127.0.0.1:1": { "mirrors": ["http://{{repository}}"], "fallback": false } } }""");
+        Assert.StartsWith(layout.Index, await CopyAsync(Unreachable + ":1", $"oci:{folder}/out"), StringComparison.Ordinal);
+        Assert.Contains("\"arm64\"", await RunAsync("manifest", "inspect", Unreachable + ":1"), StringComparison.Ordinal);
+        Assert.Contains("127.0.0.1:1", await FailAsync("image", "copy", $"oci:{layout.Root}:multi", Unreachable + ":2"), StringComparison.Ordinal);
+
+        await SettingsAsync("""{ "mirrors": [] }""");
+        Assert.Equal($"{folder}/config/registries.json: the following directives don't match any configuration option: mirrors\n", await FailAsync("manifest", "inspect", Unreachable + ":1"));
+    }
+
+    [Fact]
+    public async Task What_a_file_says_in_a_warning_controls_no_terminal()
+    {
+        Directory.CreateDirectory(Path.Combine(folder, "config"));
+        await File.WriteAllTextAsync(Path.Combine(folder, "config", "config.json"), $$"""{ "auths": { "http://{{registry.Host}}/\u001b[2J": { "auth": "?" } } }""");
+        (_, _, string error) = await InvokeAsync(["manifest", "inspect", repository + "/none"]);
+        Assert.Contains($"the auth of \"http://{registry.Host}/ [2J\" is not base64", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_manifest_list_is_made_of_images_of_several_repositories()
     {
         var layout = new LayoutFolder(Path.Combine(folder, "in"));
@@ -119,6 +143,12 @@ public sealed class ImageCopyTests(LocalRegistry registry) : IClassFixture<Local
         Assert.Equal(local, await RunAsync("manifest", "inspect", list)); // now the registry's
         Assert.StartsWith(pushed[2], await CopyAsync(list, $"oci:{folder}/out"), StringComparison.Ordinal); // complete
         Assert.Equal($"No such manifest: {list}\n", await FailAsync("manifest", "rm", list));
+    }
+
+    private async Task SettingsAsync(string json)
+    {
+        Directory.CreateDirectory(Path.Combine(folder, "config"));
+        await File.WriteAllTextAsync(Path.Combine(folder, "config", "registries.json"), json);
     }
 
     private async Task<string> CopyAsync(params string[] arguments)

@@ -21,7 +21,7 @@ internal static class ContainerCreation
             ApiSocket? socket = flags.UsesApiSocket ? ApiSocket.AddTo(request, context) : null;
             ContainerCreateResponse created = await CreateAsync(context, flags, request, image);
             foreach (string warning in created.Warnings)
-                context.Error.WriteLine("WARNING: " + warning);
+                context.Say("WARNING: " + warning);
 
             context.Error.Flush();
             idFile?.Write(System.Text.Encoding.ASCII.GetBytes(created.Id));
@@ -51,7 +51,7 @@ internal static class ContainerCreation
         catch (EngineException exception) when (flags.Pull == "missing" && IsMissingImage(exception))
         {
             if (!flags.Quiet)
-                context.Error.WriteLine($"Unable to find image '{image.WithDefaultTag().Familiar}' locally");
+                context.Say($"Unable to find image '{image.WithDefaultTag().Familiar}' locally");
 
             context.Error.Flush();
             await PullAsync(context, flags, image);

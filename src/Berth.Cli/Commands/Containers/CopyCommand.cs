@@ -225,6 +225,6 @@ internal sealed class CopyCommand
     private void Report(CliContext context, long bytes, string target)
     {
         if (!(quiet ?? !LocalTerminal.IsTerminal(1)))
-            context.Error.WriteLine($"Successfully copied {Units.Size(bytes)} to {target}");
+            context.Say($"Successfully copied {Units.Size(bytes)} to {target}");
     }
 }

@@ -24,7 +24,7 @@ internal static class EachContainer
             catch (EngineException exception)
             {
                 failed = true;
-                context.Error.WriteLine(ErrorText.Of(exception));
+                context.Say(ErrorText.Of(exception));
             }
         }
 
@@ -45,7 +45,7 @@ internal static class EachContainer
             catch (EngineException exception)
             {
                 failed = true;
-                context.Error.WriteLine(ErrorText.Of(exception));
+                context.Say(ErrorText.Of(exception));
             }
         }
 

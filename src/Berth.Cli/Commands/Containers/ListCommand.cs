@@ -57,7 +57,7 @@ internal sealed class ListCommand
 
         bool needsSize = size || (format.Length > 0 && UsesSize());
         if (quiet && format.Length > 0)
-            context.Error.WriteLine("WARNING: Ignoring custom format, because both --format and --quiet are set.");
+            context.Say("WARNING: Ignoring custom format, because both --format and --quiet are set.");
 
         ListFormat parsed = ParseFormat();
         List<ContainerSummary> containers = await context.Client.ListContainersAsync(new ContainerListOptions

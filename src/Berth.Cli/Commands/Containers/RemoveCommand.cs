@@ -41,7 +41,7 @@ internal static class RemoveCommand
                     {
                         // Gone already: as wanted, but told.
                         missing = true;
-                        context.Error.WriteLine(ErrorText.Of(exception));
+                        context.Say(ErrorText.Of(exception));
                         return null;
                     }
                 });

@@ -58,7 +58,7 @@ internal sealed class StartCommand
             }
             catch (EngineException exception)
             {
-                context.Error.WriteLine(ErrorText.Of(exception));
+                context.Say(ErrorText.Of(exception));
                 failed.Add(container);
             }
         }

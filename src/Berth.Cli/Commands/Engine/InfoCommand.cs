@@ -45,7 +45,7 @@ internal static class InfoCommand
         context.Out.Write(Server(info));
         context.Out.Flush();
         foreach (string warning in info.Warnings ?? [])
-            context.Error.WriteLine(warning);
+            context.Say(warning);
 
         return 0;
     }

@@ -111,7 +111,7 @@ internal sealed class InspectCommand
 
         context.Out.Flush();
         foreach (string error in errors)
-            context.Error.WriteLine(error);
+            context.Say(error);
 
         return errors.Count == 0 ? 0 : 1;
     }

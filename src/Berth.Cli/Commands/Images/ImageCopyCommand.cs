@@ -18,7 +18,7 @@ internal sealed class ImageCopyCommand
         + "  host:NAME[:TAG]       an image of the engine\n"
         + "  ssh://[USER@]HOST[:PORT]/NAME[:TAG]\n"
         + "                        an image of another machine's engine\n\n"
-        + "Digests stay the same, only what is missing is moved, and an image for several platforms\nis copied with all of them. Without a tag the destination gets the source's.";
+        + "Digests stay the same, only what is missing is moved, and an image for several platforms\nis copied with all of them, to an engine with its own alone.\nWithout a tag the destination gets the source's.";
 
     private readonly FlagSet flags;
     private bool all;
@@ -90,7 +90,7 @@ internal sealed class ImageCopyCommand
     // A file may call an image anything, and the name becomes part of addresses and of other files.
     private static string? Checked(string? tag, IImageSource source) => tag is null || ImageReference.IsTag(tag)
         ? tag
-        : throw new CommandFailedException($"{source.Name} calls an image \"{TerminalText.Line(tag)}\", which is no tag: copy that image alone, and give the destination a tag", exitCode: 1);
+        : throw new CommandFailedException($"{source.Name} calls an image \"{PrintableText.Line(tag)}\", which is no tag: copy that image alone, and give the destination a tag", exitCode: 1);
 
     private static string Describe(CopyTotals totals) => string.Create(
         CultureInfo.InvariantCulture,

@@ -42,7 +42,7 @@ internal static class ImageRemoveCommand
             {
                 // With --force what is missing is as wanted, but told.
                 failed |= !(force && exception.Kind == ErrorKind.NotFound);
-                context.Error.WriteLine(ErrorText.Of(exception));
+                context.Say(ErrorText.Of(exception));
             }
         }
 

@@ -4,6 +4,7 @@ using Berth.Api;
 using Berth.Cli.Flags;
 using Berth.Cli.Formatting;
 using Berth.Cli.Terminal;
+using Berth.Model;
 
 namespace Berth.Cli.Commands.Images;
 
@@ -37,7 +38,7 @@ internal static class ImageTreeCommand
     /// <summary>What made the step, in one line that can be printed.</summary>
     public static string Instruction(ImageStepAnswer step)
     {
-        string text = TerminalText.Line(step.CreatedBy).Trim();
+        string text = PrintableText.Line(step.CreatedBy).Trim();
         return text.Length == 0 ? "(not said)" : Units.Ellipsis(text, ShownInstruction);
     }
 

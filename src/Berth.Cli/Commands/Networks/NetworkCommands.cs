@@ -88,7 +88,7 @@ internal static class NetworkCommands
             catch (EngineException exception) when (!(force && exception.Kind == ErrorKind.NotFound))
             {
                 failed = true;
-                context.Error.WriteLine(ErrorText.Of(exception));
+                context.Say(ErrorText.Of(exception));
             }
             catch (EngineException)
             {

@@ -69,7 +69,7 @@ internal sealed class LoginCommand
 
         if (password.Length > 0)
         {
-            context.Error.WriteLine("WARNING! Using --password via the CLI is insecure. Use --password-stdin.");
+            context.Say("WARNING! Using --password via the CLI is insecure. Use --password-stdin.");
             if (readsPassword)
                 throw new CommandFailedException("conflicting options: cannot specify both --password and --password-stdin", exitCode: 1);
         }
@@ -85,7 +85,7 @@ internal sealed class LoginCommand
 
     private static async Task<bool> TryKeptAsync(CliContext context, RegistryCredentials credentials, RegistryAuth kept)
     {
-        context.Error.WriteLine($"Authenticating with existing credentials... [Username: {kept.Username}]");
+        context.Say($"Authenticating with existing credentials... [Username: {kept.Username}]");
         Note.Write(context.Error, LocalTerminal.IsTerminal(2), "To login with a different account, run 'berth logout' followed by 'berth login'");
         context.Error.Write("\n\n");
         context.Error.Flush();
@@ -96,7 +96,7 @@ internal sealed class LoginCommand
         }
         catch (EngineException exception)
         {
-            context.Error.WriteLine(exception.Kind == ErrorKind.Unauthorized
+            context.Say(exception.Kind == ErrorKind.Unauthorized
                 ? "Stored credentials invalid or expired"
                 : "Login did not succeed, error: " + ErrorText.Of(exception));
             context.Error.Flush();
@@ -145,7 +145,7 @@ internal sealed class LoginCommand
         }
         catch (EngineConnectionException)
         {
-            using var registries = new RegistryClient(new RegistryOptions());
+            using var registries = new RegistryClient(RegistryAccess.OptionsOf(context));
             string domain = auth.ServerAddress == RegistryKey.DockerHub ? ImageReference.DefaultDomain : auth.ServerAddress!; // asked for above
             string token = await OwnAsync(registries.LoginAsync(domain, RegistryAccess.ToCredential(auth), CancellationToken.None));
             return new AuthResponse { Status = "Login Succeeded", IdentityToken = token };
@@ -180,7 +180,7 @@ internal sealed class LoginCommand
 
         if (isPlain)
         {
-            context.Error.WriteLine(
+            context.Say(
                 $"\nWARNING! Your credentials are stored unencrypted in '{credentials.File}'.\nConfigure a credential helper to remove this warning. See\nhttps://docs.docker.com/go/credential-store/\n");
             context.Error.Flush();
         }

@@ -38,7 +38,7 @@ internal static class LogoutCommand
 
         // A keeper may refuse to forget what it does not know, so one success is enough.
         if (problems.Count == spellings.Length)
-            context.Error.WriteLine("WARNING: could not erase credentials:\n" + string.Join('\n', problems));
+            context.Say("WARNING: could not erase credentials:\n" + string.Join('\n', problems));
 
         return 0;
     }

@@ -8,6 +8,7 @@ using Berth.Cli.Formatting.Values;
 using Berth.Cli.Registries;
 using Berth.Cli.Terminal;
 using Berth.Client;
+using Berth.Model;
 
 namespace Berth.Cli.Commands.Registries;
 
@@ -41,7 +42,7 @@ internal sealed class SearchCommand
     private async Task<int> RunAsync(CliContext context, IReadOnlyList<string> terms)
     {
         if (filters.Exists(static filter => filter.Key == "is-automated"))
-            context.Error.WriteLine("WARNING: the \"is-automated\" filter is deprecated, and searching for \"is-automated=true\" will not yield any results in future.");
+            context.Say("WARNING: the \"is-automated\" filter is deprecated, and searching for \"is-automated=true\" will not yield any results in future.");
 
         List<ImageSearchHit> hits = await context.Client.SearchImagesAsync(
             new ImageSearchOptions { Term = terms[0], Limit = Values.Int(limit), Filters = filters, Auth = RegistryCredentials.Of(context, KeyOf(terms[0])) });
@@ -74,7 +75,7 @@ internal sealed class SearchCommand
 
         public string? GetField(string name, string argument) => name switch
         {
-            "Name" => TerminalText.Line(hit.Name),
+            "Name" => PrintableText.Line(hit.Name),
             "Description" => Description(),
             "StarCount" => hit.StarCount.ToString(CultureInfo.InvariantCulture),
             "IsOfficial" when asWords => hit.IsOfficial ? "true" : "false",
@@ -84,7 +85,7 @@ internal sealed class SearchCommand
 
         private string Description()
         {
-            string line = TerminalText.Line(hit.Description);
+            string line = PrintableText.Line(hit.Description);
             return truncate ? Units.Ellipsis(line, DescriptionWidth) : line;
         }
     }
