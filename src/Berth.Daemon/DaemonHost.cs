@@ -127,6 +127,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         StorageUpkeep upkeep = Own(owned, new StorageUpkeep(services, content, snapshots, containers));
         var budget = new StorageBudget(services, containers, images, upkeep, options.StorageBudget);
         owned.Push(budget);
+        owned.Push(new DownloadUpkeep(services, upkeep));
         await containers.RestoreAsync(CancellationToken.None);
 
         var trim = new IdleTrim(UnusedMemory.Return);

@@ -45,4 +45,7 @@ public sealed class EngineException : Exception
 
     /// <summary>What the caller can do about it.</summary>
     public ErrorKind Kind { get; }
+
+    /// <summary>Whether content came that is not what its digest says: nothing of it is of any use.</summary>
+    public bool IsWrongContent { get; init; }
 }

@@ -92,6 +92,7 @@ public sealed class PullFaultTests : IClassFixture<PlainRegistry>, IDisposable
         using var copy = new MemoryStream();
         EngineException e = await Sample.FailsAsync(ErrorKind.Unavailable, () => stream.CopyToAsync(copy));
         Assert.Contains($"blob {Blob.Digest} of {proxy.Address}/a/b: what came has another digest", e.Message, StringComparison.Ordinal);
+        Assert.True(e.IsWrongContent);
         Assert.True(copy.Length < Size); // the last bytes are kept back
     }
 

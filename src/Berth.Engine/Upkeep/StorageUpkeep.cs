@@ -46,11 +46,17 @@ public sealed class StorageUpkeep : ILayerUsers, IDisposable
     /// <summary>Removes what unfinished downloads left, unless one of them is gone on with at this moment.</summary>
     /// <returns>Bytes that came back.</returns>
     /// <exception cref="EngineException">Internal when the disk refuses.</exception>
-    public long PruneDownloads()
+    public long PruneDownloads() => Remove(() => PartialDownloads.RemoveUnused(services.Root, content));
+
+    /// <summary>The same of those alone that nobody has gone on with for a week.</summary>
+    /// <inheritdoc cref="PruneDownloads"/>
+    public long RemoveOldDownloads(DateTimeOffset now) => Remove(() => PartialDownloads.RemoveOld(services.Root, content, now));
+
+    private static long Remove(Func<long> remove)
     {
         try
         {
-            return PartialDownloads.RemoveUnused(services.Root, content);
+            return remove();
         }
         catch (IOException e)
         {

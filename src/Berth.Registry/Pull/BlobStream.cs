@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Berth.Model;
@@ -9,7 +10,7 @@ namespace Berth.Registry.Pull;
 /// it are fetched into memory as far as the client's buffers allow, if a single connection turned out to be slow; otherwise the next piece is read as it comes, too.
 /// The digest is checked before the last bytes are handed out.
 /// </summary>
-internal sealed class BlobStream : Stream
+internal sealed class BlobStream : ReadOnlyStream
 {
     private readonly BlobSource source;
     private readonly RegistryOptions options;
@@ -40,10 +41,6 @@ internal sealed class BlobStream : Stream
         FetchAhead();
     }
 
-    public override bool CanRead => true;
-    public override bool CanSeek => false;
-    public override bool CanWrite => false;
-    public override long Length => throw new NotSupportedException();
     public override long Position { get => position; set => throw new NotSupportedException(); }
 
     private long Size => source.Blob.Size;
@@ -102,19 +99,14 @@ internal sealed class BlobStream : Stream
         return count;
     }
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => ReadAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
-
-    public override void Flush()
+    public override int Read(Span<byte> buffer)
     {
+        byte[] rented = ArrayPool<byte>.Shared.Rent(buffer.Length);
+        int count = ReadAsync(rented.AsMemory(0, buffer.Length)).AsTask().GetAwaiter().GetResult();
+        rented.AsSpan(0, count).CopyTo(buffer);
+        ArrayPool<byte>.Shared.Return(rented);
+        return count;
     }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     public override async ValueTask DisposeAsync()
     {
@@ -189,7 +181,7 @@ internal sealed class BlobStream : Stream
         {
             IReadOnlyList<string> mirrors = source.Reject();
             string by = mirrors.Count == 0 ? "" : $" (sent by the mirror {string.Join(" and ", mirrors)})";
-            throw new EngineException(ErrorKind.Unavailable, $"{source.Subject}: what came has another digest, {got}{by}; it is thrown away");
+            throw new EngineException(ErrorKind.Unavailable, $"{source.Subject}: what came has another digest, {got}{by}; it is thrown away") { IsWrongContent = true };
         }
     }
 }

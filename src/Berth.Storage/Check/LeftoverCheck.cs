@@ -7,9 +7,6 @@ namespace Berth.Storage.Check;
 /// <summary>What lies in the data root and nothing needs.</summary>
 internal sealed class LeftoverCheck(CheckRun run)
 {
-    /// <summary>How long an unfinished download may wait for its pull to be repeated.</summary>
-    public static readonly TimeSpan LongestDownload = TimeSpan.FromDays(7);
-
     // Operations let go of their pins a moment before what they had pinned goes, and containers are made a moment before they are recorded.
     private static readonly TimeSpan SecondLook = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan YoungestOrphan = TimeSpan.FromHours(1);
@@ -57,7 +54,7 @@ internal sealed class LeftoverCheck(CheckRun run)
         }
 
         FindContainers(found);
-        FindFiles(found, "content/partial", FindingKind.PartialDownload, $"the download was not gone on with for more than {LongestDownload.Days} days", (name, age) => !run.Content.IsResumed(name) && (age > LongestDownload || !Digest.TryParse("sha256:" + name, out _)), (name, _) => run.Content.TryDeletePartial(name));
+        FindFiles(found, "content/partial", FindingKind.PartialDownload, $"the download was not gone on with for more than {PartialDownloads.LongestWait.Days} days", (name, age) => !run.Content.IsResumed(name) && (age > PartialDownloads.LongestWait || !Digest.TryParse("sha256:" + name, out _)), (name, _) => run.Content.TryDeletePartial(name));
         FindFiles(found, "content/damaged", FindingKind.DamagedCopy, "no image needs the blob of which it is a damaged copy", (name, _) => !Digest.TryParse("sha256:" + name, out Digest blob) || !needed.Contains(blob), (_, path) => Delete(path));
         return found;
     }

@@ -73,13 +73,15 @@ public sealed class ContentStore : IDisposable
     }
 
     /// <summary>Deletes a file of <c>content/partial</c> unless a writer goes on with it; none begins to in between.</summary>
+    /// <param name="name">The file's name.</param>
+    /// <param name="unless">Looked at while no writer can begin: whether it stays all the same.</param>
     /// <returns>False when one does, or there is no such file.</returns>
     /// <exception cref="LinuxException">The disk refuses.</exception>
-    internal bool TryDeletePartial(string name)
+    internal bool TryDeletePartial(string name, Func<bool>? unless = null)
     {
         lock (resuming)
         {
-            return !resumed.Contains(name) && TryUnlink(partial, Encoding.UTF8.GetBytes(name));
+            return !resumed.Contains(name) && unless?.Invoke() != true && TryUnlink(partial, Encoding.UTF8.GetBytes(name));
         }
     }
 

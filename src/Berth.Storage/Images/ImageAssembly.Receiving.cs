@@ -14,10 +14,11 @@ public sealed partial class ImageAssembly
 {
     /// <summary>Which of an image's layers are there with a blob, lowest first; those stay until the assembly ends, and need not be received.</summary>
     /// <param name="config">The image's configuration document; it is returned parsed.</param>
-    /// <exception cref="EngineException">InvalidArgument or TooLarge when it cannot be read.</exception>
+    /// <exception cref="EngineException">InvalidArgument or TooLarge when it cannot be read, or names more layers than can be put on each other.</exception>
     public (ImageConfig Config, IReadOnlyList<bool> IsHere) UseLayers(ReadOnlySpan<byte> config)
     {
         ImageConfig parsed = ImagePlan.ReadConfig(config);
+        ImagePlan.RequireCount(parsed.Rootfs.DiffIds.Count); // before any of them is received
         return (parsed, [.. ImagePlan.ChainIdsOf(parsed.Rootfs.DiffIds).Select(TryUseLayer)]);
     }
 
@@ -87,7 +88,7 @@ public sealed partial class ImageAssembly
             catch (Exception e)
             {
                 draft.Dispose();
-                writer.Keeps = e.InnerException is not LinuxException; // the disk's own failures are not cured by what fills it
+                writer.Keeps = e is not EngineException { IsWrongContent: true } && e.InnerException is not LinuxException; // the disk's own failures are not cured by what fills it
                 throw;
             }
         }

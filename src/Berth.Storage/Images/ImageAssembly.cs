@@ -181,7 +181,8 @@ public sealed partial class ImageAssembly : IAsyncDisposable
     {
         Digest chainId = plan.ChainIds[index];
         Digest diffId = plan.Config.Rootfs.DiffIds[index];
-        if (blob.IsEmpty && used.TryGetValue(chainId, out (Digest Blob, LayerEntry Layer) here))
+        bool isUsed = used.TryGetValue(chainId, out (Digest Blob, LayerEntry Layer) here);
+        if (isUsed && (blob.IsEmpty || blob == here.Blob))
         {
             return here;
         }
@@ -203,10 +204,10 @@ public sealed partial class ImageAssembly : IAsyncDisposable
             throw WrongDiffId(diffId, known.DiffId);
         }
 
-        if (store.LayerOf(chainId) is { } recorded && TryPinLayer(chainId))
+        if ((isUsed ? here.Layer : store.LayerOf(chainId)) is { } recorded && TryPinLayer(chainId))
         {
             // Verified when it was recorded; of this blob only its digest was, unless its content was seen here.
-            if (arrival?.Layer is null && store.BlobOf(chainId) != blob)
+            if (arrival?.Layer is null && (isUsed || store.BlobOf(chainId) != blob))
             {
                 await VerifyBlobAsync(blob, diffId, cancellationToken);
             }

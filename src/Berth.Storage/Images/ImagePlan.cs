@@ -26,11 +26,7 @@ internal sealed record ImagePlan(ImageConfig Config, IReadOnlyList<Digest> Chain
     {
         ImageConfig config = ReadConfig(parts.Config);
         IReadOnlyList<Digest> diffIds = config.Rootfs.DiffIds;
-        if (diffIds.Count > MaxLayers)
-        {
-            throw Invalid($"it has {diffIds.Count} layers, at most {MaxLayers} can be put on each other");
-        }
-
+        RequireCount(diffIds.Count);
         if (diffIds.Count != parts.LayerBlobs.Count)
         {
             throw Invalid($"its configuration names {diffIds.Count} layers, {parts.LayerBlobs.Count} came with it");
@@ -42,6 +38,16 @@ internal sealed record ImagePlan(ImageConfig Config, IReadOnlyList<Digest> Chain
         }
 
         return new ImagePlan(config, ChainIdsOf(diffIds));
+    }
+
+    /// <summary>Refuses images of more layers than a root file system can have.</summary>
+    /// <exception cref="EngineException">InvalidArgument.</exception>
+    public static void RequireCount(int layers)
+    {
+        if (layers > MaxLayers)
+        {
+            throw Invalid($"it has {layers} layers, at most {MaxLayers} can be put on each other");
+        }
     }
 
     /// <summary>The chain ids of layers, lowest first (OCI image specification, config.md, "Layer ChainID").</summary>

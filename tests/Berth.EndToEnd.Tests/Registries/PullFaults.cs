@@ -142,7 +142,11 @@ public sealed class PullFaults : IClassFixture<RegistryFixture>, IDisposable
         await Poll.UntilAsync(() => File.Exists(partial) && new FileInfo(partial).Length > 500_000, "half a million bytes are there", 20);
         await fixture.Daemon.KillAsync();
         Assert.NotEqual(0, (await pull).ExitCode);
+        string old = Path.Combine(Path.GetDirectoryName(partial)!, new string('a', 64)); // a file has a folder
+        await File.WriteAllTextAsync(old, "given up");
+        File.SetLastWriteTimeUtc(old, DateTime.UtcNow - TimeSpan.FromDays(8));
         await fixture.Daemon.StartAsync();
+        await Poll.UntilAsync(() => !File.Exists(old), "a download that was given up long ago goes by itself", 20);
         long left = new FileInfo(partial).Length;
         Assert.Equal("", (await fixture.Berth.RunAsync("images", "-aq", $"{proxy.Address}/{repository}")).Expect().Line);
         proxy.Forget();

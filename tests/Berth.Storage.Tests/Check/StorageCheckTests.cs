@@ -310,6 +310,21 @@ public sealed class StorageCheckTests : IAsyncLifetime
     }
 
     [Fact]
+    public void AnOldDownloadGoesUnlessItIsGoneOnWith()
+    {
+        string[] names = [.. new[] { "old", "young", "going on" }.Select(static text => Digest.Of(Encoding.UTF8.GetBytes(text)).Hex)];
+        foreach (string name in names)
+        {
+            File.WriteAllText(temp["data/content/partial/" + name], "left");
+            File.SetLastWriteTimeUtc(temp["data/content/partial/" + name], DateTime.UtcNow - TimeSpan.FromDays(name == names[1] ? 6 : 8));
+        }
+
+        using Stream writer = stores.Content.ResumeWriter(Digest.Of("going on"u8));
+        Assert.InRange(PartialDownloads.RemoveOld(stores.Root, stores.Content, DateTimeOffset.UtcNow), 1, 1 << 20);
+        Assert.Equal(names[1..].Order(StringComparer.Ordinal), Directory.GetFiles(temp["data/content/partial"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void ADownloadThatWasOnlyBegunOrWaitsForItsRecordStays()
     {
         Digest digest = Digest.Of("whole"u8);

@@ -1,6 +1,7 @@
 using System.Text;
 using Berth.Model;
 using Berth.Storage.Images;
+using Berth.Storage.Images.Archives;
 using Berth.Storage.Tests.Support;
 
 namespace Berth.Storage.Tests.Images;
@@ -76,6 +77,28 @@ public sealed class DeltaBundleTests : IDisposable
         byte[] delta = await SaveAsync(stores, ["app:1"], "app:1");
         Assert.Equal(2, TarText.Names(delta).Count(static name => name.StartsWith("blobs/sha256/", StringComparison.Ordinal) && name.Length > 20));
         Assert.Equal(image.Id, (await stores.Images.LoadAsync(new MemoryStream(delta), null, default)).Single().Image.Id);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task WhatADeltaIsCompletedWithStaysUntilItsCommit(bool namesBlob)
+    {
+        await using Stores stores = new(temp["to"]);
+        await LoadAsync(stores, "base:1", true, Base);
+        byte[] config = ImageArchive.Config(Base);
+        byte[]? manifest = namesBlob ? Encoding.UTF8.GetBytes(ImageArchive.Manifest(config, Base) + " ") : null;
+        await using (ImageAssembly assembly = stores.Images.BeginAssembly())
+        {
+            ArchiveImage image = DeltaBundle.Complete(new ArchiveImage(config, manifest, [default], [ImageReference.Parse("app:1")], default), assembly, null);
+            await stores.Images.RemoveAsync("base:1", force: true, static _ => ImageUse.None, default);
+            Assert.Empty(stores.Images.List());
+            Assert.True(stores.Snapshotter.HasLayer(Digest.Of(Base)) && stores.Content.Exists(Digest.Of(Base)));
+            ImageParts parts = new() { Config = config, Manifest = image.Manifest, LayerBlobs = image.Layers, References = image.Names };
+            Assert.Equal([Digest.Of(Base)], (await assembly.CommitAsync(parts, default)).LayerBlobs);
+        }
+
+        Assert.True(stores.Snapshotter.HasLayer(Digest.Of(Base)) && stores.Content.Exists(Digest.Of(Base)));
     }
 
     private static async Task<byte[]> SaveAsync(Stores stores, string[] names, params string[] since)

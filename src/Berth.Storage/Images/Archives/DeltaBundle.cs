@@ -45,11 +45,12 @@ internal static class DeltaBundle
                 continue;
             }
 
+            bool isUsed = assembly.TryUseLayer(chainIds[i]); // stays, with its blob, whatever is removed before the commit
             if (named is not null && assembly.TryUseBlob(named[i].Digest))
             {
                 layers[i] = named[i].Digest;
             }
-            else if (assembly.TryUseLayer(chainIds[i]))
+            else if (isUsed)
             {
                 fits = false; // the same layer, packed otherwise: a manifest is made that names what is here
             }
