@@ -1,15 +1,11 @@
+using Berth.Model;
+
 namespace Berth.Registry.Transport;
 
 /// <summary>Reads another stream; a read that brings nothing for too long is a <see cref="TimeoutException"/>, what breaks an <see cref="IOException"/>.</summary>
-internal sealed class StallStream(Stream inner, TimeSpan limit) : Stream
+internal sealed class StallStream(Stream inner, TimeSpan limit) : ReadOnlyStream
 {
     private CancellationTokenSource timer = new();
-
-    public override bool CanRead => true;
-    public override bool CanSeek => false;
-    public override bool CanWrite => false;
-    public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -38,19 +34,7 @@ internal sealed class StallStream(Stream inner, TimeSpan limit) : Stream
         }
     }
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    public override int Read(Span<byte> buffer) => throw new NotSupportedException(); // its source is waited for without a thread
 
     protected override void Dispose(bool disposing)
     {

@@ -1,29 +1,12 @@
+using Berth.Model;
+
 namespace Berth.Storage.Images;
 
 /// <summary>What is there already, and after it what is still to come; the source is opened only when the first part is read.</summary>
-internal sealed class ResumedInput(Stream existing, Func<CancellationToken, Task<Stream>> open) : Stream
+internal sealed class ResumedInput(Stream existing, Func<CancellationToken, Task<Stream>> open) : ReadOnlyStream
 {
     private Stream current = existing;
     private bool isResumed;
-
-    /// <inheritdoc/>
-    public override bool CanRead => true;
-
-    /// <inheritdoc/>
-    public override bool CanSeek => false;
-
-    /// <inheritdoc/>
-    public override bool CanWrite => false;
-
-    /// <inheritdoc/>
-    public override long Length => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <inheritdoc/>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -41,26 +24,7 @@ internal sealed class ResumedInput(Stream existing, Func<CancellationToken, Task
     }
 
     /// <inheritdoc/>
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    /// <inheritdoc/>
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void Flush()
-    {
-        // Nothing is written.
-    }
-
-    /// <inheritdoc/>
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    public override int Read(Span<byte> buffer) => throw new NotSupportedException(); // its source is waited for without a thread
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

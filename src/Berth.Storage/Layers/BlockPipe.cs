@@ -1,4 +1,5 @@
 using System.Buffers;
+using Berth.Model;
 
 namespace Berth.Storage.Layers;
 
@@ -92,24 +93,10 @@ internal sealed class BlockPipe : IDisposable
         }
     }
 
-    private sealed class BlockReader(BlockPipe pipe) : Stream
+    private sealed class BlockReader(BlockPipe pipe) : ReadOnlyStream
     {
         private ArraySegment<byte> current;
         private bool ended;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
 
         public override int Read(Span<byte> buffer)
         {
@@ -130,19 +117,6 @@ internal sealed class BlockPipe : IDisposable
 
             return count;
         }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-        public override void Flush()
-        {
-            // A reader has nothing to flush.
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         private bool Next()
         {

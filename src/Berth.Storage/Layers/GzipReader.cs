@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using Berth.Model;
 
 namespace Berth.Storage.Layers;
 
@@ -8,7 +9,7 @@ namespace Berth.Storage.Layers;
 /// put behind the source. After a whole file that content is the last that comes out, and is taken off; of a cut one it is swallowed by what is missing. A file with bytes behind
 /// its data, which gzip ignores, is known by its length field instead.
 /// </summary>
-internal sealed class GzipReader : Stream
+internal sealed class GzipReader : ReadOnlyStream
 {
     private const int BufferSize = 64 << 10;
     private static readonly byte[] Mark = [.. "the file that came before this is whole"u8];
@@ -27,20 +28,6 @@ internal sealed class GzipReader : Stream
         gzip = new GZipStream(tail, CompressionMode.Decompress);
     }
 
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     public override int Read(Span<byte> buffer)
     {
         while (!ended && end - start <= Mark.Length)
@@ -53,19 +40,6 @@ internal sealed class GzipReader : Stream
         start += count;
         return count;
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override void Flush()
-    {
-        // A reader has nothing to flush.
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {
@@ -113,25 +87,11 @@ internal sealed class GzipReader : Stream
     }
 
     // The source, the mark behind it, and the source's last bytes again.
-    private sealed class Tail(Stream source) : Stream
+    private sealed class Tail(Stream source) : ReadOnlyStream
     {
         private readonly byte[] last = new byte[1024];
         private int known;
         private int added = -1;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
 
         /// <summary>Whether the source ends with a length field of this value, modulo 2^32, and nothing but zeros behind it.</summary>
         public bool HasLength(long total)
@@ -170,19 +130,6 @@ internal sealed class GzipReader : Stream
             added += rest;
             return rest;
         }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-        public override void Flush()
-        {
-            // A reader has nothing to flush.
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         // At the end of the array, the newest last.
         private void Remember(ReadOnlySpan<byte> bytes)

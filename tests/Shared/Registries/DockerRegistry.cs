@@ -8,6 +8,7 @@ namespace Berth.Tests.Registries;
 /// <summary>Debian's docker-registry (distribution 2.8) on a free port of this machine, with its files in a folder of its own.</summary>
 internal sealed class DockerRegistry : IDisposable
 {
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(30);
     private readonly Process process;
     private readonly string folder;
 
@@ -43,7 +44,7 @@ internal sealed class DockerRegistry : IDisposable
         string config = Path.Combine(data, "config.yml");
         File.WriteAllText(config, $"""
             version: 0.1
-            log: {"{"} level: error, accesslog: {"{"} disabled: true {"}"} {"}"}
+            log: {"{"} level: info, accesslog: {"{"} disabled: true {"}"} {"}"}
             storage:
               filesystem: {"{"} rootdirectory: {data}/data {"}"}
               delete: {"{"} enabled: true {"}"}
@@ -56,11 +57,16 @@ internal sealed class DockerRegistry : IDisposable
         start.Environment["OTEL_TRACES_EXPORTER"] = "none";
         Process started = Process.Start(start)!;
         started.OutputDataReceived += static (_, _) => { };
-        started.ErrorDataReceived += static (_, _) => { };
+        var listens = new TaskCompletionSource<bool>();
+        started.ErrorDataReceived += (_, line) =>
+        {
+            if (line.Data?.Contains("listening on", StringComparison.Ordinal) != false) // the last is null: it has ended
+                listens.TrySetResult(line.Data is not null);
+        };
         started.BeginOutputReadLine();
         started.BeginErrorReadLine();
         var registry = new DockerRegistry(started, data, string.Create(CultureInfo.InvariantCulture, $"{host}:{port}"));
-        if (registry.IsListening(host, port))
+        if (listens.Task.Wait(StartLimit) ? listens.Task.Result : throw new InvalidOperationException("docker-registry does not listen"))
         {
             return registry;
         }
@@ -98,29 +104,5 @@ internal sealed class DockerRegistry : IDisposable
                 // In use.
             }
         }
-    }
-
-    private bool IsListening(string host, int port)
-    {
-        for (int i = 0; i < 500; i++)
-        {
-            try
-            {
-                using var probe = new TcpClient();
-                probe.Connect(host, port);
-                return !process.HasExited;
-            }
-            catch (SocketException)
-            {
-                if (process.HasExited)
-                {
-                    return false;
-                }
-
-                Thread.Sleep(20);
-            }
-        }
-
-        throw new InvalidOperationException("docker-registry does not listen");
     }
 }
