@@ -32,7 +32,7 @@ internal sealed class ImageBlobEndpoints(ImageBlobs blobs)
 
     private async Task ReadManifestAsync(HttpContext context)
     {
-        (ImageRecord image, string mediaType, byte[] content) = blobs.ReadManifest(Required(context, "name", "the name or id of an image"));
+        (ImageRecord image, string mediaType, byte[] content) = await blobs.ReadManifestAsync(Required(context, "name", "the name or id of an image"), context.RequestAborted);
         context.Response.ContentType = mediaType;
         context.Response.ContentLength = content.Length;
         context.Response.Headers["Docker-Content-Digest"] = image.Manifest.ToString();

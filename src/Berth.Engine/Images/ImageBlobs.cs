@@ -11,11 +11,11 @@ public sealed class ImageBlobs(ImageStore images, Events.EventHub events)
 {
     private const int MaxQuestions = 10_000;
 
-    /// <summary>An image's manifest as it was received, or was made here, with its media type; told as a save.</summary>
-    /// <exception cref="EngineException">NotFound; Internal when it is damaged on the disk.</exception>
-    public (ImageRecord Image, string MediaType, byte[] Content) ReadManifest(string reference)
+    /// <summary>An image's manifest as it was received, or was made here, with its media type; told as a save. Layers that were made here are packed before, as for a push, so that both come to the same digests.</summary>
+    /// <exception cref="EngineException">NotFound; Internal when it is damaged on the disk, or the disk refuses.</exception>
+    public async Task<(ImageRecord Image, string MediaType, byte[] Content)> ReadManifestAsync(string reference, CancellationToken cancellationToken)
     {
-        ImageRecord image = images.Resolve(reference);
+        ImageRecord image = await images.PackAsync(images.Resolve(reference), report: null, cancellationToken);
         byte[] content = images.ReadDocument(image.Manifest);
         string mediaType = ImageDocuments.ReadManifest(content, $"{reference}: its manifest").MediaType ?? MediaTypes.OciManifest;
         string id = image.Id.ToString();

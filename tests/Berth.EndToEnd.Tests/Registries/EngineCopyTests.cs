@@ -1,3 +1,4 @@
+using System.Formats.Tar;
 using Berth.EndToEnd.Tests.Support;
 
 namespace Berth.EndToEnd.Tests.Registries;
@@ -83,13 +84,28 @@ public sealed class EngineCopyTests : IClassFixture<RegistryFixture>, IDisposabl
         Assert.Contains($"No such image: {name}:3", (await berth.RunAsync("image", "copy", $"host:{name}:3", $"oci:{folder}/whole")).Expect(1).Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task AnImageThatWasMadeHereHasTheDigestOfItsPush()
+    {
+        string name = $"{fixture.Address}/{fixture.NewRepository()}:1";
+        using var archive = new MemoryStream();
+        using (var writer = new TarWriter(archive, leaveOpen: true))
+            writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, "zeros") { DataStream = new MemoryStream(new byte[Large]) });
+
+        (await fixture.Berth.RunAsync(["import", "-", name], archive.ToArray())).Expect();
+        socket.Take();
+        string digest = (await berth.RunAsync("image", "copy", "-q", "host:" + name, $"oci:{folder}/made:1")).Expect().Line;
+        Assert.InRange(socket.Take(), 1, Large / 10); // packed
+        Assert.Contains("digest: " + digest, (await fixture.Berth.RunAsync("push", name)).Expect().Output, StringComparison.Ordinal);
+    }
+
     // Tags 1 and 2 have a large layer in common, and a small one each; index is 1 beside an image for another machine.
     private async Task<(string Name, Document[] Images)> TwoAsync(string packing, int seed)
     {
         string repository = fixture.NewRepository();
         byte[] large = RegistryContent.Noise(seed, Large);
-        Document first = await fixture.Content.PutImageAsync(repository, "1", ImageFormat.Oci, packing, [large, RegistryContent.Noise(seed + 1, Small)]);
-        Document second = await fixture.Content.PutImageAsync(repository, "2", ImageFormat.Oci, packing, [large, RegistryContent.Noise(seed + 2, Small)]);
+        Document first = await fixture.Content.PutImageAsync(repository, "1", ImageFormat.Oci, packing, [large, RegistryContent.Noise(seed + 1, Small)], time: DateTimeOffset.UnixEpoch);
+        Document second = await fixture.Content.PutImageAsync(repository, "2", ImageFormat.Oci, packing, [large, RegistryContent.Noise(seed + 2, Small)], time: DateTimeOffset.UnixEpoch);
         Document foreign = await fixture.Content.PutImageAsync(repository, "s390x", ImageFormat.Oci, packing, [RegistryContent.Noise(seed + 3, Large)], "s390x");
         await fixture.Content.PutIndexAsync(repository, "index", ImageFormat.Oci, (first, "amd64"), (first, "arm64"), (foreign, "s390x"));
         return ($"{fixture.Address}/{repository}", [first, second]);

@@ -42,13 +42,14 @@ public sealed class RegistryContent(string address) : IDisposable
     /// <param name="packing">gzip, zstd or none.</param>
     /// <param name="layers">The content of each layer's file.</param>
     /// <param name="architecture">What the image says it is for.</param>
-    public async Task<Document> PutImageAsync(string repository, string tag, ImageFormat format, string packing, IReadOnlyList<byte[]> layers, string architecture = "amd64")
+    /// <param name="time">Of the files; null for now, so that a layer is like no other.</param>
+    public async Task<Document> PutImageAsync(string repository, string tag, ImageFormat format, string packing, IReadOnlyList<byte[]> layers, string architecture = "amd64", DateTimeOffset? time = null)
     {
         var descriptors = new JsonArray();
         var diffIds = new JsonArray();
         for (int i = 0; i < layers.Count; i++)
         {
-            byte[] tar = MakeTar($"file{i}", layers[i]);
+            byte[] tar = MakeTar($"file{i}", layers[i], time ?? DateTimeOffset.UtcNow);
             diffIds.Add((JsonNode)DigestOf(tar));
             byte[] blob = await PackAsync(tar, packing);
             descriptors.Add((JsonNode)await PutBlobAsync(repository, format.Layer(packing), blob));
@@ -134,12 +135,12 @@ public sealed class RegistryContent(string address) : IDisposable
         return content;
     }
 
-    private static byte[] MakeTar(string name, byte[] content)
+    private static byte[] MakeTar(string name, byte[] content, DateTimeOffset time)
     {
         using var result = new MemoryStream();
         using (var writer = new TarWriter(result, TarEntryFormat.Pax, leaveOpen: true))
         {
-            writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name) { Mode = (UnixFileMode)0b111_101_101, ModificationTime = DateTimeOffset.UnixEpoch, DataStream = new MemoryStream(content) });
+            writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name) { Mode = (UnixFileMode)0b111_101_101, ModificationTime = time, DataStream = new MemoryStream(content) });
         }
 
         return result.ToArray();
