@@ -31,7 +31,7 @@ public sealed partial class ImageAssembly
 
             // Images that have a layer in common go on sharing its blob.
             List<(ImageRecord Before, ImageRecord After)> changes = [];
-            foreach (ImageRecord one in store.List().Where(one => Enumerable.Range(0, one.LayerBlobs.Count).Any(i => IsPlainAndMadeHere(one, i) && packed.ContainsKey(one.LayerBlobs[i]))))
+            foreach (ImageRecord one in store.List().Where(one => Enumerable.Range(0, one.LayerBlobs.Count).Any(i => packed.ContainsKey(one.LayerBlobs[i]) && IsPlainAndMadeHere(one, i))))
             {
                 List<Digest> blobs = [.. one.LayerBlobs.Select(blob => packed.GetValueOrDefault(blob, blob))];
                 changes.Add((one, one with { LayerBlobs = blobs, Manifest = WriteDocument(ImagePlan.MakeManifest(content.ReadDocument(one.Id), [.. blobs.Select(Describe)])) }));
