@@ -44,11 +44,31 @@ public sealed class EngineTestCase : XunitTestCase
         File.Exists("/etc/os-release") && File.ReadLines("/etc/os-release").ToHashSet(StringComparer.Ordinal) is var lines
         && lines.Contains("ID=debian") && lines.Contains("VERSION_ID=\"12\"");
 
+    /// <summary>Why what needs these programs, named with spaces between, cannot run here; null when it can, or has to.</summary>
+    internal static string? WhyNot(string programs)
+    {
+        string[] missing = [.. programs.Split(' ').Where(static name => Binaries.FindInPath(name) is null)];
+        return missing.Length == 0 || IsDebian12 ? null : $"NOT TESTED: there is no {string.Join(", no ", missing)} in PATH";
+    }
+
     protected override string? GetSkipReason(IAttributeInfo factAttribute)
     {
-        IEnumerable<string> needed = TestMethod.TestClass.Class.GetCustomAttributes(typeof(NeedsAttribute))
-            .SelectMany(static needs => needs.GetNamedArgument<string>(nameof(NeedsAttribute.Programs)).Split(' '));
-        string[] missing = [.. needed.Where(static name => Binaries.FindInPath(name) is null)];
-        return missing.Length == 0 || IsDebian12 ? base.GetSkipReason(factAttribute) : $"NOT TESTED: there is no {string.Join(", no ", missing)} in PATH";
+        IEnumerable<string> needed = TestMethod.TestClass.Class.GetCustomAttributes(typeof(NeedsAttribute)).Select(static needs => needs.GetNamedArgument<string>(nameof(NeedsAttribute.Programs)));
+        return needed.Select(WhyNot).FirstOrDefault(static reason => reason is not null) ?? base.GetSkipReason(factAttribute);
     }
+}
+
+/// <summary>A theory about another engine, skipped as <see cref="EngineFactAttribute"/> is.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class EngineTheoryAttribute : TheoryAttribute
+{
+    /// <param name="programs">Their names, separated by spaces.</param>
+    public EngineTheoryAttribute(string programs)
+    {
+        Programs = programs;
+        Skip = EngineTestCase.WhyNot(programs);
+    }
+
+    /// <summary>The programs that it needs.</summary>
+    public string Programs { get; }
 }

@@ -28,6 +28,9 @@ internal sealed class EngineSandbox : IAsyncDisposable
     /// <summary>The runtime; <c>$RUNTIME</c>.</summary>
     public string Runtime => RuntimeIn(Home);
 
+    /// <summary>Its first process, whose namespaces are the sandbox's.</summary>
+    public int First => first;
+
     /// <summary>The parent of all its cgroups.</summary>
     public string CgroupParent => ParentFor(Home);
 
