@@ -29,6 +29,14 @@ public static class FailPoints
     // With the driver vfs: a container's copy is complete, and has not its name yet.
     public const string CopyMade = "copy.made";
 
+    // A check's repair: the layer, unpacked again, lies beside the damaged one, on the disk; it is in its place.
+    public const string RepairStaged = "fsck.staged";
+    public const string RepairExchanged = "fsck.exchanged";
+
+    // A push: the registry has the image under its tag; the digest that it has there is recorded.
+    public const string PushSent = "push.sent";
+    public const string PushRecorded = "push.recorded";
+
     public const string CreateFolderMade = "create.folder-made";
     public const string CreateLayerMade = "create.layer-made";
     public const string CreateRecorded = "create.recorded";

@@ -62,7 +62,7 @@ public sealed class FailPointTests(FailPointTests.Fixture fixture) : IClassFixtu
     private static async Task PlayAsync(Victims victims, string operation, string point)
     {
         RunningDaemon daemon = await victims.DaemonAsync();
-        var run = new FailPointRun(daemon, victims.Image, point);
+        var run = new FailPointRun(daemon, victims.Image, victims.Registry, point);
         try
         {
             await run.PlayAsync(operation);
@@ -105,6 +105,9 @@ public sealed class FailPointTests(FailPointTests.Fixture fixture) : IClassFixtu
 
         /// <summary>An image of two layers, as docker saves it; the lower one is busybox's.</summary>
         public byte[] Image { get; private set; } = [];
+
+        /// <summary>Host and port of a registry that is the mirror of docker.io; null where it cannot be reached.</summary>
+        public string? Registry => registry?.Address;
 
         public async Task<RunningDaemon> DaemonAsync()
         {

@@ -2,6 +2,7 @@ using Berth.Engine.Events;
 using Berth.Model;
 using Berth.Model.Oci.Image;
 using Berth.Registry;
+using Berth.Storage;
 using Berth.Storage.Images;
 
 namespace Berth.Engine.Registries;
@@ -94,9 +95,11 @@ public sealed class RegistryService : IDisposable
             }
 
             PushedTag pushed = await push.RunAsync(repository, image, one.Tag!, known, report, cancellationToken); // only tags are pushed
+            FailPoint.Reach(FailPoints.PushSent);
             report(new TransferMessage($"{pushed.Tag}: digest: {pushed.Digest} size: {pushed.Size}"));
             report(new TransferMessage("") { Pushed = pushed });
             await images.NameAsync(image, [ImageReference.Parse($"{one.Repository}@{pushed.Digest}")], cancellationToken);
+            FailPoint.Reach(FailPoints.PushRecorded);
             Tell("push", image, one);
         }
     }

@@ -88,6 +88,12 @@ internal sealed class LayerCheck(CheckRun run, BlobCheck blobs)
             return;
         }
 
+        if (LacksLayerBelow(chainId))
+        {
+            unproven++; // that is told already, and without it there is nothing to compare with
+            return;
+        }
+
         string? what = await CompareAsync(chainId, blob.Value, cancellationToken);
         if (what is not null && run.Images.View.Layers.ContainsKey(chainId))
         {
@@ -240,7 +246,7 @@ internal sealed class LayerCheck(CheckRun run, BlobCheck blobs)
             return;
         }
 
-        if (!parents[chainId].IsEmpty && run.Snapshotter.DraftsNeedParent && !run.Snapshotter.HasLayer(parents[chainId]))
+        if (LacksLayerBelow(chainId))
         {
             Tell(kind, FindingState.Broken, chainId, text + "; it cannot be unpacked, as the layer below is broken", "repair that first");
             return;
@@ -255,6 +261,18 @@ internal sealed class LayerCheck(CheckRun run, BlobCheck blobs)
         {
             Tell(kind, FindingState.Broken, chainId, $"{text}; it could not be unpacked again: {e.Message}", "see what hinders it, and check again with --repair");
         }
+    }
+
+    // With a driver that unpacks on top of a copy of the layer below.
+    private bool LacksLayerBelow(Digest chainId)
+    {
+        if (!run.Snapshotter.DraftsNeedParent || parents[chainId].IsEmpty)
+        {
+            return false;
+        }
+
+        using FileDescriptor? below = run.Snapshotter.TryOpenContent(parents[chainId]);
+        return below is null || !run.Snapshotter.HasLayer(parents[chainId]);
     }
 
     private async Task<string?> ReplaceAsync(Digest chainId, Digest blob, CancellationToken cancellationToken)

@@ -115,6 +115,7 @@ public abstract partial class FolderSnapshotter
         {
             byte[] staged = ((Draft)draft).Name;
             Root.SyncFileSystem();
+            FailPoint.Reach(FailPoints.RepairStaged);
             lock (gate)
             {
                 if (!FileStatusCalls.TryStat(layersFolder, Name(chainId), out _))
@@ -134,6 +135,7 @@ public abstract partial class FolderSnapshotter
                 layers[chainId] = parent;
             }
 
+            FailPoint.Reach(FailPoints.RepairExchanged);
             Root.SyncFileSystem();
         },
         $"layer {chainId} cannot be put in place");

@@ -15,8 +15,8 @@ internal static class FailPointCases
 
     /// <summary>Those between which something is on the disk that depends on the driver.</summary>
     public static IEnumerable<(string Operation, string Point)> OfVfs =>
-        All.Where(static one => one.Operation is "create" or "rm" or "--rm" or "import" or "load" or "commit" or "pull" or "rmi"
-            && one.Point[..one.Point.IndexOf('.', StringComparison.Ordinal)] is "create" or "rm" or "trash" or "image" or "rmi").Append(("create", FailPoints.CopyMade));
+        All.Where(static one => one.Operation is "create" or "rm" or "--rm" or "import" or "load" or "commit" or "pull" or "rmi" or "fsck"
+            && one.Point[..one.Point.IndexOf('.', StringComparison.Ordinal)] is "create" or "rm" or "trash" or "image" or "rmi" or "fsck").Append(("create", FailPoints.CopyMade));
 
     // Steps that an operation comes by more than once: the second time is another place.
     private static IEnumerable<(string Operation, string Point)> Later => Again.Append(("start in networks", FailPoints.PlugLinked + ":2"));
@@ -31,9 +31,11 @@ internal static class FailPointCases
 
     private static string[] OperationsOf(string name) => name[..name.IndexOf('.', StringComparison.Ordinal)] switch
     {
-        "journal" => ["create", "start", "stop", "rm", "rm -f", "--rm", "commit", "load", "pull", "rmi", "tag", "again", "rename", "network create", "network rm", "connect", "disconnect"],
+        "journal" => ["create", "start", "stop", "rm", "rm -f", "--rm", "commit", "load", "pull", "push", "rmi", "tag", "again", "rename", "network create", "network rm", "connect", "disconnect"],
         "image" => ["import", "load", "commit", "pull"],
-        "trash" => ["rm", "rm -f", "--rm", "rmi"],
+        "trash" => ["rm", "rm -f", "--rm", "rmi", "fsck"],
+        "fsck" => ["fsck"],
+        "push" => ["push"],
         "create" => ["create"],
         "start" => ["start", "--rm", "again"],
         "stop" => name == FailPoints.StopTold ? ["stop", "again"]

@@ -7,7 +7,7 @@ using Berth.Storage;
 namespace Berth.EndToEnd.Tests.Support;
 
 /// <summary>One operation, the daemon's death at one step of it, and what must be true afterwards.</summary>
-internal sealed partial class FailPointRun(RunningDaemon daemon, byte[] victim, string point)
+internal sealed partial class FailPointRun(RunningDaemon daemon, byte[] victim, string? registry, string point)
 {
     private const string Subject = "subject";
     private const string Waiting = "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done";
@@ -37,13 +37,15 @@ internal sealed partial class FailPointRun(RunningDaemon daemon, byte[] victim, 
     private static async Task PushAsync(RunningDaemon daemon, string remote)
     {
         (await daemon.Api.PostAsync($"/images/victim/tag?repo={remote}")).Expect(HttpStatusCode.Created);
-        using (var nobody = new ByteArrayContent([]))
-        {
-            nobody.Headers.TryAddWithoutValidation("X-Registry-Auth", "e30=");
-            Assert.Contains("latest: digest: ", (await daemon.Api.SendAsync(HttpMethod.Post, $"/images/{remote}/push?tag=latest", nobody)).Expect(HttpStatusCode.OK).Text, StringComparison.Ordinal);
-        }
-
+        Assert.Contains("latest: digest: ", await SendAsync(daemon, remote), StringComparison.Ordinal);
         (await daemon.Api.DeleteAsync($"/images/{remote}")).Expect(HttpStatusCode.OK);
+    }
+
+    private static async Task<string> SendAsync(RunningDaemon daemon, string remote)
+    {
+        using var nobody = new ByteArrayContent([]);
+        nobody.Headers.TryAddWithoutValidation("X-Registry-Auth", "e30=");
+        return (await daemon.Api.SendAsync(HttpMethod.Post, $"/images/{remote}/push?tag=latest", nobody)).Expect(HttpStatusCode.OK).Text;
     }
 
     /// <summary>Plays one case from prepared to cleaned up; the daemon runs before and after it and has nothing but busybox.</summary>
@@ -69,6 +71,8 @@ internal sealed partial class FailPointRun(RunningDaemon daemon, byte[] victim, 
             "import" => AddImageAsync("imported", ImportAsync),
             "load" => AddImageAsync("victim", LoadAsync),
             "pull" => AddImageAsync("victim", PullAsync),
+            "push" => PushImageAsync(),
+            "fsck" => RepairAsync(),
             "commit" => CommitAsync(),
             "rmi" => RemoveImageAsync(),
             "tag" => TagAsync(),

@@ -112,6 +112,14 @@ public sealed class RegistryContent(string address) : IDisposable
         return new JsonObject { ["mediaType"] = mediaType, ["digest"] = DigestOf(content), ["size"] = content.Length };
     }
 
+    /// <summary>Whether a repository has a blob.</summary>
+    public async Task<bool> HasBlobAsync(string repository, string digest)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Head, $"{repository}/blobs/{digest}");
+        using HttpResponseMessage answer = await http.SendAsync(request);
+        return answer.IsSuccessStatusCode;
+    }
+
     /// <summary>What a tag or digest leads to, byte for byte.</summary>
     public async Task<Document> GetAsync(string repository, string reference)
     {
