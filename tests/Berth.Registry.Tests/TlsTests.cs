@@ -22,7 +22,8 @@ public sealed class TlsTests : IDisposable
         using DockerRegistry registry = StartTls("");
         using var client = new RegistryClient(Strict);
         EngineException e = await Sample.FailsAsync(ErrorKind.Unavailable, () => client.Open(registry.Address).GetManifestAsync("x", default));
-        Assert.Contains($"Get \"https://{registry.Address}/v2/a/b/manifests/x\": x509: ", e.Message, StringComparison.Ordinal);
+        Assert.Contains($"Get \"https://{registry.Address}/v2/a/b/manifests/x\": x509: certificate signed by unknown authority (", e.Message, StringComparison.Ordinal);
+        Assert.EndsWith($"; its authority's certificate belongs into {authority.Folder}/none/{registry.Address}/ca.crt", e.Message, StringComparison.Ordinal);
         Put(isWithPort ? registry.Address : "127.0.0.1", authority.CertificateFile, "ca.crt");
         (byte[] manifest, _) = await client.Open(registry.Address).PushImageAsync("x"); // taken up without a new client
         Assert.Equal(manifest, (await client.Open(registry.Address).GetManifestAsync("x", default)).Content);
@@ -39,7 +40,9 @@ public sealed class TlsTests : IDisposable
         using DockerRegistry registry = StartTls($", clientcas: [{authority.CertificateFile}]");
         using var client = new RegistryClient(Strict);
         Put(registry.Address, authority.CertificateFile, "ca.crt");
-        await Sample.FailsAsync(ErrorKind.Unavailable, () => client.Open(registry.Address).GetManifestAsync("x", default));
+        EngineException e = await Sample.FailsAsync(ErrorKind.Unavailable, () => client.Open(registry.Address).GetManifestAsync("x", default));
+        Assert.Matches(": remote error: tls: (certificate required|bad certificate); ", e.Message); // by the version of Go's library
+        Assert.Contains($"; the certificate to show there belongs into {authority.Folder}/none/{registry.Address}/client.cert", e.Message, StringComparison.Ordinal);
         (string certificate, string key) = authority.Issue("ada", isServer: false);
         Put(registry.Address, certificate, "client.cert");
         EngineException half = await Sample.FailsAsync(ErrorKind.InvalidArgument, () => client.Open(registry.Address).GetManifestAsync("x", default));
@@ -47,6 +50,21 @@ public sealed class TlsTests : IDisposable
         Put(registry.Address, key, "client.key");
         (byte[] manifest, _) = await client.Open(registry.Address).PushImageAsync("x");
         Assert.Equal(manifest, (await client.Open(registry.Address).GetManifestAsync("x", default)).Content);
+    }
+
+    [Fact]
+    public async Task WhatIsWrongWithACertificateIsTold()
+    {
+        using var other = new TestAuthority();
+        using DockerRegistry registry = StartTls("");
+        using var client = new RegistryClient(Strict);
+        Put(registry.Address, other.CertificateFile, "ca.crt");
+        EngineException e = await Sample.FailsAsync(ErrorKind.Unavailable, () => client.Open(registry.Address).GetManifestAsync("x", default));
+        Assert.Contains(": x509: certificate signed by unknown authority, also by those of its folder (", e.Message, StringComparison.Ordinal);
+        using DockerRegistry elsewhere = StartTls("", host: "127.0.0.2");
+        Put(elsewhere.Address, authority.CertificateFile, "ca.crt");
+        e = await Sample.FailsAsync(ErrorKind.Unavailable, () => client.Open(elsewhere.Address).GetManifestAsync("x", default));
+        Assert.EndsWith(": x509: certificate is not valid for 127.0.0.2; it is for localhost, 127.0.0.1", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -61,10 +79,10 @@ public sealed class TlsTests : IDisposable
         Assert.NotEmpty(proxy.Requests);
     }
 
-    private DockerRegistry StartTls(string more)
+    private DockerRegistry StartTls(string more, string host = "127.0.0.1")
     {
         (string certificate, string key) = authority.Issue("registry");
-        return DockerRegistry.Start(http: $"  tls: {{ certificate: {certificate}, key: {key}{more} }}");
+        return DockerRegistry.Start(http: $"  tls: {{ certificate: {certificate}, key: {key}{more} }}", host: host);
     }
 
     private void Put(string host, string file, string name)

@@ -67,10 +67,9 @@ internal sealed class HostCertificates
             tls.RemoteCertificateValidationCallback = static (_, _, _, _) => true;
 #pragma warning restore CA5359
         }
-        else if (authorities.Count > 0)
+        else
         {
-            tls.RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
-                errors == SslPolicyErrors.None || (errors == SslPolicyErrors.RemoteCertificateChainErrors && certificate is X509Certificate2 remote && IsSigned(remote, chain));
+            tls.RemoteCertificateValidationCallback = (sender, certificate, chain, errors) => TlsFailure.Require(sender, certificate, chain, errors, authorities.Count > 0 ? IsSigned : null);
         }
 
         if (own.Count > 0)

@@ -18,7 +18,7 @@ internal sealed class RegistryConnections : IDisposable
     {
         this.options = options;
         proxies = new RegistryProxies(options.Proxy);
-        checkedHosts = Make(new SslClientAuthenticationOptions());
+        checkedHosts = Make(new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = static (sender, certificate, chain, errors) => TlsFailure.Require(sender, certificate, chain, errors, null) });
 #pragma warning disable CA5359 // for hosts that the user named as ones whose certificate is not checked
         uncheckedHosts = Make(new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = static (_, _, _, _) => true });
 #pragma warning restore CA5359
@@ -42,6 +42,10 @@ internal sealed class RegistryConnections : IDisposable
         try
         {
             return await InvokerOf(message.RequestUri!, isInsecure).SendAsync(message, limit.Token);
+        }
+        catch (HttpRequestException e) when (TlsFailure.Of(e, message.RequestUri!, options.CertificateFolders) is { } tls)
+        {
+            throw new HttpRequestException(tls.Message, tls);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Authentication;
 using Berth.Model;
 
 namespace Berth.Registry.Transport;
@@ -36,10 +35,8 @@ internal static class RegistryErrors
                         SocketError.ConnectionReset => "connection reset by peer",
                         _ => socket.Message,
                     };
-                case AuthenticationException tls when tls.Message.Contains("frame", StringComparison.OrdinalIgnoreCase):
-                    return "http: server gave HTTP response to HTTPS client; if the registry is to be spoken to in plain text, name it in insecure-registries";
-                case AuthenticationException tls:
-                    return $"x509: {tls.Message}; the authority's certificate belongs into certs.d/{uri.Authority}/ca.crt";
+                case TlsFailure:
+                    return e.Message;
                 case TimeoutException:
                     return e.Message;
                 case HttpRequestException { StatusCode: HttpStatusCode.ProxyAuthenticationRequired }:
@@ -47,6 +44,6 @@ internal static class RegistryErrors
             }
         }
 
-        return cause.Message;
+        return cause.GetBaseException().Message;
     }
 }

@@ -59,31 +59,35 @@ internal sealed class NamespaceRelay : IDisposable
             try
             {
                 await behind.ConnectAsync(IPAddress.Loopback, port, ended.Token);
-                await Task.WhenAll(CopyAsync(client, behind), CopyAsync(behind, client));
+                await SpliceAsync(client, behind, ended.Token);
             }
-            catch (Exception exception) when (exception is SocketException or OperationCanceledException)
+            catch (Exception exception) when (exception is SocketException or ObjectDisposedException or OperationCanceledException)
             {
                 // One of the two went away: so does the other.
             }
         }
     }
 
-    private async Task CopyAsync(Socket from, Socket to)
+    /// <summary>Hands on in both directions what comes from one of two connections, until both have ended, or one has broken.</summary>
+    public static Task SpliceAsync(Socket one, Socket other, CancellationToken cancellationToken) =>
+        Task.WhenAll(CopyAsync(one, other, cancellationToken), CopyAsync(other, one, cancellationToken));
+
+    private static async Task CopyAsync(Socket from, Socket to, CancellationToken cancellationToken)
     {
         byte[] buffer = new byte[64 << 10];
         try
         {
-            for (int count; (count = await from.ReceiveAsync(buffer, ended.Token)) > 0;)
+            for (int count; (count = await from.ReceiveAsync(buffer, cancellationToken)) > 0;)
             {
                 for (int at = 0; at < count;)
                 {
-                    at += await to.SendAsync(buffer.AsMemory(at, count - at), ended.Token);
+                    at += await to.SendAsync(buffer.AsMemory(at, count - at), cancellationToken);
                 }
             }
 
             to.Shutdown(SocketShutdown.Send);
         }
-        catch (SocketException)
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
             from.Close(); // a connection that broke on one side is broken on the other
             to.Close();

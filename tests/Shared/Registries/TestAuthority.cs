@@ -24,8 +24,8 @@ internal sealed class TestAuthority : IDisposable
     /// <summary>The authority's own certificate.</summary>
     public string CertificateFile => Path.Combine(Folder, "ca.pem");
 
-    /// <summary>Writes a certificate for this machine's loopback names, or for a client, and its key.</summary>
-    public (string Certificate, string Key) Issue(string name, bool isServer = true)
+    /// <summary>Writes a certificate for this machine's loopback names (and others: names and addresses), or for a client, and its key.</summary>
+    public (string Certificate, string Key) Issue(string name, bool isServer = true, params IReadOnlyList<string> others)
     {
         using ECDsa own = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", own, HashAlgorithmName.SHA256);
@@ -33,6 +33,18 @@ internal sealed class TestAuthority : IDisposable
         var names = new SubjectAlternativeNameBuilder();
         names.AddIpAddress(IPAddress.Loopback);
         names.AddDnsName("localhost");
+        foreach (string other in others)
+        {
+            if (IPAddress.TryParse(other, out IPAddress? address))
+            {
+                names.AddIpAddress(address);
+            }
+            else
+            {
+                names.AddDnsName(other);
+            }
+        }
+
         request.CertificateExtensions.Add(names.Build());
         using X509Certificate2 issued = request.Create(certificate, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(1), RandomNumberGenerator.GetBytes(12));
         (string certificateFile, string keyFile) = (Path.Combine(Folder, name + ".pem"), Path.Combine(Folder, name + "-key.pem"));
