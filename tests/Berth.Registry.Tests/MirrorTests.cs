@@ -72,6 +72,13 @@ public sealed class MirrorTests(PlainRegistry registry) : IClassFixture<PlainReg
         using var client = new RegistryClient(Sample.Quick with { Rules = [new RegistryRule(origin.Address, [new RegistryMirror(new Uri("http://127.0.0.1:1"), RegistryCredential.None)], FallsBack: false)] });
         await Sample.FailsAsync(ErrorKind.Unavailable, () => client.Open(origin.Address).GetManifestAsync("x", default));
         Assert.Empty(origin.Requests);
+
+        // Who said no is told, as nobody would look for it there.
+        using var mirror = new FaultProxy(registry.Address);
+        using var other = new RegistryClient(Sample.Quick with { Rules = [new RegistryRule(origin.Address, [new RegistryMirror(new Uri($"http://{mirror.Address}"), RegistryCredential.None)], FallsBack: false)] });
+        EngineException e = await Sample.FailsAsync(ErrorKind.NotFound, () => other.Open(origin.Address, "not/there").GetManifestAsync("x", default));
+        Assert.EndsWith($" (said by its mirror {mirror.Address})", e.Message, StringComparison.Ordinal);
+        Assert.Empty(origin.Requests);
     }
 
     [Fact]

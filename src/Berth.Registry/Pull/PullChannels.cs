@@ -71,11 +71,29 @@ internal sealed class PullChannels(RegistryRule? rule, Func<RegistryMirror, Canc
         return names;
     }
 
-    /// <summary>The last place's failure, with those of the mirrors before it.</summary>
+    /// <summary>The last place's failure, with those of the mirrors before it; each says which mirror it is of.</summary>
     public EngineException WithMirrors(EngineException last)
     {
-        List<string> told = [.. failures.OfType<string>().Where(text => !last.Message.Contains(text, StringComparison.Ordinal))];
-        return told.Count == 0 ? last : new EngineException(last.Kind, $"{last.Message} (before that: {string.Join("; ", told)})", last.InnerException ?? last);
+        List<string> told = [];
+        for (int place = 0; place < Math.Min(mirrors, Count - 1); place++)
+        {
+            if (failures[place] is { } text && !last.Message.Contains(text, StringComparison.Ordinal))
+            {
+                told.Add(Named(place, text));
+            }
+        }
+
+        string message = IsMirror(Count - 1) ? Named(Count - 1, last.Message) : last.Message;
+        return told.Count == 0 && message == last.Message
+            ? last
+            : new EngineException(last.Kind, message + (told.Count == 0 ? "" : $" (before that: {string.Join("; ", told)})"), last.InnerException ?? last);
+    }
+
+    // What a mirror answers is told in the words of the registry that it stands for.
+    private string Named(int place, string message)
+    {
+        string mirror = rule!.Mirrors[place].Url.Authority; // there are mirrors
+        return message.Contains(mirror, StringComparison.Ordinal) ? message : $"{message} (said by its mirror {mirror})";
     }
 
     /// <summary>Does something at the first place that can.</summary>

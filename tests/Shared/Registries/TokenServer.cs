@@ -23,7 +23,7 @@ internal sealed class TokenServer : IDisposable
         using X509Certificate2 certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         chain = Convert.ToBase64String(certificate.RawData);
         File.WriteAllText(BundleFile, certificate.ExportCertificatePem());
-        Server.When(static request => request.Method is "GET" or "POST", Answer);
+        Serve();
     }
 
     public FaultProxy Server { get; } = new();
@@ -44,6 +44,9 @@ internal sealed class TokenServer : IDisposable
         """;
 
     private string BundleFile => Path.Combine(folder, "bundle.pem");
+
+    /// <summary>Answers; again after its server was told to forget.</summary>
+    public void Serve() => Server.When(static request => request.Method is "GET" or "POST", Answer);
 
     /// <summary>A token that docker-registry takes.</summary>
     public string Issue(string subject, IEnumerable<string> scopes)
