@@ -23,7 +23,7 @@ internal static class FailPointCases
 
     private static IEnumerable<(string Operation, string Point)> Again =>
         from name in (string[])[FailPoints.JournalWritten, FailPoints.JournalSynced]
-        from operation in (string[])["rm -f", "--rm", "again"]
+        from operation in (string[])["rm -f", "--rm", "again", "push"]
         select (operation, name + ":2");
 
     /// <summary>Whether a daemon with a network namespace of its own is needed.</summary>
@@ -32,7 +32,7 @@ internal static class FailPointCases
     private static string[] OperationsOf(string name) => name[..name.IndexOf('.', StringComparison.Ordinal)] switch
     {
         "journal" => ["create", "start", "stop", "rm", "rm -f", "--rm", "commit", "load", "pull", "push", "rmi", "tag", "again", "rename", "network create", "network rm", "connect", "disconnect"],
-        "image" => ["import", "load", "commit", "pull"],
+        "image" => name == FailPoints.ImageLayerPublished ? ["import", "load", "commit", "pull"] : ["import", "load", "commit", "pull", "push"],
         "trash" => ["rm", "rm -f", "--rm", "rmi", "fsck"],
         "fsck" => ["fsck"],
         "push" => ["push"],
