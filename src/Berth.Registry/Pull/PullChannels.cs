@@ -86,7 +86,7 @@ internal sealed class PullChannels(RegistryRule? rule, Func<RegistryMirror, Canc
         string message = IsMirror(Count - 1) ? Named(Count - 1, last.Message) : last.Message;
         return told.Count == 0 && message == last.Message
             ? last
-            : new EngineException(last.Kind, message + (told.Count == 0 ? "" : $" (before that: {string.Join("; ", told)})"), last.InnerException ?? last);
+            : new EngineException(last.Kind, message + (told.Count == 0 ? "" : $" (before that: {string.Join("; ", told)})"), last.InnerException ?? last) { IsWrongContent = last.IsWrongContent };
     }
 
     // What a mirror answers is told in the words of the registry that it stands for.
