@@ -34,7 +34,7 @@ public sealed record DockerfileLimits
     public int MaxNesting { get; init; } = 50;
 
     /// <summary>Characters that all expansions of a build may read and write, patterns counted once for each character they are compared with.</summary>
-    public long MaxExpansionWork { get; init; } = 256 * 1024 * 1024;
+    public long MaxExpansionWork { get; init; } = 64 * 1024 * 1024;
 
     /// <summary>Ports that one EXPOSE may name: all of three protocols.</summary>
     public int MaxPorts { get; init; } = 3 * 65536;

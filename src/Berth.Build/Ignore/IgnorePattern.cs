@@ -56,9 +56,9 @@ internal sealed class IgnorePattern
         }
 
         read.Compile(runes, pattern);
-        var start = new SortedSet<int>();
+        bool[] start = new bool[read._tokens.Count + 1];
         read.Enter(start, 0);
-        read.Start = [.. start];
+        read.Start = Collect(start);
         return read;
     }
 
@@ -183,7 +183,7 @@ internal sealed class IgnorePattern
             return token.Rune == rune ? [only + 1] : []; // by far the most frequent case
         }
 
-        var next = new SortedSet<int>();
+        bool[] next = new bool[_tokens.Count + 1];
         foreach (int state in states)
         {
             if (state < _tokens.Count)
@@ -192,12 +192,26 @@ internal sealed class IgnorePattern
             }
         }
 
-        return [.. next];
+        return Collect(next);
+    }
+
+    private static int[] Collect(bool[] marked)
+    {
+        var states = new List<int>();
+        for (int state = 0; state < marked.Length; state++)
+        {
+            if (marked[state])
+            {
+                states.Add(state);
+            }
+        }
+
+        return [.. states];
     }
 
     private bool NextIsPlain(int state) => state == _tokens.Count || _tokens[state].Kind is Kind.One or Kind.Any or Kind.Class;
 
-    private void StepOne(SortedSet<int> next, int state, int rune)
+    private void StepOne(bool[] next, int state, int rune)
     {
         Token token = _tokens[state];
         bool isSlash = rune == '/';
@@ -222,17 +236,23 @@ internal sealed class IgnorePattern
     }
 
     // Adds a state and those that are reached from it without a character.
-    private void Enter(SortedSet<int> states, int state)
+    private void Enter(bool[] states, int state)
     {
-        while (states.Add(state) && state < _tokens.Count)
+        while (!states[state])
         {
+            states[state] = true;
+            if (state == _tokens.Count)
+            {
+                return;
+            }
+
             switch (_tokens[state].Kind)
             {
                 case Kind.Many or Kind.Everything:
                     state++;
                     break;
                 case Kind.Folders:
-                    states.Add(state + 1);
+                    states[state + 1] = true;
                     state += 2;
                     break;
                 default:
