@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Berth.Api;
 using Berth.Model;
+using Berth.Model.Oci.Image;
 
 namespace Berth.Client;
 
@@ -66,11 +67,22 @@ public sealed partial class EngineClient
     }
 
     /// <summary><c>GET /berth/images/manifest</c>: an image's manifest, byte for byte.</summary>
-    public Task<byte[]> ReadImageManifestAsync(string image, CancellationToken cancellationToken = default)
+    /// <exception cref="EngineException">NotFound: no such image, or the engine knows no such question; TooLarge.</exception>
+    public async Task<byte[]> ReadImageManifestAsync(string image, CancellationToken cancellationToken = default)
     {
         var path = new QueryString("/berth/images/manifest");
         path.Add("name", image);
-        return transport.ReadBytesAsync(HttpMethod.Get, path.ToString(), RequestBody.None, cancellationToken);
+        using ResponseStream response = await transport.OpenAsync(HttpMethod.Get, path.ToString(), RequestBody.None, cancellationToken);
+        using var content = new MemoryStream();
+        byte[] block = new byte[16 << 10];
+        for (int count; (count = response.Read(block)) > 0;)
+        {
+            content.Write(block, 0, count);
+            if (content.Length > ImageDocuments.MaxDocument)
+                throw new EngineException(ErrorKind.TooLarge, $"the engine's manifest of {image} has more than {ImageDocuments.MaxDocument} bytes");
+        }
+
+        return content.ToArray();
     }
 
     /// <summary><c>GET /berth/images/blob</c>: a blob of an image, from a byte on.</summary>

@@ -13,6 +13,7 @@ public static class RegistrySettings
     /// <summary>Where they are on a machine, unless its daemon was told otherwise.</summary>
     public const string DefaultFile = "/etc/berth/daemon.json";
 
+    private const string Certificates = "registry-certificates";
     private const int LargestFile = 1 << 20;
     private const int LargestSecret = 64 << 10;
 
@@ -47,11 +48,11 @@ public static class RegistrySettings
             ],
         },
         "insecure-registries" => options with { InsecureRegistries = values },
-        "registry-certificates" => options with { CertificateFolders = [.. values.Select(Path.GetFullPath)] },
+        Certificates => options with { CertificateFolders = [.. values.Select(Path.GetFullPath)] },
         _ => null,
     };
 
-    /// <summary>The options with what a file says.</summary>
+    /// <summary>The options with what a file says. Relative paths in it are of its folder, not of where a user happens to be.</summary>
     /// <param name="options">As they are.</param>
     /// <param name="path">The file.</param>
     /// <param name="hasOthers">Whether other members are somebody else's, and passed over; they are refused otherwise.</param>
@@ -59,6 +60,7 @@ public static class RegistrySettings
     /// <exception cref="EngineException">InvalidArgument, naming the file and what is wrong with it.</exception>
     public static RegistryOptions ReadFile(RegistryOptions options, string path, bool hasOthers, Func<string, string?> readPassword)
     {
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!; // of a file that is read there is one
         try
         {
             using JsonDocument document = JsonDocument.Parse(ReadAll(path, LargestFile));
@@ -66,15 +68,17 @@ public static class RegistrySettings
             {
                 RegistryOptions? changed = member.Value.ValueKind switch
                 {
-                    JsonValueKind.Array => WithList(options, member.Name, [.. member.Value.EnumerateArray().Select(static item => item.ValueKind == JsonValueKind.String ? item.GetString()! : item.GetRawText())]),
-                    JsonValueKind.String => With(options, member.Name, member.Value.GetString()!, readPassword), // a string is not null
-                    _ => With(options, member.Name, member.Value.GetRawText(), readPassword),
+                    JsonValueKind.Array => WithList(options, member.Name, [.. ReadItems(member.Value).Select(item => member.Name == Certificates ? Path.GetFullPath(item, folder) : item)]),
+                    JsonValueKind.String => With(options, member.Name, member.Value.GetString()!, ReadPasswordHere), // a string is not null
+                    _ => With(options, member.Name, member.Value.GetRawText(), ReadPasswordHere),
                 };
                 options = changed ?? (hasOthers ? options : throw Unknown(member.Name));
             }
 
             options.Validate();
             return options;
+
+            string? ReadPasswordHere(string file) => readPassword(Path.GetFullPath(file, folder));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException or EngineException)
         {
@@ -93,6 +97,9 @@ public static class RegistrySettings
         int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count is > 0 and <= 100
             ? count
             : throw new EngineException(ErrorKind.InvalidArgument, $"invalid {name}: {value}; wanted 1 to 100");
+
+    private static IEnumerable<string> ReadItems(JsonElement list) =>
+        list.EnumerateArray().Select(static item => item.ValueKind == JsonValueKind.String ? item.GetString()! : item.GetRawText()); // a string is not null
 
     private static RegistryProxy With(RegistryProxy proxy, string name, string value) => name switch
     {

@@ -16,14 +16,17 @@ public sealed class SettingsTests : IDisposable
             {
               "data-root": "/x", "debug": true, "default-address-pools": [{ "base": "10.0.0.0/8", "size": 24 }],
               "registry-mirrors": ["https://hub:5000"], "insecure-registries": ["lab:5000", "10.0.0.0/8"], "proxies": { "https-proxy": "p:3128", "no-proxy": "a,b" },
-              "registries": { "quay.io": { "mirrors": ["https://one/quay", { "url": "https://two", "username": "ann", "password-file": "secret" }], "fallback": false } }
+              "registries": { "quay.io": { "mirrors": ["https://one/quay", { "url": "https://two", "username": "ann", "password-file": "secret" }], "fallback": false } },
+              "registry-certificates": ["certs", "/etc/certs"]
             }
             """);
         RegistryOptions options = RegistrySettings.ReadFile(new RegistryOptions(), path, hasOthers: true, static file => file + " word");
         Assert.Equal(["lab:5000", "10.0.0.0/8"], options.InsecureRegistries);
         Assert.Equal((new Uri("http://p:3128"), "a b"), (options.Proxy!.Https, string.Join(' ', options.Proxy.Bypass))); // the file names one
         Assert.Equal(["docker.io True: https://hub:5000/", "quay.io False: https://one/quay https://two/"], options.Rules.Select(static rule => $"{rule.Registry} {rule.FallsBack}: {string.Join(' ', rule.Mirrors.Select(static mirror => mirror.Url))}"));
-        Assert.Equal(("ann", "secret word"), (options.Rules[1].Mirrors[1].Credential.Username, options.Rules[1].Mirrors[1].Credential.Password));
+        Assert.Equal(("ann", Path.Combine(Path.GetDirectoryName(path)!, "secret word")), (options.Rules[1].Mirrors[1].Credential.Username, options.Rules[1].Mirrors[1].Credential.Password));
+
+        Assert.Equal([Path.Combine(Path.GetDirectoryName(path)!, "certs"), "/etc/certs"], options.CertificateFolders); // wherever the user is
 
         RegistryOptions without = RegistrySettings.ReadFile(new RegistryOptions(), path, hasOthers: true, static _ => null);
         Assert.Equal("", without.Rules[1].Mirrors[1].Credential.Username);

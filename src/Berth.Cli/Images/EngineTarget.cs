@@ -1,3 +1,4 @@
+using System.Globalization;
 using Berth.Api;
 using Berth.Client;
 using Berth.Model;
@@ -12,6 +13,7 @@ namespace Berth.Cli.Images;
 /// </summary>
 internal sealed class EngineTarget : IImageTarget
 {
+    private const int FirstDockerWithZstd = 23;
     private readonly EngineClient client;
     private readonly string repository;
     private readonly string folder;
@@ -60,6 +62,8 @@ internal sealed class EngineTarget : IImageTarget
         Digest[] layers = [.. blobs.Where(static blob => MediaTypes.IsLayer(blob.MediaType)).Select(static blob => blob.Digest)];
         there.UnionWith(layers);
         there.ExceptWith(await FindMissingAsync(layers));
+        if (blobs.FirstOrDefault(static blob => blob.MediaType.EndsWith("zstd", StringComparison.Ordinal)) is { } zstd && !await ReadsZstdAsync())
+            throw new CommandFailedException($"{Name}: layer {zstd.Digest} is packed with zstd, which docker reads from version {FirstDockerWithZstd} on; a save unpacks it: berth save IMAGE | docker load", exitCode: 1);
     }
 
     /// <inheritdoc/>
@@ -98,6 +102,12 @@ internal sealed class EngineTarget : IImageTarget
         archive.Dispose();
         client.Dispose();
         Directory.Delete(folder, recursive: true);
+    }
+
+    private async Task<bool> ReadsZstdAsync()
+    {
+        VersionComponent? docker = (await client.GetVersionAsync()).Components?.Find(static part => part.Name == "Engine");
+        return docker is null || !int.TryParse(docker.Version.Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out int major) || major >= FirstDockerWithZstd;
     }
 
     private async Task<IReadOnlyCollection<Digest>> FindMissingAsync(Digest[] blobs)

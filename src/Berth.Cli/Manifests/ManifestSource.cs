@@ -14,11 +14,13 @@ internal sealed class ManifestSource : IDisposable
     private readonly RegistryClient client;
 
     /// <param name="context">For the user's credentials.</param>
+    /// <param name="usesMirrors">Whether mirrors may answer instead: not where something is published of what they say, as they may be behind.</param>
     /// <param name="insecure">Registries whose certificates are not checked, and that may be spoken to in plain text.</param>
-    public ManifestSource(CliContext context, params IReadOnlyList<string> insecure)
+    public ManifestSource(CliContext context, bool usesMirrors, params IReadOnlyList<string> insecure)
     {
         this.context = context;
-        client = new RegistryClient(RegistryAccess.OptionsOf(context, insecure));
+        RegistryOptions options = RegistryAccess.OptionsOf(context, insecure);
+        client = new RegistryClient(usesMirrors ? options : options with { Rules = [] });
     }
 
     public RegistryRepository Open(ImageReference name) => client.Open(name, RegistryAccess.ToCredential(RegistryCredentials.Of(context, name)));

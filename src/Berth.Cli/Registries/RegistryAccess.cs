@@ -20,6 +20,8 @@ internal static class RegistryAccess
         return options with { InsecureRegistries = [.. options.InsecureRegistries, .. insecure] };
     }
 
+    private static readonly HashSet<string> told = new(StringComparer.Ordinal); // once for a command, which may open several registries
+
     private static RegistryOptions Read(CliContext context, string own)
     {
         var options = new RegistryOptions();
@@ -55,9 +57,11 @@ internal static class RegistryAccess
         {
             return RegistrySettings.ReadPassword(path);
         }
-        catch (UnauthorizedAccessException)
+        catch (Exception exception) when (exception is UnauthorizedAccessException or IOException)
         {
-            context.Warn($"no password for a mirror: {path} is not readable for you");
+            if (told.Add(path))
+                context.Warn($"no password for a mirror: {exception.Message}");
+
             return null;
         }
     }

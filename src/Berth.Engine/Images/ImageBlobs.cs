@@ -15,7 +15,8 @@ public sealed class ImageBlobs(ImageStore images, Events.EventHub events)
     /// <exception cref="EngineException">NotFound; Internal when it is damaged on the disk, or the disk refuses.</exception>
     public async Task<(ImageRecord Image, string MediaType, byte[] Content)> ReadManifestAsync(string reference, CancellationToken cancellationToken)
     {
-        ImageRecord image = await images.PackAsync(images.Resolve(reference), report: null, cancellationToken);
+        await using ImageHold hold = await images.HoldAsync(await images.PackAsync(images.Resolve(reference), report: null, cancellationToken), cancellationToken);
+        ImageRecord image = hold.Image;
         byte[] content = images.ReadDocument(image.Manifest);
         string mediaType = ImageDocuments.ReadManifest(content, $"{reference}: its manifest").MediaType ?? MediaTypes.OciManifest;
         string id = image.Id.ToString();
@@ -27,11 +28,11 @@ public sealed class ImageBlobs(ImageStore images, Events.EventHub events)
     /// <exception cref="EngineException">NotFound for the image, and for a blob that is not the image's; InvalidArgument for an offset that is not in it.</exception>
     public async Task<HeldBlob> OpenAsync(string reference, Digest blob, long offset, CancellationToken cancellationToken)
     {
-        ImageRecord image = images.Resolve(reference);
-        IAsyncDisposable hold = await images.HoldAsync(image, cancellationToken);
+        ImageHold hold = await images.HoldAsync(images.Resolve(reference), cancellationToken);
         Stream? content = null;
         try
         {
+            ImageRecord image = hold.Image;
             content = image.Blobs.Contains(blob) ? images.OpenBlob(blob, 0) : throw new EngineException(ErrorKind.NotFound, $"image {image.Id} has no blob {blob}");
             if (offset < 0 || offset > content.Length)
             {

@@ -27,8 +27,14 @@ internal sealed class ImagePush(ImageStore images, int limit) : IDisposable
     public async Task<PushedTag> RunAsync(
         RegistryRepository repository, ImageRecord image, string tag, HashSet<Digest> known, Action<TransferMessage> report, CancellationToken cancellationToken)
     {
-        image = await PackAsync(image, report, cancellationToken);
-        await using IAsyncDisposable hold = await images.HoldAsync(image, cancellationToken);
+        if (images.NeedsPacking(image))
+        {
+            await RequireReachedAsync(repository, tag, cancellationToken);
+            image = await PackAsync(image, report, cancellationToken);
+        }
+
+        await using ImageHold hold = await images.HoldAsync(image, cancellationToken);
+        image = hold.Image;
         byte[] document = images.ReadDocument(image.Manifest);
         ImageManifest manifest = ImageDocuments.ReadManifest(document, image.Manifest.ToString());
         List<(Descriptor Blob, Digest DiffId)> layers = [.. manifest.Layers.Zip(image.Config.Rootfs.DiffIds).DistinctBy(static layer => layer.First.Digest).Reverse()];
@@ -75,6 +81,19 @@ internal sealed class ImagePush(ImageStore images, int limit) : IDisposable
         }
 
         return true;
+    }
+
+    // Before minutes of work for a registry that cannot be reached, or that knows nobody.
+    private static async Task RequireReachedAsync(RegistryRepository repository, string tag, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await repository.HasManifestAsync(tag, cancellationToken);
+        }
+        catch (EngineException e) when (e.Kind == ErrorKind.Forbidden)
+        {
+            // Of a repository that is to be made some registries say so: whether it may be is told by the push.
+        }
     }
 
     private async Task<ImageRecord> PackAsync(ImageRecord image, Action<TransferMessage> report, CancellationToken cancellationToken)

@@ -69,7 +69,7 @@ internal sealed class HostCertificates
         }
         else
         {
-            tls.RemoteCertificateValidationCallback = (sender, certificate, chain, errors) => TlsFailure.Require(sender, certificate, chain, errors, authorities.Count > 0 ? IsSigned : null);
+            tls.RemoteCertificateValidationCallback = (sender, certificate, chain, errors) => TlsFailure.Require(sender, certificate, chain, errors, authorities.Count > 0 ? Check : null);
         }
 
         if (own.Count > 0)
@@ -82,7 +82,7 @@ internal sealed class HostCertificates
         return tls;
     }
 
-    private bool IsSigned(X509Certificate2 remote, X509Chain? sent)
+    private X509ChainStatusFlags Check(X509Certificate2 remote, X509Chain? sent)
     {
         using var chain = new X509Chain();
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
@@ -95,7 +95,7 @@ internal sealed class HostCertificates
             chain.ChainPolicy.ExtraStore.Add(element.Certificate);
         }
 
-        return chain.Build(remote);
+        return chain.Build(remote) ? X509ChainStatusFlags.NoError : TlsFailure.StatusOf(chain);
     }
 
     private static IEnumerable<string> FilesOf(IReadOnlyList<string> folders, Uri uri)

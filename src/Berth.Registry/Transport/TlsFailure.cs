@@ -51,9 +51,14 @@ internal sealed class TlsFailure : AuthenticationException
         return null;
     }
 
-    /// <summary>Lets a certificate pass that the system's check, or <paramref name="isSigned"/>, finds good.</summary>
+    /// <summary>Lets a certificate pass that the system's check, or <paramref name="check"/>, finds good.</summary>
+    /// <param name="sender">The stream.</param>
+    /// <param name="certificate">The host's.</param>
+    /// <param name="chain">As the system made it.</param>
+    /// <param name="errors">What the system says.</param>
+    /// <param name="check">A check against the host's own authorities: what it finds wrong with the chain, or NoError; null when there are none.</param>
     /// <exception cref="CertificateRefusal">It is not.</exception>
-    public static bool Require(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors, Func<X509Certificate2, X509Chain?, bool>? isSigned)
+    public static bool Require(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors, Func<X509Certificate2, X509Chain?, X509ChainStatusFlags>? check)
     {
         if (errors == SslPolicyErrors.None)
         {
@@ -70,17 +75,29 @@ internal sealed class TlsFailure : AuthenticationException
             throw new CertificateRefusal($"certificate is not valid for {(sender as SslStream)?.TargetHostName}; it is for {NamesOf(remote)}", isUnknown: false);
         }
 
-        return isSigned?.Invoke(remote, chain) == true ? true : throw Refuse(remote, chain, isSigned is not null);
+        X509ChainStatusFlags found = check?.Invoke(remote, chain) ?? StatusOf(chain);
+        return found == X509ChainStatusFlags.NoError ? true : throw Refuse(remote, found, check is not null);
     }
 
-    private static CertificateRefusal Refuse(X509Certificate2 remote, X509Chain? chain, bool hasAuthorities)
+    /// <summary>What is wrong with a chain that was found bad.</summary>
+    public static X509ChainStatusFlags StatusOf(X509Chain? chain)
+    {
+        X509ChainStatusFlags all = (chain?.ChainStatus ?? []).Aggregate(X509ChainStatusFlags.NoError, static (flags, status) => flags | status.Status);
+        return all == X509ChainStatusFlags.NoError ? X509ChainStatusFlags.PartialChain : all;
+    }
+
+    private static CertificateRefusal Refuse(X509Certificate2 remote, X509ChainStatusFlags found, bool hasAuthorities)
     {
         DateTime now = DateTime.Now;
-        return now < remote.NotBefore || now > remote.NotAfter
-            ? new CertificateRefusal($"certificate has expired or is not yet valid: it is from {remote.NotBefore.ToUniversalTime():u} to {remote.NotAfter.ToUniversalTime():u}", isUnknown: false)
-            : new CertificateRefusal(
-                $"certificate signed by unknown authority{(hasAuthorities ? ", also by those of its folder" : "")} ({string.Join(", ", chain?.ChainStatus.Select(static status => status.Status).Distinct() ?? [])})",
-                isUnknown: true);
+        if (now < remote.NotBefore || now > remote.NotAfter)
+        {
+            return new CertificateRefusal($"certificate has expired or is not yet valid: it is from {remote.NotBefore.ToUniversalTime():u} to {remote.NotAfter.ToUniversalTime():u}", isUnknown: false);
+        }
+
+        bool isUnknown = (found & (X509ChainStatusFlags.UntrustedRoot | X509ChainStatusFlags.PartialChain)) != X509ChainStatusFlags.NoError;
+        return new CertificateRefusal(
+            isUnknown ? $"certificate signed by unknown authority{(hasAuthorities ? ", also by those of its folder" : "")} ({found})" : $"certificate, or one of those that vouch for it, is not good: {found}",
+            isUnknown);
     }
 
     private static string NamesOf(X509Certificate2 certificate)

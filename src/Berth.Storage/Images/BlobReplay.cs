@@ -52,33 +52,4 @@ internal static class BlobReplay
             throw CompressionFormat.Explain(e, compression);
         }
     }
-
-    private sealed class HashingReader(Stream source, CancellationToken cancellationToken) : ReadOnlyStream
-    {
-        private readonly IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        private long position;
-
-        public override long Position
-        {
-            get => position;
-            set => throw new NotSupportedException();
-        }
-
-        public Digest Finish() => Digest.FromHash(hash.GetHashAndReset());
-
-        public override int Read(Span<byte> buffer)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            int count = source.Read(buffer);
-            hash.AppendData(buffer[..count]);
-            position += count;
-            return count;
-        }
-
-        protected override void Dispose(bool disposing)
-        {
-            hash.Dispose();
-            base.Dispose(disposing);
-        }
-    }
 }

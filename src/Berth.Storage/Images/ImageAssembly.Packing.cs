@@ -18,7 +18,7 @@ public sealed partial class ImageAssembly
             for (int i = 0; i < image.LayerBlobs.Count; i++)
             {
                 Digest blob = image.LayerBlobs[i];
-                if (IsPlainAndMadeHere(image, i) && !packed.ContainsKey(blob))
+                if (store.IsPlainAndMadeHere(image, i) && !packed.ContainsKey(blob))
                 {
                     packed.Add(blob, FindPacked(image.ChainIds[i], blob) ?? await PackAsync(blob, report, cancellationToken));
                 }
@@ -31,10 +31,17 @@ public sealed partial class ImageAssembly
 
             // Images that have a layer in common go on sharing its blob.
             List<(ImageRecord Before, ImageRecord After)> changes = [];
-            foreach (ImageRecord one in store.List().Where(one => Enumerable.Range(0, one.LayerBlobs.Count).Any(i => packed.ContainsKey(one.LayerBlobs[i]) && IsPlainAndMadeHere(one, i))))
+            foreach (ImageRecord one in store.List().Where(one => Enumerable.Range(0, one.LayerBlobs.Count).Any(i => packed.ContainsKey(one.LayerBlobs[i]) && store.IsPlainAndMadeHere(one, i))))
             {
-                List<Digest> blobs = [.. one.LayerBlobs.Select(blob => packed.GetValueOrDefault(blob, blob))];
-                changes.Add((one, one with { LayerBlobs = blobs, Manifest = WriteDocument(ImagePlan.MakeManifest(content.ReadDocument(one.Id), [.. blobs.Select(Describe)])) }));
+                try
+                {
+                    List<Digest> blobs = [.. one.LayerBlobs.Select(blob => packed.GetValueOrDefault(blob, blob))];
+                    changes.Add((one, one with { LayerBlobs = blobs, Manifest = WriteDocument(ImagePlan.MakeManifest(content.ReadDocument(one.Id), [.. blobs.Select(Describe)])) }));
+                }
+                catch (EngineException) when (one.Id != image.Id)
+                {
+                    // Damaged, or just being removed: it keeps what it has.
+                }
             }
 
             FailPoint.Reach(FailPoints.ImageDocumentWritten);
@@ -47,10 +54,6 @@ public sealed partial class ImageAssembly
             throw new EngineException(ErrorKind.Internal, $"the image's layers cannot be packed: {e.Message}", e);
         }
     }
-
-    // What came as a plain archive, with a manifest that says so, stays as it came in every image that has it.
-    private bool IsPlainAndMadeHere(ImageRecord image, int index) =>
-        image is { ManifestIsReceived: false, IsConfigLost: false } && image.LayerBlobs[index] == image.Config.Rootfs.DiffIds[index] && !store.IsReceivedBlob(image.LayerBlobs[index]);
 
     private Digest? FindPacked(Digest chainId, Digest plain)
     {
@@ -70,7 +73,14 @@ public sealed partial class ImageAssembly
         long total = plain.Length;
         using ContentWriter writer = content.CreateWriter();
         Action<long>? tell = report is null ? null : done => report(new PackProgress(blob, done, total));
-        await Task.Factory.StartNew(() => GzipPacker.Pack(plain, writer, tell, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        using HashingReader reader = new(plain, cancellationToken);
+        await Task.Factory.StartNew(() => GzipPacker.Pack(reader, writer, tell, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        if (reader.Finish() != blob)
+        {
+            // Packed, it would have a digest that fits.
+            throw new EngineException(ErrorKind.Internal, $"layer {blob} is damaged on the disk and is not packed; \"berth system fsck\" tells more");
+        }
+
         PinBlob(writer.Finish());
         Digest packed = writer.Publish();
         FailPoint.Reach(FailPoints.ImageBlobPublished);

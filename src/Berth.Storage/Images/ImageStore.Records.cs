@@ -51,6 +51,10 @@ public sealed partial class ImageStore
     /// <summary>Whether an image has the blob as a layer.</summary>
     internal bool HasLayerBlob(Digest blob) => Table.Images.Values.Any(image => image.LayerBlobs.Contains(blob));
 
+    /// <summary>Whether the layer lies in the store as a plain archive that was made here. What came plain, with a manifest that says so, stays as it came in every image that has it.</summary>
+    internal bool IsPlainAndMadeHere(ImageRecord image, int layer) =>
+        image is { ManifestIsReceived: false, IsConfigLost: false } && image.LayerBlobs[layer] == image.Config.Rootfs.DiffIds[layer] && !IsReceivedBlob(image.LayerBlobs[layer]);
+
     /// <summary>Whether a manifest that was received names the blob as a layer.</summary>
     internal bool IsReceivedBlob(Digest blob) => Table.Images.Values.Any(image => image.ManifestIsReceived && image.LayerBlobs.Contains(blob));
 
@@ -316,15 +320,6 @@ public sealed partial class ImageStore
         foreach (Digest blob in content.List().Where(blob => !needed.Contains(blob)).ToList())
         {
             content.Delete(blob);
-        }
-    }
-
-    private sealed class Hold(ImageStore store, List<Digest> blobs) : IAsyncDisposable
-    {
-        public async ValueTask DisposeAsync()
-        {
-            await store.ReleaseAsync([], blobs);
-            blobs.Clear();
         }
     }
 

@@ -116,19 +116,24 @@ public sealed partial class ImageStore : IDisposable
 
     /// <summary>
     /// Packs the image's layers that were made here as plain archives (commit, import, archives without a manifest) with gzip, and lets the plain ones go; what was received with a manifest
-    /// stays as it came. Images that share such a layer share the packed one then. One packing at a time; idempotent, and cheap when there is nothing to pack.
+    /// stays as it came. Images that share such a layer share the packed one then. One packing at a time; idempotent. Waits for nobody when there is nothing to pack.
     /// </summary>
     /// <param name="image">Its id counts.</param>
     /// <param name="report">Told of the bytes that are packed, by a thread of its own; null for nobody.</param>
     /// <param name="cancellationToken">Ends it; the image is then as before.</param>
     /// <returns>The image as it is then: of the same id, with another manifest.</returns>
-    /// <exception cref="EngineException">NotFound when the image is gone; Internal when the disk refuses.</exception>
+    /// <exception cref="EngineException">NotFound when the image is gone; Internal when a layer is damaged or the disk refuses.</exception>
     public async Task<ImageRecord> PackAsync(ImageRecord image, Action<PackProgress>? report, CancellationToken cancellationToken)
     {
+        if (!NeedsPacking(Find(image.Id)))
+        {
+            return Find(image.Id);
+        }
+
         await packer.WaitAsync(cancellationToken);
         try
         {
-            ImageRecord known = Table.Images.GetValueOrDefault(image.Id) ?? throw new EngineException(ErrorKind.NotFound, $"No such image: {image.Id}");
+            ImageRecord known = Find(image.Id);
             await using ImageAssembly assembly = BeginAssembly();
             return await assembly.PackAsync(known, report, cancellationToken);
         }
@@ -138,19 +143,20 @@ public sealed partial class ImageStore : IDisposable
         }
     }
 
-    /// <summary>Keeps everything of the image as it is now until the result is disposed, whatever is removed meanwhile.</summary>
+    /// <summary>Whether <see cref="PackAsync"/> has something to do.</summary>
+    public bool NeedsPacking(ImageRecord image) => Enumerable.Range(0, image.LayerBlobs.Count).Any(layer => IsPlainAndMadeHere(image, layer));
+
+    /// <summary>Keeps everything of the image as it is now until the result is disposed, whatever is removed or packed meanwhile.</summary>
+    /// <param name="image">Its id counts.</param>
+    /// <param name="cancellationToken">Counts until it is held.</param>
     /// <exception cref="EngineException">NotFound when the image is gone.</exception>
-    public async Task<IAsyncDisposable> HoldAsync(ImageRecord image, CancellationToken cancellationToken)
+    public async Task<ImageHold> HoldAsync(ImageRecord image, CancellationToken cancellationToken)
     {
         using IDisposable turn = await TakeTurnAsync(cancellationToken);
-        if (!Table.Images.ContainsKey(image.Id))
-        {
-            throw new EngineException(ErrorKind.NotFound, $"No such image: {image.Id}");
-        }
-
-        List<Digest> blobs = [.. image.Blobs];
+        ImageRecord known = Find(image.Id);
+        List<Digest> blobs = [.. known.Blobs];
         blobs.ForEach(Pins.PinBlob);
-        return new Hold(this, blobs);
+        return new ImageHold(this, known, blobs);
     }
 
     /// <summary>Whether the content store has the blob.</summary>
@@ -343,6 +349,8 @@ public sealed partial class ImageStore : IDisposable
         writer.Dispose();
         packer.Dispose();
     }
+
+    private ImageRecord Find(Digest id) => Table.Images.GetValueOrDefault(id) ?? throw new EngineException(ErrorKind.NotFound, $"No such image: {id}");
 
     // False for one that is damaged, or was removed since the image was looked up: it is then told to be incomplete.
     private bool TryReadManifest(Digest digest, out string mediaType)

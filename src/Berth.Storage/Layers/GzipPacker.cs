@@ -50,8 +50,9 @@ internal static class GzipPacker
 
                 Member member = running.Dequeue().GetAwaiter().GetResult();
                 output.Write(member.Packed, 0, member.Length);
-                ArrayPool<byte>.Shared.Return(member.Packed);
-                done += member.Source;
+                ArrayPool<byte>.Shared.Return(member.Packed); // here, as the workers' threads end, and what the pool keeps for them with them
+                ArrayPool<byte>.Shared.Return(member.Block);
+                done += member.Count;
                 progress?.Invoke(done);
             }
         }
@@ -61,7 +62,7 @@ internal static class GzipPacker
         }
     }
 
-    private readonly record struct Member(byte[] Packed, int Length, int Source)
+    private readonly record struct Member(byte[] Block, int Count, byte[] Packed, int Length)
     {
         public static Member Of(byte[] block, int count)
         {
@@ -72,8 +73,7 @@ internal static class GzipPacker
                 gzip.Write(block, 0, count);
             }
 
-            ArrayPool<byte>.Shared.Return(block);
-            return new Member(packed, (int)output.Position, count);
+            return new Member(block, count, packed, (int)output.Position);
         }
     }
 }

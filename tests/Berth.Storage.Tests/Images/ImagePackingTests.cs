@@ -97,6 +97,43 @@ public sealed class ImagePackingTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ADamagedLayerIsNotPackedAndStopsNoOtherImage()
+    {
+        ImageRecord image = await MakeAsync("good", null, lower);
+        ImageRecord other = await MakeAsync("damaged", null, lower, upper);
+        using (FileStream blob = File.OpenWrite(temp[$"data/content/blobs/sha256/{Digest.Of(upper).Hex}"]))
+        {
+            blob.Position = 600;
+            blob.WriteByte(0xFF);
+        }
+
+        EngineException e = await Assert.ThrowsAsync<EngineException>(() => Images.PackAsync(other, null, default));
+        Assert.Equal((ErrorKind.Internal, true), (e.Kind, e.Message.Contains($"layer {Digest.Of(upper)} is damaged on the disk", StringComparison.Ordinal)));
+        Assert.Same(other, Images.Resolve("damaged"));
+        stores.Content.Delete(Digest.Of(upper)); // as a repair leaves it
+        ImageRecord packed = await Images.PackAsync(image, null, default);
+        Assert.NotEqual(Digest.Of(lower), packed.LayerBlobs[0]);
+        Assert.Same(other, Images.Resolve("damaged"));
+        Assert.True(stores.Content.Exists(Digest.Of(lower)));
+    }
+
+    [Fact]
+    public async Task ASaveAndALoadKeepWhatWasMadeHere()
+    {
+        await MakeAsync("first", null, lower);
+        using MemoryStream archive = new();
+        await Images.SaveAsync(["first"], archive, default);
+        ImageRecord packed = await Images.PackAsync(Images.Resolve("first"), null, default);
+        archive.Position = 0;
+        Assert.Equal(packed.Manifest, (await Images.LoadAsync(archive, null, default))[0].Image.Manifest);
+        await Images.RemoveAsync("first", force: true, static _ => ImageUse.None, default);
+        archive.Position = 0;
+        ImageRecord loaded = (await Images.LoadAsync(archive, null, default))[0].Image;
+        Assert.Equal(Digest.Of(lower), loaded.LayerBlobs.Single());
+        Assert.Equal(packed.Manifest, (await Images.PackAsync(loaded, null, default)).Manifest);
+    }
+
+    [Fact]
     public async Task ManyAtOnceGiveOneResult()
     {
         ImageRecord image = await MakeAsync("many", null, lower, upper);

@@ -93,7 +93,7 @@ internal sealed class FaultProxy : IDisposable
                 (string head, byte[] rest) = await ReadHeadAsync(stream);
                 ProxyRequest request = Parse(head);
                 requests.Enqueue(request);
-                Fault fault = FaultOf(request);
+                Fault fault = await Task.Run(() => FaultOf(request)); // a rule may wait
                 if (fault.Status is not null || backend is null)
                 {
                     await DrainAsync(stream, rest.Length, request);
@@ -112,17 +112,17 @@ internal sealed class FaultProxy : IDisposable
 
     private Fault FaultOf(ProxyRequest request)
     {
+        Rule? rule;
         lock (rules)
         {
-            Rule? rule = rules.Find(rule => rule.Left > 0 && rule.Matches(request));
-            if (rule is null)
+            rule = rules.Find(rule => rule.Left > 0 && rule.Matches(request));
+            if (rule is not null)
             {
-                return Fault.None;
+                rule.Left--;
             }
-
-            rule.Left--;
-            return rule.Fault(request);
         }
+
+        return rule?.Fault(request) ?? Fault.None;
     }
 
     private async Task DrainAsync(NetworkStream stream, long begun, ProxyRequest request)

@@ -50,7 +50,7 @@ internal static class ManifestCommands
         if (!amends && store.Read(list).Count > 0)
             throw new CommandFailedException("refusing to amend an existing manifest list with no --amend flag", exitCode: 1);
 
-        using var source = new ManifestSource(context, insecure ? [.. names.Select(static name => name.Domain).Distinct(StringComparer.Ordinal)] : []);
+        using var source = new ManifestSource(context, usesMirrors: false, insecure ? [.. names.Select(static name => name.Domain).Distinct(StringComparer.Ordinal)] : []);
         foreach (ImageReference image in names[1..])
         {
             if (store.Find(list, image) is not null)

@@ -43,7 +43,7 @@ internal static class ManifestInspectCommand
         if (store.Read(image) is { Count: > 0 } local)
             return Several(local, verbose);
 
-        using var source = new ManifestSource(context, insecure ? [image.Domain] : []);
+        using var source = new ManifestSource(context, usesMirrors: true, insecure ? [image.Domain] : []);
         (bool isList, List<ManifestEntry> entries) = await source.ReadAsync(image);
         return isList ? Several(entries, verbose) : One(entries[0], verbose);
     }

@@ -36,7 +36,7 @@ internal static class ManifestPushCommand
         foreach (ManifestEntry entry in entries)
             Check(list, entry);
 
-        using var source = new ManifestSource(context, insecure ? [list.Domain] : []);
+        using var source = new ManifestSource(context, usesMirrors: false, insecure ? [list.Domain] : []);
         try
         {
             RegistryRepository target = source.Open(list);

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Berth.Model;
+using Berth.Model.Oci.Image;
 using Berth.Storage.Layers;
 using Berth.Storage.Layers.Tar;
 
@@ -25,7 +26,7 @@ internal sealed class ImageLoad(ImageStore store, TarLimits limits)
             ImageParts parts = new()
             {
                 Config = image.Config,
-                Manifest = image.Manifest,
+                Manifest = IsMadeBySave(image) ? null : image.Manifest,
                 LayerBlobs = image.Layers,
                 References = image.Names,
                 Parent = image.Parent,
@@ -34,6 +35,19 @@ internal sealed class ImageLoad(ImageStore store, TarLimits limits)
         }
 
         return loaded;
+    }
+
+    // An image that was never packed for a push, as a save here describes it, is what it was there: made, and not received.
+    private static bool IsMadeBySave(ArchiveImage image)
+    {
+        if (image.Manifest is null)
+        {
+            return false;
+        }
+
+        IReadOnlyList<Descriptor> layers = ImagePlan.ReadManifest(image.Manifest).Layers;
+        return layers.All(static layer => layer.MediaType == MediaTypes.OciLayer)
+            && image.Manifest.AsSpan().SequenceEqual(ImagePlan.MakeManifest(image.Config, [.. layers.Select(static layer => new LayerBlob(layer.Digest, layer.Size, layer.MediaType))]));
     }
 
     private static IReadOnlyList<ArchiveImage> Find(ArchiveMembers members, Platform platform, ImageAssembly assembly)
