@@ -94,7 +94,8 @@ internal sealed class TlsFailure : AuthenticationException
             return new CertificateRefusal($"certificate has expired or is not yet valid: it is from {remote.NotBefore.ToUniversalTime():u} to {remote.NotAfter.ToUniversalTime():u}", isUnknown: false);
         }
 
-        bool isUnknown = (found & (X509ChainStatusFlags.UntrustedRoot | X509ChainStatusFlags.PartialChain)) != X509ChainStatusFlags.NoError;
+        // The signature is not valid where an authority has the right name and another key.
+        bool isUnknown = (found & (X509ChainStatusFlags.UntrustedRoot | X509ChainStatusFlags.PartialChain | X509ChainStatusFlags.NotSignatureValid)) != X509ChainStatusFlags.NoError;
         return new CertificateRefusal(
             isUnknown ? $"certificate signed by unknown authority{(hasAuthorities ? ", also by those of its folder" : "")} ({found})" : $"certificate, or one of those that vouch for it, is not good: {found}",
             isUnknown);
