@@ -101,6 +101,13 @@ public sealed class StorageRoot : IDisposable
     /// <summary>Waits until all that was written so far to the root's file system is on the disk.</summary>
     internal void SyncFileSystem() => FileData.SyncFileSystem(Folder);
 
+    /// <summary>The same by a descriptor of its own: an error of the disk is told once for each (syncfs(2)), and must not be missed by who commits a record.</summary>
+    internal void SyncEarly()
+    {
+        using FileDescriptor own = Paths.OpenFolder(Path);
+        FileData.SyncFileSystem(own);
+    }
+
     // A killed daemon's child that was between fork and exec keeps its lock for a moment.
     private static bool TryLock(FileDescriptor file)
     {

@@ -12,6 +12,8 @@ namespace Berth.Storage.Images;
 /// <content>How layers come in.</content>
 public sealed partial class ImageAssembly
 {
+    private const long LeastToSync = 1 << 20;
+
     /// <summary>Which of an image's layers are there with a blob, lowest first; those stay until the assembly ends, and need not be received.</summary>
     /// <param name="config">The image's configuration document; it is returned parsed.</param>
     /// <exception cref="EngineException">InvalidArgument or TooLarge when it cannot be read, or names more layers than can be put on each other.</exception>
@@ -73,6 +75,11 @@ public sealed partial class ImageAssembly
                 IngestedLayer layer = await LayerIngest.RunAsync(input, writer, draft, limits, cancellationToken);
                 Verify(blob.Digest, layer.Received, layer.BlobSize);
                 Keep(writer, new Arrival(layer, draft, null));
+                if (blob.Size >= LeastToSync)
+                {
+                    content.BeginSync(); // while the other layers come
+                }
+
                 return new ReceivedLayer(layer.Blob, draft is NoDraft ? default : layer.DiffId);
             }
             catch (EngineException e) when (e.Kind == ErrorKind.InvalidArgument)
