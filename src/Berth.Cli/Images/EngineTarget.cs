@@ -22,6 +22,7 @@ internal sealed class EngineTarget : IImageTarget
     private readonly HashSet<Digest> there = [];
     private readonly List<Part> parts = [];
     private readonly List<(RemoteDocument Document, string? Tag, bool IsRoot)> documents = [];
+    private bool isBerth; // it could be asked
 
     public EngineTarget(CliContext context, EngineAddress address)
     {
@@ -62,7 +63,7 @@ internal sealed class EngineTarget : IImageTarget
         Digest[] layers = [.. blobs.Where(static blob => MediaTypes.IsLayer(blob.MediaType)).Select(static blob => blob.Digest)];
         there.UnionWith(layers);
         there.ExceptWith(await FindMissingAsync(layers));
-        if (blobs.FirstOrDefault(static blob => blob.MediaType.EndsWith("zstd", StringComparison.Ordinal)) is { } zstd && !await ReadsZstdAsync())
+        if (blobs.FirstOrDefault(static blob => blob.MediaType.EndsWith("zstd", StringComparison.Ordinal)) is { } zstd && !isBerth && !await ReadsZstdAsync())
             throw new CommandFailedException($"{Name}: layer {zstd.Digest} is packed with zstd, which docker reads from version {FirstDockerWithZstd} on; a save unpacks it: berth save IMAGE | docker load", exitCode: 1);
     }
 
@@ -115,6 +116,7 @@ internal sealed class EngineTarget : IImageTarget
         try
         {
             HashSet<string> missing = [.. blobs.Length == 0 ? [] : await client.FindMissingBlobsAsync(blobs)];
+            isBerth |= blobs.Length > 0;
             return [.. blobs.Where(blob => missing.Contains(blob.ToString()))];
         }
         catch (EngineException exception) when (exception.Kind == ErrorKind.NotFound)

@@ -81,6 +81,8 @@ public sealed class EngineCopyTests : IClassFixture<RegistryFixture>, IDisposabl
         await ExpectAsync(images[0], "3 blobs copied", Large, $"{name}:1", $"host:{name}:1");
         await ExpectAsync(images[1], "3 blobs copied", Large, $"{name}:2", $"host:{name}:2");
         await ExpectAsync(images[1], "3 blobs copied", Large, $"host:{name}:2", $"oci:{folder}/whole:2");
+        (string packed, _) = await TwoAsync("zstd", seed: 40);
+        Assert.Contains("is packed with zstd, which docker reads from version 23 on; a save unpacks it", (await berth.RunAsync("image", "copy", $"{packed}:1", $"host:{packed}:1")).Expect(1).Error, StringComparison.Ordinal);
         Assert.Contains($"No such image: {name}:3", (await berth.RunAsync("image", "copy", $"host:{name}:3", $"oci:{folder}/whole")).Expect(1).Error, StringComparison.Ordinal);
     }
 
