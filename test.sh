@@ -93,6 +93,8 @@ if ! eng/prepare --tests; then
     verdict
 fi
 need_dotnet
+# Beside the builds, which hardly use a second processor; who needs the machine waits for it, and says what went wrong.
+eng/vm/prepare >/dev/null 2>&1 &
 
 gate "native build of the three executables, without warnings" eng/build
 sed -n '/==> sizes/,$p' "$results/gate.log" | sed 1d
