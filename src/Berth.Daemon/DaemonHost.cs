@@ -4,6 +4,7 @@ using Berth.Daemon.Endpoints;
 using Berth.Daemon.Http;
 using Berth.Daemon.Options;
 using Berth.Engine;
+using Berth.Engine.Builds;
 using Berth.Engine.Containers;
 using Berth.Engine.Events;
 using Berth.Engine.Images;
@@ -121,7 +122,8 @@ internal sealed class DaemonHost : IAsyncDisposable
         owned.Push(containers);
         var images = new ImageService(services, containers);
         RegistryClient registryClient = Own(owned, new RegistryClient(options.Registries));
-        var registries = new RegistryEndpoints(Own(owned, new RegistryService(registryClient, imageStore, events, options.Downloads, options.Uploads)));
+        RegistryService registryService = Own(owned, new RegistryService(registryClient, imageStore, events, options.Downloads, options.Uploads));
+        var registries = new RegistryEndpoints(registryService);
         var files = new ContainerFiles(services, containers);
         var usage = new DiskUsage(services, containers, files);
         StorageUpkeep upkeep = Own(owned, new StorageUpkeep(services, content, snapshots, containers));
@@ -148,6 +150,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         new EventEndpoints(events).Map(web);
         registries.Map(web);
         new ImageEndpoints(images, usage, registries, upkeep).Map(web);
+        new BuildEndpoints(new BuildService(services, images, registryService)).Map(web);
         new CommitEndpoints(new ContainerCommit(services, containers, images)).Map(web);
         new ContainerFileEndpoints(files).Map(web);
         new DiskUsageEndpoints(containers, images, usage).Map(web);

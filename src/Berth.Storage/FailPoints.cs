@@ -17,6 +17,14 @@ public static class FailPoints
     public const string ImageSynced = "image.synced";
     public const string ImageRecorded = "image.recorded";
 
+    // A step of a build that runs a process: its writable layer is there; it runs.
+    public const string StepPrepared = "step.prepared";
+    public const string StepStarted = "step.started";
+
+    // Steps of a build: their layers are on the disk; they are recorded.
+    public const string StepsSynced = "steps.synced";
+    public const string StepsRecorded = "steps.recorded";
+
     public const string TagRecorded = "tag.recorded";
 
     public const string ImageRemovalRecorded = "rmi.recorded";

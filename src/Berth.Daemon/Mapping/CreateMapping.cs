@@ -108,7 +108,9 @@ internal static class CreateMapping
         return env ?? [];
     }
 
-    private static ContainerHostOptions MapHost(HostConfig host)
+    /// <summary>How a container, or the steps of a build, relate to the host.</summary>
+    /// <exception cref="EngineException">NotImplemented or InvalidArgument naming the member.</exception>
+    public static ContainerHostOptions MapHost(HostConfig host)
     {
         RestartPolicyOption policy = HostMapping.MapRestartPolicy(host.RestartPolicy);
         if (host.AutoRemove && !policy.IsNone)

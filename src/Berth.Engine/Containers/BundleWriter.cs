@@ -10,9 +10,15 @@ namespace Berth.Engine.Containers;
 /// <summary>Writes what a run needs: the bundle under the exec root and the files bound into the container. Nothing of it has to survive a crash.</summary>
 internal static class BundleWriter
 {
-    public static void Write(ContainerServices services, ContainerRecord record, string logPath, string exitFile, ContainerSandbox sandbox, JoinedNetwork? joined)
+    /// <param name="services">What containers need of the world.</param>
+    /// <param name="record">The container.</param>
+    /// <param name="folder">Where the files are that are bound into it.</param>
+    /// <param name="logPath">Its log; empty for none.</param>
+    /// <param name="exitFile">Where its end is told.</param>
+    /// <param name="sandbox">Its networks.</param>
+    /// <param name="joined">The other container whose network it shares; null for none.</param>
+    public static void Write(ContainerServices services, ContainerRecord record, string folder, string logPath, string exitFile, ContainerSandbox sandbox, JoinedNetwork? joined)
     {
-        string folder = services.Root.ContainerFolder(record.Id);
         string bundle = services.Options.Bundle(record.Id);
         bool hasInit = SpecBuilder.HasInit(record.Config.Host, services.Options.Init);
         RuntimeSpec spec = SpecBuilder.Build(record, joined?.Folder ?? folder, joined?.Path ?? sandbox.Namespace?.Path, hasInit ? services.InitProgram.GetPath() : null, BindSources.Prepare(record.Config.Host.BindMounts), LegacyLinks.Variables(record.Name, sandbox.Linked));

@@ -43,7 +43,7 @@ internal sealed partial class Container
             services.Sandboxes.Open(record, planned);
             await services.Sandboxes.JoinAsync(record, planned);
             starting = starting with { Endpoints = planned.Endpoints };
-            BundleWriter.Write(services, record, LogPath, ExitFile, planned, joined);
+            BundleWriter.Write(services, record, services.Root.ContainerFolder(record.Id), LogPath, ExitFile, planned, joined);
             FailPoint.Reach(FailPoints.StartBundleWritten);
             journaled = services.Journal.CommitAsync([Change(starting)], never).AsTask(); // beside the work below; awaited before it is acknowledged
             connected = Task.Run(() => services.Sandboxes.ApplyAsync(record, planned), never);

@@ -20,6 +20,9 @@ public static class OpenFlags
     public static readonly ulong O_DIRECTORY = Arm64 ? 0x4000UL : 0x10000UL;
     public static readonly ulong O_NOFOLLOW = Arm64 ? 0x8000UL : 0x20000UL;
 
+    /// <summary>With a folder: a file without a name in its file system.</summary>
+    public static readonly ulong O_TMPFILE = 0x400000UL | O_DIRECTORY;
+
     private static bool Arm64 => RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
 }
 

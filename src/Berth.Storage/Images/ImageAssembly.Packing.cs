@@ -47,7 +47,7 @@ public sealed partial class ImageAssembly
             FailPoint.Reach(FailPoints.ImageDocumentWritten);
             content.SyncFileSystem();
             FailPoint.Reach(FailPoints.ImageSynced);
-            return await store.ReplaceAsync(image.Id, changes, cancellationToken);
+            return await store.ReplaceAsync(image.Id, changes, packed, cancellationToken);
         }
         catch (LinuxException e)
         {

@@ -177,10 +177,11 @@ public sealed partial class ImageAssembly : IAsyncDisposable
     }
 
     // The layer, pinned, and the blob that the image will have for it.
-    private async Task<(Digest Blob, LayerEntry Layer)> InstallAsync(ImagePlan plan, int index, Digest blob, CancellationToken cancellationToken)
+    private Task<(Digest Blob, LayerEntry Layer)> InstallAsync(ImagePlan plan, int index, Digest blob, CancellationToken cancellationToken) =>
+        InstallAsync(plan.ChainIds[index], plan.Config.Rootfs.DiffIds[index], index == 0 ? default : plan.ChainIds[index - 1], blob, cancellationToken);
+
+    private async Task<(Digest Blob, LayerEntry Layer)> InstallAsync(Digest chainId, Digest diffId, Digest parent, Digest blob, CancellationToken cancellationToken)
     {
-        Digest chainId = plan.ChainIds[index];
-        Digest diffId = plan.Config.Rootfs.DiffIds[index];
         bool isUsed = used.TryGetValue(chainId, out (Digest Blob, LayerEntry Layer) here);
         if (isUsed && (blob.IsEmpty || blob == here.Blob))
         {
@@ -215,7 +216,6 @@ public sealed partial class ImageAssembly : IAsyncDisposable
             return (blob, recorded);
         }
 
-        Digest parent = index == 0 ? default : plan.ChainIds[index - 1];
         if (arrival is { Draft: not null and not NoDraft, Layer: { } layer })
         {
             LayerEntry entry = new() { DiffId = diffId, Size = layer.Size, TarSize = layer.TarSize };

@@ -37,12 +37,13 @@ internal sealed record LayerEntry
     public long? TarSize { get; init; }
 }
 
-/// <summary>Keys and values of the image store's three buckets: images by id, layers by chain id, references (fully qualified name) to ids.</summary>
+/// <summary>Keys and values of the image store's buckets: images by id, layers by chain id, references (fully qualified name) to ids, steps of builds by their keys.</summary>
 internal static class ImageJournal
 {
     public const string Images = "images";
     public const string Layers = "layers";
     public const string References = "references";
+    public const string Steps = "steps";
 
     public static JournalChange Put(Digest id, ImageEntry entry) =>
         new(Images, id.ToString(), JsonSerializer.SerializeToUtf8Bytes(entry, ImageJournalJsonContext.Default.ImageEntry));
@@ -51,6 +52,10 @@ internal static class ImageJournal
         new(Layers, chainId.ToString(), JsonSerializer.SerializeToUtf8Bytes(entry, ImageJournalJsonContext.Default.LayerEntry));
 
     public static JournalChange Put(ImageReference reference, Digest id) => new(References, reference.ToString(), System.Text.Encoding.ASCII.GetBytes(id.ToString()));
+
+    public static JournalChange Put(BuildStep step) => new(Steps, step.Key.ToString(), JsonSerializer.SerializeToUtf8Bytes(step, ImageJournalJsonContext.Default.BuildStep));
+
+    public static JournalChange DeleteStep(Digest key) => new(Steps, key.ToString(), null);
 
     public static JournalChange DeleteImage(Digest id) => new(Images, id.ToString(), null);
 
@@ -61,6 +66,8 @@ internal static class ImageJournal
     public static ImageEntry ReadImage(string key, byte[] value) => Read(key, value, ImageJournalJsonContext.Default.ImageEntry);
 
     public static LayerEntry ReadLayer(string key, byte[] value) => Read(key, value, ImageJournalJsonContext.Default.LayerEntry);
+
+    public static BuildStep ReadStep(string key, byte[] value) => Read(key, value, ImageJournalJsonContext.Default.BuildStep);
 
     private static T Read<T>(string key, byte[] value, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
         where T : class
@@ -79,4 +86,5 @@ internal static class ImageJournal
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, Converters = [typeof(DigestConverter)])]
 [JsonSerializable(typeof(ImageEntry))]
 [JsonSerializable(typeof(LayerEntry))]
+[JsonSerializable(typeof(BuildStep))]
 internal sealed partial class ImageJournalJsonContext : JsonSerializerContext;

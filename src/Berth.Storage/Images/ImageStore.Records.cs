@@ -21,7 +21,7 @@ public sealed partial class ImageStore
     /// <summary>What operations in progress need.</summary>
     internal StorePins Pins { get; }
 
-    /// <summary>A blob of the layer, of any image that has it; null when no image has.</summary>
+    /// <summary>A blob of the layer, of any image or build step that has it; null when none has.</summary>
     internal Digest? BlobOf(Digest chainId) => BlobOf(chainId, static _ => true);
 
     /// <summary>The same of those that <paramref name="matches"/>.</summary>
@@ -38,7 +38,7 @@ public sealed partial class ImageStore
             }
         }
 
-        return null;
+        return Table.Steps.Values.Select(step => step.BlobOf(chainId)).FirstOrDefault(blob => blob is { } found && matches(found));
     }
 
     /// <summary>Which of these blobs no image has as a layer, or the disk has lost: an archive that is loaded has to bring them.</summary>
@@ -104,11 +104,12 @@ public sealed partial class ImageStore
 
     /// <summary>
     /// Gives images other blobs for the same layers, which are in place, pinned and synced, and manifests that name them. What was removed or replaced since
-    /// <c>Before</c> stays as it is.
+    /// <c>Before</c> stays as it is. Build steps that have a blob of <paramref name="packed"/> get the other one, too.
     /// </summary>
     /// <returns>The image <paramref name="id"/> as it is then.</returns>
     /// <exception cref="EngineException">NotFound when that image is gone.</exception>
-    internal async Task<ImageRecord> ReplaceAsync(Digest id, IReadOnlyList<(ImageRecord Before, ImageRecord After)> replacements, CancellationToken cancellationToken)
+    internal async Task<ImageRecord> ReplaceAsync(
+        Digest id, IReadOnlyList<(ImageRecord Before, ImageRecord After)> replacements, IReadOnlyDictionary<Digest, Digest> packed, CancellationToken cancellationToken)
     {
         using IDisposable turn = await TakeTurnAsync(cancellationToken);
         ImageTable next = Table;
@@ -122,7 +123,10 @@ public sealed partial class ImageStore
             }
         }
 
-        await CommitAsync(next, [.. replaced.Select(image => Put(next.Images[image.Id]))], cancellationToken);
+        List<BuildStep> steps = [.. next.Steps.Values.Where(step => step.LayerBlobs.Any(blob => packed.ContainsKey(blob) && !IsReceivedBlob(blob)))
+            .Select(step => step with { LayerBlobs = [.. step.LayerBlobs.Select(blob => packed.TryGetValue(blob, out Digest other) && !IsReceivedBlob(blob) ? other : blob)] })];
+        next = next with { Steps = next.Steps.SetItems(steps.Select(static step => KeyValuePair.Create(step.Key, step))) };
+        await CommitAsync(next, [.. replaced.Select(image => Put(next.Images[image.Id])), .. steps.Select(ImageJournal.Put)], cancellationToken);
         FailPoint.Reach(FailPoints.ImageRecorded);
         DeleteBlobs(replaced);
         return Table.Images.GetValueOrDefault(id) ?? throw new EngineException(ErrorKind.NotFound, $"No such image: {id}");
@@ -183,7 +187,8 @@ public sealed partial class ImageStore
         image.References.Count == 0 ? at.Images.Values.All(other => other.Parent != image.Id) : all || image.References.All(static name => name.Tag is null);
 
     private static bool NeedsBlob(ImageTable at, Digest blob) =>
-        at.Images.Values.Any(image => image.Id == blob || image.Manifest == blob || image.Index == blob || image.LayerBlobs.Contains(blob));
+        at.Images.Values.Any(image => image.Id == blob || image.Manifest == blob || image.Index == blob || image.LayerBlobs.Contains(blob))
+        || at.Steps.Values.Any(step => step.LayerBlobs.Contains(blob));
 
     private static JournalChange Put(ImageRecord image) => ImageJournal.Put(image.Id, new ImageEntry
     {
@@ -202,6 +207,7 @@ public sealed partial class ImageStore
         ImageTable loaded = ImageTable.Empty with
         {
             Layers = journal.Read(ImageJournal.Layers).ToImmutableDictionary(static item => Digest.Parse(item.Key), static item => ImageJournal.ReadLayer(item.Key, item.Value)),
+            Steps = journal.Read(ImageJournal.Steps).ToImmutableDictionary(static item => Digest.Parse(item.Key), static item => ImageJournal.ReadStep(item.Key, item.Value)),
         };
         foreach ((string key, byte[] value) in journal.Read(ImageJournal.Images))
         {
@@ -316,7 +322,7 @@ public sealed partial class ImageStore
             unknown.RemoveAll(retired.Contains);
         }
 
-        HashSet<Digest> needed = [.. Table.Images.Values.SelectMany(static image => image.Blobs)];
+        HashSet<Digest> needed = NeededBlobs(Table);
         foreach (Digest blob in content.List().Where(blob => !needed.Contains(blob)).ToList())
         {
             content.Delete(blob);

@@ -12,8 +12,9 @@ public sealed partial class ImageStore
     /// <summary>What archives may ask for.</summary>
     internal TarLimits Limits => limits;
 
-    /// <summary>Blobs that images need.</summary>
-    internal static HashSet<Digest> NeededBlobs(ImageTable at) => [.. at.Images.Values.SelectMany(static image => image.Blobs)];
+    /// <summary>Blobs that images and build steps need.</summary>
+    internal static HashSet<Digest> NeededBlobs(ImageTable at) =>
+        [.. at.Images.Values.SelectMany(static image => image.Blobs), .. at.Steps.Values.SelectMany(static step => step.LayerBlobs)];
 
     /// <summary>Deletes a blob that no image needs and no operation has pinned.</summary>
     /// <returns>Whether it is gone.</returns>

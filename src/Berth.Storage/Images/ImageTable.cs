@@ -9,6 +9,9 @@ internal sealed record ImageTable(
     ImmutableDictionary<ImageReference, Digest> References,
     ImmutableDictionary<Digest, LayerEntry> Layers)
 {
+    /// <summary>Steps of builds whose layers are kept for the next ones, by their keys.</summary>
+    public ImmutableDictionary<Digest, BuildStep> Steps { get; init; } = ImmutableDictionary<Digest, BuildStep>.Empty;
+
     private const string Algorithm = "sha256:";
 
     /// <summary>A table without anything.</summary>
@@ -104,10 +107,10 @@ internal sealed record ImageTable(
         };
     }
 
-    /// <summary>Layers that no image has, uppermost first.</summary>
+    /// <summary>Layers that no image and no build step has, uppermost first.</summary>
     public IReadOnlyList<Digest> UnusedLayers(IReadOnlyList<Digest> candidates)
     {
-        HashSet<Digest> used = [.. Images.Values.SelectMany(static image => image.ChainIds)];
+        HashSet<Digest> used = [.. Images.Values.SelectMany(static image => image.ChainIds), .. Steps.Values.SelectMany(static step => step.ChainIds)];
         return [.. candidates.Reverse().Where(chainId => Layers.ContainsKey(chainId) && !used.Contains(chainId))];
     }
 

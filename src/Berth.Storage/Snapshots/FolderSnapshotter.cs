@@ -199,6 +199,17 @@ public abstract partial class FolderSnapshotter : ISnapshotter, ISnapshotContent
     }
 
     /// <inheritdoc/>
+    public Mount ViewOf(IReadOnlyList<Digest> chainIds)
+    {
+        lock (gate)
+        {
+            return chainIds.FirstOrDefault(chainId => !IsUsable(chainId)) is { IsEmpty: false } missing
+                ? throw new EngineException(ErrorKind.NotFound, $"layer {missing} is not in the data root")
+                : DescribeView(chainIds);
+        }
+    }
+
+    /// <inheritdoc/>
     public abstract IReadOnlyDictionary<string, string> Describe(IReadOnlyList<Digest> chainIds);
 
     /// <inheritdoc/>
@@ -232,6 +243,9 @@ public abstract partial class FolderSnapshotter : ISnapshotter, ISnapshotContent
 
     /// <summary>The mounts of a container that is there.</summary>
     private protected abstract IReadOnlyList<Mount> DescribeMounts(ContainerId key, IReadOnlyList<Digest> chainIds);
+
+    /// <summary>The mount that shows layers that are there.</summary>
+    private protected abstract Mount DescribeView(IReadOnlyList<Digest> chainIds);
 
     /// <summary>The folders of a container that is there.</summary>
     private protected abstract SnapshotFolders DescribeFolders(ContainerId key, IReadOnlyList<Digest> chainIds);

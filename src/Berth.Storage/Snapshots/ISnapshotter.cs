@@ -67,6 +67,10 @@ public interface ISnapshotContent
     /// <exception cref="EngineException">NotFound when the container has no writable layer or a layer is missing.</exception>
     SnapshotFolders FoldersOf(ContainerId key, IReadOnlyList<Digest> chainIds);
 
+    /// <summary>The mount that shows the layers (lowest first) as one read-only root file system: an overlay, or a bind of a folder that nobody may write to.</summary>
+    /// <exception cref="EngineException">NotFound when a layer is missing.</exception>
+    Mount ViewOf(IReadOnlyList<Digest> chainIds);
+
     /// <summary>What an inspecting client is told about the place of an image's layers (docker's GraphDriver.Data); empty for an image without layers.</summary>
     IReadOnlyDictionary<string, string> Describe(IReadOnlyList<Digest> chainIds);
 

@@ -58,6 +58,30 @@ internal static class GoDuration
         return true;
     }
 
+    /// <summary>The time as Go shows it: <c>1m30s</c>, <c>1.5s</c>, <c>300ms</c>, <c>0s</c>.</summary>
+    public static string Format(TimeSpan time)
+    {
+        if (time == TimeSpan.Zero)
+        {
+            return "0s";
+        }
+
+        string sign = time < TimeSpan.Zero ? "-" : "";
+        decimal nanoseconds = Math.Abs((decimal)time.Ticks) * 100;
+        if (nanoseconds < 1_000_000_000)
+        {
+            (decimal factor, string unit) = nanoseconds < 1_000 ? (1m, "ns") : nanoseconds < 1_000_000 ? (1_000m, "µs") : (1_000_000m, "ms");
+            return sign + Number(nanoseconds / factor) + unit;
+        }
+
+        decimal seconds = nanoseconds / 1_000_000_000;
+        decimal hours = decimal.Floor(seconds / 3600), minutes = decimal.Floor(seconds / 60 % 60);
+        string text = Number(seconds % 60) + "s";
+        return sign + (hours > 0 ? $"{Number(hours)}h{Number(minutes)}m{text}" : minutes > 0 ? $"{Number(minutes)}m{text}" : text);
+    }
+
+    private static string Number(decimal number) => number.ToString("0.#########", CultureInfo.InvariantCulture);
+
     private static decimal? Nanoseconds(string unit) => unit switch
     {
         "ns" => 1,

@@ -36,6 +36,10 @@ public sealed class NativeSnapshotter : FolderSnapshotter
         [new Mount("bind", ContainerFolder(key), "/", ["rbind"])];
 
     /// <inheritdoc/>
+    private protected override Mount DescribeView(IReadOnlyList<Digest> chainIds) =>
+        new("bind", chainIds.Count == 0 ? Root.PathOf("snapshots/empty") : LayerFolder(chainIds[^1]), "/", ["bind", "ro"]);
+
+    /// <inheritdoc/>
     private protected override SnapshotFolders DescribeFolders(ContainerId key, IReadOnlyList<Digest> chainIds) =>
         new(ContainerFolder(key), [chainIds.Count == 0 ? Root.PathOf("snapshots/empty") : LayerFolder(chainIds[^1])], IsWholeCopy: true);
 

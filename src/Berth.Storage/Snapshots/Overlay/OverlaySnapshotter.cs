@@ -68,6 +68,16 @@ public sealed class OverlaySnapshotter : FolderSnapshotter
     }
 
     /// <inheritdoc/>
+    private protected override Mount DescribeView(IReadOnlyList<Digest> chainIds)
+    {
+        // Without a writable layer the kernel wants two of the others.
+        IEnumerable<string> lower = chainIds.Count > 1 ? LowerFolders(chainIds) : [.. LowerFolders(chainIds), Root.PathOf("snapshots/empty")];
+        return chainIds.Count == 0
+            ? new Mount("bind", Root.PathOf("snapshots/empty"), "/", ["bind", "ro"])
+            : new Mount("overlay", "overlay", "/", [.. lower.Select(static folder => "lowerdir=" + folder), .. SwitchedOff]);
+    }
+
+    /// <inheritdoc/>
     private protected override SnapshotFolders DescribeFolders(ContainerId key, IReadOnlyList<Digest> chainIds) =>
         new(Root.PathOf("snapshots/containers", key.ToString(), "upper"), LowerFolders(chainIds), IsWholeCopy: false);
 

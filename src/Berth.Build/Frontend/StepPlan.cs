@@ -1,0 +1,77 @@
+using Berth.Build.Dockerfile.Expansion;
+using Berth.Build.Dockerfile.Instructions;
+using Berth.Model;
+
+namespace Berth.Build.Frontend;
+
+/// <summary>Which stages a build needs, and which number each of their steps has in what is told of it.</summary>
+internal sealed class StepPlan
+{
+    private readonly Dictionary<int, int> firstNumbers = [];
+    private readonly int firstNumber;
+
+    private StepPlan(int firstNumber, Stage target, IReadOnlyList<Stage> stages, int total)
+    {
+        this.firstNumber = firstNumber;
+        Target = target;
+        Stages = stages;
+        Total = total;
+    }
+
+    /// <summary>The stage that becomes the image.</summary>
+    public Stage Target { get; }
+
+    /// <summary>It and those that it needs, in the file's order.</summary>
+    public IReadOnlyList<Stage> Stages { get; }
+
+    /// <summary>How many steps they have, the file's global ARGs included.</summary>
+    public int Total { get; }
+
+    /// <summary>Finds out.</summary>
+    /// <exception cref="EngineException">InvalidArgument in docker's words: there is no such stage.</exception>
+    public static StepPlan Make(GlobalScope global, string target)
+    {
+        ParsedDockerfile file = global.File;
+        Stage wanted = target.Length == 0 ? file.Stages[^1]
+            : file.FindStage(target) ?? throw new EngineException(ErrorKind.InvalidArgument, $"failed to reach build target {PrintableText.Of(target)} in Dockerfile");
+        SortedDictionary<int, Stage> needed = [];
+        Stack<Stage> open = new([wanted]);
+        while (open.TryPop(out Stage? stage))
+        {
+            if (needed.TryAdd(stage.Index, stage))
+            {
+                foreach (Stage input in InputsOf(global, stage))
+                {
+                    open.Push(input);
+                }
+            }
+        }
+
+        int total = file.GlobalArgs.Count + needed.Values.Sum(static stage => 1 + stage.Instructions.Count);
+        StepPlan plan = new(file.GlobalArgs.Count + 1, wanted, [.. needed.Values], total);
+        int number = plan.firstNumber;
+        foreach (Stage stage in plan.Stages)
+        {
+            plan.firstNumbers[stage.Index] = number;
+            number += 1 + stage.Instructions.Count;
+        }
+
+        return plan;
+    }
+
+    /// <summary>The number of a stage's FROM; its instructions have those that follow. For a stage that only a trigger of an image needs, the number that it would have.</summary>
+    public int NumberOf(Stage stage) => firstNumbers.GetValueOrDefault(stage.Index, firstNumber);
+
+    // Triggers of images may need more; those stages are begun when they are asked for.
+    private static IEnumerable<Stage> InputsOf(GlobalScope global, Stage stage)
+    {
+        List<string?> names = [global.ExpandFrom(stage).BaseName];
+        foreach (Instruction instruction in stage.Instructions)
+        {
+            names.Add((instruction as CopyInstruction)?.From);
+            names.AddRange((instruction as RunInstruction)?.MountTexts.Select(text => RunMount.Parse(text, static word => word, instruction.Range)?.From) ?? []);
+        }
+
+        return names.OfType<string>().Select(name => global.File.FindStage(name, stage.Index)).OfType<Stage>();
+    }
+}

@@ -1,0 +1,113 @@
+using Berth.Build.Dockerfile.Instructions;
+using Berth.Build.Ignore;
+using Berth.Build.Progress;
+using Berth.Build.Solver;
+using Berth.Model;
+using Berth.Storage.Builds;
+using Berth.Storage.Images;
+
+namespace Berth.Build.Frontend;
+
+/// <summary>COPY and ADD.</summary>
+internal sealed class TransferWork(BuildTools tools, StepSolver solver, Action<ImageRecord> hold, StageImage image, bool usesCache)
+{
+    public async Task<(StepResult Result, string CreatedBy)> DoAsync(BuildVertex vertex, TransferInstruction transfer, StageImage? from, CancellationToken cancellationToken)
+    {
+        string keyword = transfer is AddInstruction ? "ADD" : "COPY";
+        try
+        {
+            RefuseUnbuilt(transfer);
+            using BuildContext? inline = transfer.Files.Count > 0 ? MakeInline(transfer) : null;
+            using BuildFiles source = inline is not null ? BuildFiles.Of(tools.World.Storage, inline) : await OpenAsync(vertex, transfer, from, cancellationToken);
+            CopyRequest request = MakeRequest(transfer, isContext: from is null && transfer is not CopyInstruction { From: not null });
+            SelectedFiles files = source.Select(request);
+            Digest content = await files.GetDigestAsync(cancellationToken);
+            StepResult result = await solver.CopyAsync(vertex, files, content, request, transfer.Chmod ?? "", image.State, usesCache, cancellationToken);
+            string owner = transfer.Chown is null ? "" : $"--chown={transfer.Chown} ";
+            return (result, $"{string.Join(' ', ConfigChanges.ShellOf(image.Config))} #(nop) {keyword} {owner}{files.Kind}:{content.Hex} in {transfer.Destination} ");
+        }
+        catch (EngineException e) when (!e.Message.StartsWith(keyword, StringComparison.Ordinal))
+        {
+            throw new EngineException(e.Kind, $"{keyword} failed: {e.Message}", e);
+        }
+    }
+
+    private static void RefuseUnbuilt(TransferInstruction transfer)
+    {
+        if (transfer is AddInstruction add && add.Sources.FirstOrDefault(IsRemote) is { } remote)
+        {
+            throw new EngineException(ErrorKind.NotImplemented, $"{PrintableText.Of(remote)}: ADD of URLs and git repositories is not supported yet; fetch it before the build, or with RUN");
+        }
+
+        if (transfer.Files.Count > 0 && transfer.Sources.Count > 0)
+        {
+            throw new EngineException(ErrorKind.NotImplemented, "here-documents beside other sources are not supported yet; use two instructions");
+        }
+    }
+
+    private static bool IsRemote(string source) =>
+        source.Contains("://", StringComparison.Ordinal) || source.StartsWith("git@", StringComparison.Ordinal) || source.EndsWith(".git", StringComparison.Ordinal);
+
+    private BuildContext MakeInline(TransferInstruction transfer)
+    {
+        BuildContext context = BuildContext.CreateEmpty(tools.World.Storage);
+        foreach (InlineFile file in transfer.Files)
+        {
+            context.Add(file.Name, System.Text.Encoding.UTF8.GetBytes(file.Content));
+        }
+
+        return context;
+    }
+
+    private async Task<BuildFiles> OpenAsync(BuildVertex vertex, TransferInstruction transfer, StageImage? from, CancellationToken cancellationToken)
+    {
+        if (transfer is not CopyInstruction { From: { } name })
+        {
+            return BuildFiles.Of(tools.World.Storage, tools.Context);
+        }
+
+        if (from is null)
+        {
+            if (name.Contains('$', StringComparison.Ordinal))
+            {
+                throw new EngineException(ErrorKind.InvalidArgument, $"COPY --from={PrintableText.Of(name)}: variables are not put in there; name a stage with FROM ... AS and use that");
+            }
+
+            ImageRecord other;
+            try
+            {
+                other = await tools.BaseImages.GetAsync(
+                    name, image.Platform, pulls: false,
+                    (part, status, done, total) => tools.Progress.Report(new VertexStatus(vertex, tools.World.Clock.GetUtcNow(), part, status, done, total)), cancellationToken);
+            }
+            catch (EngineException e)
+            {
+                throw new EngineException(e.Kind, $"COPY failed: invalid from flag value {PrintableText.Of(name)}: {e.Message}", e);
+            }
+
+            hold(other);
+            return BuildFiles.Of(tools.World.Storage, tools.World.Snapshots, other.ChainIds);
+        }
+
+        return BuildFiles.Of(tools.World.Storage, tools.World.Snapshots, from.State.ChainIds);
+    }
+
+    private CopyRequest MakeRequest(TransferInstruction transfer, bool isContext)
+    {
+        IgnoreMatcher? excludes = transfer.Excludes.Count > 0 ? new IgnoreMatcher(transfer.Excludes) : null;
+        string destination = ConfigChanges.Resolve(image.Config, transfer.Destination);
+        bool isFolder = transfer.Destination.EndsWith('/') || transfer.Destination is "." or ".." || transfer.Destination.EndsWith("/.", StringComparison.Ordinal);
+        return new CopyRequest
+        {
+            Sources = transfer.Files.Count > 0 ? [.. transfer.Files.Select(static file => file.Name)] : transfer.Sources,
+            Destination = isFolder && !destination.EndsWith('/') ? destination + "/" : destination,
+            Owner = transfer.Chown is { } owner ? OwnerLookup.Find(owner, () => BuildFiles.Of(tools.World.Storage, tools.World.Snapshots, image.State.ChainIds)) : (0, 0),
+            HasOwner = transfer.Chown is not null,
+            Chmod = transfer.Chmod is { } mode ? FileModes.Parse(mode) : null,
+            Unpacks = transfer is AddInstruction add && add.Unpack != false,
+            KeepsParents = transfer is CopyInstruction { Parents: true },
+            IsExcluded = excludes is null ? null : excludes.IsIgnored,
+            IsContext = isContext,
+        };
+    }
+}

@@ -1,0 +1,58 @@
+using System.Text.Json;
+using Berth.Api;
+using Berth.Build.Solver;
+using Berth.Daemon.Http;
+using Berth.Daemon.Mapping;
+using Berth.Engine.Builds;
+using Berth.Model;
+using Berth.Storage.Images;
+
+namespace Berth.Daemon.Endpoints;
+
+/// <summary><c>POST /build</c>, docker's classic one.</summary>
+internal sealed class BuildEndpoints(BuildService builds)
+{
+    public void Map(IEndpointRouteBuilder routes) => routes.MapPost("/build", (RequestDelegate)BuildAsync);
+
+    private Task BuildAsync(HttpContext context)
+    {
+        BuildRequest request = BuildMapping.Map(context);
+        bool isQuiet = context.GetBoolean("q");
+        return JsonMessages.StreamAsync(context, (write, cancellationToken) => BuildAsync(context, request, isQuiet, write, cancellationToken));
+    }
+
+    private async Task BuildAsync(HttpContext context, BuildRequest request, bool isQuiet, Action<JsonMessage> write, CancellationToken cancellationToken)
+    {
+        // Of a quiet build only the image is told, or everything if it fails.
+        List<JsonMessage> kept = [];
+        ClassicBuildProgress progress = new(isQuiet ? kept.Add : write);
+        try
+        {
+            ImageRecord image = await builds.BuildAsync(context.Request.Body, request, progress, cancellationToken);
+            progress.Finish();
+            if (isQuiet)
+            {
+                write(new JsonMessage { Stream = image.Id + "\n" });
+                return;
+            }
+
+            write(new JsonMessage { Aux = JsonSerializer.SerializeToElement(new BuildResultAux { Id = image.Id.ToString() }, ApiJson.Context.BuildResultAux) });
+            write(new JsonMessage { Stream = $"Successfully built {ClassicBuildProgress.Short(image.Id)}\n" });
+            foreach (ImageReference name in request.Options.Names)
+            {
+                write(new JsonMessage { Stream = $"Successfully tagged {name.Familiar}\n" });
+            }
+        }
+        catch (Exception e) when (e is EngineException or StepFailedException)
+        {
+            progress.Finish();
+            kept.ForEach(write);
+            if (e is not StepFailedException failure)
+            {
+                throw;
+            }
+
+            write(new JsonMessage { ErrorDetail = new JsonErrorDetail { Code = failure.Code, Message = failure.Message }, Error = failure.Message });
+        }
+    }
+}

@@ -1,0 +1,142 @@
+using System.Security.Cryptography;
+using System.Text;
+using Berth.Linux;
+using Berth.Model;
+using Berth.Storage.Builds;
+using Berth.Storage.Layers.Tar;
+using Berth.Storage.Snapshots;
+
+namespace Berth.Storage.Images;
+
+/// <summary>A layer that a build step made.</summary>
+/// <param name="ChainId">Its name on the layers below.</param>
+/// <param name="DiffId">Digest of its archive.</param>
+/// <param name="Blob">The blob that holds it.</param>
+/// <param name="Size">Bytes that it adds.</param>
+public sealed record BuiltLayer(Digest ChainId, Digest DiffId, Digest Blob, long Size);
+
+/// <content>Layers that builds make: in place as soon as they are made, so that the next step stands on them, and recorded later.</content>
+public sealed partial class ImageAssembly
+{
+    /// <summary>Makes a layer of a writable layer's changes.</summary>
+    /// <param name="key">The writable layer; nothing may write to it any more.</param>
+    /// <param name="chainIds">The layers that it stands on, lowest first.</param>
+    /// <param name="cancellationToken">Ends it; nothing is left.</param>
+    /// <returns>Null when nothing was changed.</returns>
+    /// <exception cref="EngineException">InvalidArgument for content that no layer can hold; Internal when the disk refuses.</exception>
+    public Task<BuiltLayer?> AddChangesAsync(ContainerId key, IReadOnlyList<Digest> chainIds, CancellationToken cancellationToken)
+    {
+        ContainerContent changes = new(snapshotter);
+        return AddLayerAsync(chainIds, output => changes.WriteDiff(key, chainIds, output, cancellationToken), cancellationToken);
+    }
+
+    /// <summary>Makes a layer of a folder and those that lead to it, as far as they are missing; root's, of mode 0755.</summary>
+    /// <param name="storage">Where everything is.</param>
+    /// <param name="path">Absolute.</param>
+    /// <param name="time">The folders' time in seconds since 1970.</param>
+    /// <param name="chainIds">The layers that it comes upon, lowest first.</param>
+    /// <param name="cancellationToken">Ends it; nothing is left.</param>
+    /// <returns>Null when the folder is there.</returns>
+    /// <exception cref="EngineException">InvalidArgument when something else is there; Internal when the disk refuses.</exception>
+    public async Task<BuiltLayer?> AddFolderAsync(StorageRoot storage, string path, long time, IReadOnlyList<Digest> chainIds, CancellationToken cancellationToken)
+    {
+        using LayerTree below = LayerTree.Open(storage, snapshotter, chainIds);
+        byte[] folder = SourcePaths.Resolve(below, Encoding.UTF8.GetBytes(path), followsLast: true);
+        if (below.Find(folder) is { IsFolder: true })
+        {
+            return null;
+        }
+
+        CopyRequest request = new() { Sources = [], Destination = path, LatestTime = time };
+        return await AddLayerAsync(
+            chainIds,
+            output =>
+            {
+                TarWriter writer = new(output);
+                using CopyWriter copy = new(CopySelection.None(below, request), below, below, writer);
+                copy.WriteFolders(folder);
+                writer.Finish();
+                return writer.Entries;
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Makes a layer of what COPY or ADD takes.</summary>
+    /// <param name="storage">Where everything is.</param>
+    /// <param name="selection">What is copied.</param>
+    /// <param name="source">Where from.</param>
+    /// <param name="chainIds">The layers that it comes upon, lowest first.</param>
+    /// <param name="cancellationToken">Ends it; nothing is left.</param>
+    /// <exception cref="EngineException">InvalidArgument in docker's words; Internal when the disk refuses.</exception>
+    internal async Task<BuiltLayer> AddCopyAsync(StorageRoot storage, CopySelection selection, ISourceTree source, IReadOnlyList<Digest> chainIds, CancellationToken cancellationToken)
+    {
+        using LayerTree below = LayerTree.Open(storage, snapshotter, chainIds);
+        BuiltLayer? layer = await AddLayerAsync(
+            chainIds,
+            output =>
+            {
+                TarWriter writer = new(output);
+                using CopyWriter copy = new(selection, source, below, writer);
+                copy.Run(cancellationToken);
+                writer.Finish();
+                return Math.Max(1, writer.Entries);
+            },
+            cancellationToken);
+        return layer!; // at least one entry is told
+    }
+
+    /// <summary>Keeps steps for other builds, with layers that this assembly has made or uses: they are brought to the disk, then one record is made of all.</summary>
+    /// <exception cref="EngineException">Internal when the disk refuses; nothing is kept then.</exception>
+    public async Task KeepStepsAsync(IReadOnlyList<BuildStep> steps, CancellationToken cancellationToken)
+    {
+        Dictionary<Digest, LayerEntry> layers;
+        lock (gate)
+        {
+            layers = used.ToDictionary(static layer => layer.Key, static layer => layer.Value.Layer);
+        }
+
+        if (steps.Any(step => step.ChainIds.Any(chainId => store.LayerOf(chainId) is null)))
+        {
+            try
+            {
+                content.SyncFileSystem();
+            }
+            catch (LinuxException e)
+            {
+                throw new EngineException(ErrorKind.Internal, $"the build's steps cannot be stored: {e.Message}", e);
+            }
+
+            FailPoint.Reach(FailPoints.StepsSynced);
+        }
+
+        await store.RecordStepsAsync(steps, layers, cancellationToken);
+    }
+
+    private async Task<BuiltLayer?> AddLayerAsync(IReadOnlyList<Digest> chainIds, Func<Stream, long> produce, CancellationToken cancellationToken)
+    {
+        ImagePlan.RequireCount(chainIds.Count + 1);
+        Digest parent = chainIds.Count == 0 ? default : chainIds[^1];
+        long entries = 0;
+        try
+        {
+            ReceivedLayer received = await ReceiveLayerAsync(output => entries = produce(output), parent);
+            if (entries == 0)
+            {
+                return null;
+            }
+
+            Digest chainId = parent.IsEmpty ? received.DiffId : Digest.FromHash(SHA256.HashData(Encoding.ASCII.GetBytes($"{parent} {received.DiffId}")));
+            (Digest blob, LayerEntry layer) = await InstallAsync(chainId, received.DiffId, parent, received.Blob, cancellationToken);
+            lock (gate)
+            {
+                used[chainId] = (blob, layer);
+            }
+
+            return new BuiltLayer(chainId, received.DiffId, blob, layer.Size);
+        }
+        catch (LinuxException e)
+        {
+            throw new EngineException(ErrorKind.Internal, $"the step's layer cannot be stored: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+using Berth.Model;
+using Berth.Storage.Metadata;
+
+namespace Berth.Storage.Images;
+
+/// <content>Steps of builds.</content>
+public sealed partial class ImageStore
+{
+    /// <summary>All steps that are kept, in no order.</summary>
+    public IReadOnlyList<BuildStep> ListSteps() => [.. Table.Steps.Values];
+
+    /// <summary>The step with the key; null when it is not kept.</summary>
+    public BuildStep? FindStep(Digest key) => Table.Steps.GetValueOrDefault(key);
+
+    /// <summary>Notes that steps were used; written with the next record, so that a crash may lose it.</summary>
+    public async Task TouchStepsAsync(IReadOnlyList<Digest> keys, DateTimeOffset at)
+    {
+        using IDisposable turn = await TakeTurnAsync(CancellationToken.None);
+        ImageTable now = Table;
+        Volatile.Write(ref table, now with
+        {
+            Steps = now.Steps.SetItems(keys.Select(now.Steps.GetValueOrDefault).OfType<BuildStep>()
+                .Select(step => KeyValuePair.Create(step.Key, step with { LastUsed = at, Uses = step.Uses + 1 }))),
+        });
+    }
+
+    /// <summary>Lets steps go, and the layers that nothing else needs.</summary>
+    /// <returns>Bytes of the layers that went.</returns>
+    public async Task<long> RemoveStepsAsync(IReadOnlyList<Digest> keys, CancellationToken cancellationToken)
+    {
+        using IDisposable turn = await TakeTurnAsync(cancellationToken);
+        ImageTable before = Table;
+        List<BuildStep> removed = [.. keys.Select(before.Steps.GetValueOrDefault).OfType<BuildStep>()];
+        ImageTable next = before with { Steps = before.Steps.RemoveRange(keys) };
+        List<JournalChange> changes = [.. removed.Select(static step => ImageJournal.DeleteStep(step.Key))];
+        List<Digest> retired = [];
+        foreach (Digest chainId in next.UnusedLayers([.. removed.SelectMany(static step => step.ChainIds).Distinct().OrderBy(chainId => DepthOf(removed, chainId))]).Where(Pins.TryRetireLayer))
+        {
+            retired.Add(chainId);
+        }
+
+        await DeleteLayersAsync(next, changes, retired, cancellationToken);
+        foreach (Digest blob in removed.SelectMany(static step => step.LayerBlobs).Distinct().Where(blob => !NeedsBlob(Table, blob)))
+        {
+            Pins.DeleteBlob(blob);
+        }
+
+        return retired.Sum(chainId => before.Layers[chainId].Size);
+    }
+
+    // Lower layers first.
+    private static int DepthOf(List<BuildStep> steps, Digest chainId) =>
+        steps.Max(step => Enumerable.Range(0, step.ChainIds.Count).FirstOrDefault(i => step.ChainIds[i] == chainId));
+
+    /// <summary>Records steps whose layers and blobs are in place, pinned and synced; one that is kept already is replaced.</summary>
+    internal async Task RecordStepsAsync(IReadOnlyList<BuildStep> steps, IReadOnlyDictionary<Digest, LayerEntry> layers, CancellationToken cancellationToken)
+    {
+        using IDisposable turn = await TakeTurnAsync(cancellationToken);
+        ImageTable next = Table;
+        List<JournalChange> changes = [];
+        foreach (BuildStep step in steps)
+        {
+            next = next with { Steps = next.Steps.SetItem(step.Key, step) };
+            changes.Add(ImageJournal.Put(step));
+            foreach (Digest chainId in step.ChainIds.Where(chainId => !next.Layers.ContainsKey(chainId)))
+            {
+                next = next with { Layers = next.Layers.SetItem(chainId, layers[chainId]) };
+                changes.Add(ImageJournal.Put(chainId, layers[chainId]));
+            }
+        }
+
+        await CommitAsync(next, changes, cancellationToken);
+        FailPoint.Reach(FailPoints.StepsRecorded);
+    }
+}
