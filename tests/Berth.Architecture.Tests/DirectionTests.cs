@@ -17,8 +17,9 @@ public sealed partial class DirectionTests
         ["Berth.Plugins"] = ["Berth.Model"],
         ["Berth.Network"] = ["Berth.Plugins", "Berth.Linux", "Berth.Model"],
         ["Berth.RuntimeHost"] = ["Berth.Runtime", "Berth.Linux", "Berth.Model"],
-        ["Berth.Build"] = ["Berth.Storage", "Berth.Model"],
-        ["Berth.Engine"] = ["Berth.Build", "Berth.Network", "Berth.Plugins", "Berth.Registry", "Berth.Runtime", "Berth.Storage", "Berth.Model"],
+        ["Berth.Dockerfile"] = ["Berth.Model"],
+        ["Berth.Build"] = ["Berth.Dockerfile", "Berth.Storage", "Berth.Model"],
+        ["Berth.Engine"] = ["Berth.Build", "Berth.Dockerfile", "Berth.Network", "Berth.Plugins", "Berth.Registry", "Berth.Runtime", "Berth.Storage", "Berth.Model"],
         ["Berth.RegistryServer"] = ["Berth.Storage", "Berth.Model"],
         ["Berth.Daemon"] =
         [
@@ -27,7 +28,7 @@ public sealed partial class DirectionTests
         ],
         ["Berth.Client"] = ["Berth.Api", "Berth.Model"],
         ["Berth.Compose"] = ["Berth.Client", "Berth.Api", "Berth.Model"],
-        ["Berth.Cli"] = ["Berth.Client", "Berth.Compose", "Berth.Registry", "Berth.Api", "Berth.Model", "Berth.Linux"], // Linux: the user's terminal; Registry: decision 0009
+        ["Berth.Cli"] = ["Berth.Client", "Berth.Compose", "Berth.Dockerfile", "Berth.Registry", "Berth.Api", "Berth.Model", "Berth.Linux"], // Linux: the user's terminal; Registry: decision 0009
         ["Berth.Benchmarks"] = ["Berth.Runtime", "Berth.Linux", "Berth.Model"], // not shipped; nothing may refer to it
     };
 

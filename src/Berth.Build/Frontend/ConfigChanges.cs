@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
-using Berth.Build.Dockerfile.Instructions;
-using Berth.Build.Dockerfile.Parsing;
+using Berth.Dockerfile;
+using Berth.Dockerfile.Instructions;
+using Berth.Dockerfile.Parsing;
 using Berth.Model.Oci.Image;
 
 namespace Berth.Build.Frontend;
@@ -90,7 +91,7 @@ internal static class ConfigChanges
 
     private static string GoText(TimeSpan? time) => $"\"{GoDuration.Format(time ?? TimeSpan.Zero)}\"";
 
-    private static string Quote(IReadOnlyList<string>? words) => $"[{string.Join(' ', (words ?? []).Select(Dockerfile.QuotedText.Of))}]";
+    private static string Quote(IReadOnlyList<string>? words) => $"[{string.Join(' ', (words ?? []).Select(QuotedText.Of))}]";
 
     private static List<string> MergeEnv(IReadOnlyList<string> present, IReadOnlyList<KeyValue> variables)
     {

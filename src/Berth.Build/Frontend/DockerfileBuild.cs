@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
-using Berth.Build.Dockerfile;
-using Berth.Build.Dockerfile.Expansion;
-using Berth.Build.Dockerfile.Instructions;
+using Berth.Dockerfile;
+using Berth.Dockerfile.Expansion;
+using Berth.Dockerfile.Instructions;
 using Berth.Build.Progress;
 using Berth.Build.Solver;
 using Berth.Model;

@@ -1,5 +1,5 @@
-using Berth.Build.Dockerfile.Expansion;
-using Berth.Build.Dockerfile.Instructions;
+using Berth.Dockerfile.Expansion;
+using Berth.Dockerfile.Instructions;
 using Berth.Build.Progress;
 using Berth.Build.Solver;
 using Berth.Model;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Berth.Build.Dockerfile.Expansion;
+using Berth.Dockerfile.Expansion;
 using Berth.Build.Solver;
 using Berth.Model;
 using Berth.Model.Oci.Image;

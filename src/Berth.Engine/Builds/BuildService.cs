@@ -1,6 +1,6 @@
-using Berth.Build.Dockerfile;
+using Berth.Dockerfile;
 using Berth.Build.Frontend;
-using Berth.Build.Ignore;
+using Berth.Dockerfile.Ignore;
 using Berth.Build.Progress;
 using Berth.Build.Solver;
 using Berth.Engine.Containers;
