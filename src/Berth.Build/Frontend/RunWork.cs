@@ -33,6 +33,7 @@ internal sealed class RunWork(BuildTools tools, StepSolver solver, StageScope sc
             WorkingFolder = ConfigChanges.Resolve(image.Config, "."),
             User = image.Config.User ?? "",
             Network = run.Network switch { RunNetwork.None => "none", RunNetwork.Host => "host", _ => null },
+            Volumes = [.. (image.Config.Volumes ?? []).Keys.Order(StringComparer.Ordinal)],
             Mounts = [.. run.Mounts.Select(ToMount)],
         };
         StepResult result = await solver.RunAsync(vertex, step, image.State, usesCache, tools.Progress, cancellationToken);

@@ -26,6 +26,9 @@ public sealed record RunStep
     /// <summary>Text for the process's standard input; null for none.</summary>
     public string? Script { get; init; }
 
+    /// <summary>Folders that are volumes: what a step does in them is gone with it, as in docker.</summary>
+    public IReadOnlyList<string> Volumes { get; init; } = [];
+
     /// <summary>Mounts while it runs.</summary>
     public IReadOnlyList<StepMount> Mounts { get; init; } = [];
 }

@@ -26,7 +26,7 @@ internal sealed class StepSolver(
     public Task<StepResult> RunAsync(BuildVertex vertex, RunStep step, BuildState below, bool usesCache, IBuildProgress progress, CancellationToken cancellationToken)
     {
         var key = new StepKey("run/1");
-        key.Add(below.Identity).Add(step.Args).Add(step.Environment.Order(StringComparer.Ordinal)).Add(step.WorkingFolder).Add(step.User).Add(step.Network).Add(step.Script);
+        key.Add(below.Identity).Add(step.Args).Add(step.Environment.Order(StringComparer.Ordinal)).Add(step.WorkingFolder).Add(step.User).Add(step.Network).Add(step.Script).Add(step.Volumes);
         foreach (StepMount mount in step.Mounts)
         {
             key.Add(mount.Target);
@@ -134,7 +134,7 @@ internal sealed class StepSolver(
         {
             int code = await runner.RunAsync(
                 id, step, below.ChainIds, (data, isError) => progress.Report(new VertexLog(vertex, clock.GetUtcNow(), isError, data.ToArray())), cancellationToken);
-            return code == 0 ? await assembly.AddChangesAsync(id, below.ChainIds, cancellationToken) : throw new StepFailedException(step.Args, code);
+            return code == 0 ? await assembly.AddChangesAsync(id, below.ChainIds, step.Volumes, cancellationToken) : throw new StepFailedException(step.Args, code);
         }
         finally
         {

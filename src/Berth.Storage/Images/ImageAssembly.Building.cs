@@ -21,13 +21,14 @@ public sealed partial class ImageAssembly
     /// <summary>Makes a layer of a writable layer's changes.</summary>
     /// <param name="key">The writable layer; nothing may write to it any more.</param>
     /// <param name="chainIds">The layers that it stands on, lowest first.</param>
+    /// <param name="without">Folders whose content is no part of it.</param>
     /// <param name="cancellationToken">Ends it; nothing is left.</param>
     /// <returns>Null when nothing was changed.</returns>
     /// <exception cref="EngineException">InvalidArgument for content that no layer can hold; Internal when the disk refuses.</exception>
-    public Task<BuiltLayer?> AddChangesAsync(ContainerId key, IReadOnlyList<Digest> chainIds, CancellationToken cancellationToken)
+    public Task<BuiltLayer?> AddChangesAsync(ContainerId key, IReadOnlyList<Digest> chainIds, IReadOnlyList<string> without, CancellationToken cancellationToken)
     {
         ContainerContent changes = new(snapshotter);
-        return AddLayerAsync(chainIds, output => changes.WriteDiff(key, chainIds, output, cancellationToken), cancellationToken);
+        return AddLayerAsync(chainIds, output => changes.WriteDiff(key, chainIds, without, output, cancellationToken), cancellationToken);
     }
 
     /// <summary>Makes a layer of a folder and those that lead to it, as far as they are missing; root's, of mode 0755.</summary>

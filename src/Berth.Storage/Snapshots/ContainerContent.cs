@@ -64,8 +64,11 @@ public sealed class ContainerContent
     /// <summary>Writes the container's changes as a layer (OCI image specification, layer.md). Synchronous.</summary>
     /// <returns>How many entries it has; an archive without any is valid.</returns>
     /// <exception cref="EngineException">As of <see cref="ListChanges"/>; InvalidArgument for content that no layer can hold.</exception>
-    public long WriteDiff(ContainerId key, IReadOnlyList<Digest> chainIds, Stream output, CancellationToken cancellationToken) =>
-        Write(key, chainIds, output, isLayer: true, static (walk, archive) => walk.Changes(archive, all: true), cancellationToken);
+    public long WriteDiff(ContainerId key, IReadOnlyList<Digest> chainIds, Stream output, CancellationToken cancellationToken) => WriteDiff(key, chainIds, [], output, cancellationToken);
+
+    /// <summary>The same without what has changed below some folders (absolute paths): for those that are no part of what the layer is for.</summary>
+    public long WriteDiff(ContainerId key, IReadOnlyList<Digest> chainIds, IReadOnlyList<string> without, Stream output, CancellationToken cancellationToken) =>
+        Write(key, chainIds, output, isLayer: true, (walk, archive) => walk.Changes(without.Count == 0 ? archive : new Filter(archive, without), all: true), cancellationToken);
 
     /// <summary>Writes all that is visible in the container as an archive: what <c>docker export</c> gives. Synchronous.</summary>
     /// <returns>How many entries it has.</returns>
@@ -123,5 +126,36 @@ public sealed class ContainerContent
         public void Opaque(byte[] path) => throw new InvalidOperationException("only asked for all");
 
         private void Add(byte[] path, ChangeKind kind) => Changes.Add(new PathChange("/" + Encoding.UTF8.GetString(path), kind));
+    }
+
+    private sealed class Filter(ITreeVisitor inner, IReadOnlyList<string> without) : ITreeVisitor
+    {
+        private readonly List<byte[]> folders = [.. without.Select(static path => Encoding.UTF8.GetBytes(path.Trim('/'))).Where(static path => path.Length > 0)];
+
+        public void Present(TreeEntry entry, bool isNew)
+        {
+            if (!IsBelow(entry.Path))
+            {
+                inner.Present(entry, isNew);
+            }
+        }
+
+        public void Deleted(byte[] path)
+        {
+            if (!IsBelow(path) && !folders.Exists(folder => folder.AsSpan().SequenceEqual(path)))
+            {
+                inner.Deleted(path);
+            }
+        }
+
+        public void Opaque(byte[] path)
+        {
+            if (!IsBelow(path) && !folders.Exists(folder => folder.AsSpan().SequenceEqual(path)))
+            {
+                inner.Opaque(path);
+            }
+        }
+
+        private bool IsBelow(byte[] path) => folders.Exists(folder => path.Length > folder.Length && path[folder.Length] == (byte)'/' && path.AsSpan().StartsWith(folder));
     }
 }
