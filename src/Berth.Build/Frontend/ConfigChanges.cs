@@ -75,7 +75,7 @@ internal static class ConfigChanges
         WorkdirInstruction => "WORKDIR " + after.WorkingDir,
         UserInstruction user => "USER " + user.User,
         VolumeInstruction volume => $"VOLUME [{string.Join(' ', volume.Paths)}]",
-        ExposeInstruction expose => "EXPOSE " + string.Join(' ', ExposedPorts.Parse(expose.Specs, null, expose.Range).Order(StringComparer.Ordinal)),
+        ExposeInstruction expose => "EXPOSE " + string.Join(' ', expose.Specs.Order(StringComparer.Ordinal)),
         StopSignalInstruction signal => "STOPSIGNAL " + signal.Signal,
         CmdInstruction => "CMD " + Quote(after.Cmd),
         EntrypointInstruction => "ENTRYPOINT " + Quote(after.Entrypoint),

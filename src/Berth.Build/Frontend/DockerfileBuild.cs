@@ -58,7 +58,7 @@ public sealed class DockerfileBuild : IAsyncDisposable
         await using CancellationTokenRegistration registration = cancellationToken.Register(stopping.Cancel);
         ParsedDockerfile file = InstructionReader.Read(options.Dockerfile, options.DockerfileName);
         GlobalScope global = new(file, new BuildInputs { Arguments = options.Arguments, Target = options.Platform ?? Platform.Host, TargetStage = options.Target });
-        StepPlan plan = StepPlan.Make(global, options.Target);
+        StepPlan plan = StepPlan.Make(global, options.Target, options.Labels);
         ReportGlobals(file, plan);
         foreach (Stage stage in plan.Stages)
         {
@@ -155,9 +155,9 @@ public sealed class DockerfileBuild : IAsyncDisposable
             }
         }
 
-        for (int i = 0; i < stage.Instructions.Count; i++)
+        foreach (Instruction instruction in plan.InstructionsOf(stage))
         {
-            await steps.RunAsync(stage.Instructions[i], number + 1 + i, cancellationToken);
+            await steps.RunAsync(instruction, ++number, cancellationToken);
         }
 
         return new StageOutcome(steps.Image, scope, steps.Last);
@@ -236,7 +236,7 @@ public sealed class DockerfileBuild : IAsyncDisposable
         public async Task RunAsync(Instruction written, int number, CancellationToken cancellationToken)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            Instruction instruction = scope.Expand(written);
+            Instruction instruction = plan.Labels.Contains(written) ? written : scope.Expand(written); // the build's own labels have no variables
             StageOutcome? input = instruction is CopyInstruction { From: { } name } && global.File.FindStage(name, stage.Index) is { } source
                 ? await build.StageAsync(global, plan, source).WaitAsync(cancellationToken)
                 : null;

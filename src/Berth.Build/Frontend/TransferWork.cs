@@ -14,19 +14,29 @@ internal sealed class TransferWork(BuildTools tools, StepSolver solver, Action<I
     public async Task<(StepResult Result, string CreatedBy)> DoAsync(BuildVertex vertex, TransferInstruction transfer, StageImage? from, CancellationToken cancellationToken)
     {
         string keyword = transfer is AddInstruction ? "ADD" : "COPY";
+        RefuseUnbuilt(transfer);
+        using BuildContext? inline = transfer.Files.Count > 0 ? MakeInline(transfer) : null;
+        using BuildFiles source = inline is not null ? BuildFiles.Of(tools.World.Storage, inline) : await OpenAsync(vertex, transfer, from, cancellationToken);
+        CopyRequest request = MakeRequest(transfer, isContext: from is null && transfer is not CopyInstruction { From: not null });
+        SelectedFiles files = Select(keyword, source, request);
+        if (files.Count > 1 && !request.Destination.EndsWith('/'))
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"When using {keyword} with more than one source file, the destination must be a directory and end with a /");
+        }
+
+        Digest content = await files.GetDigestAsync(cancellationToken);
+        StepResult result = await solver.CopyAsync(vertex, files, content, request, transfer.Chmod ?? "", image.State, usesCache, cancellationToken);
+        string owner = transfer.Chown is null ? "" : $"--chown={transfer.Chown} ";
+        return (result, $"{string.Join(' ', ConfigChanges.ShellOf(image.Config))} #(nop) {keyword} {owner}{files.Kind}:{content.Hex} in {transfer.Destination} ");
+    }
+
+    private static SelectedFiles Select(string keyword, BuildFiles source, CopyRequest request)
+    {
         try
         {
-            RefuseUnbuilt(transfer);
-            using BuildContext? inline = transfer.Files.Count > 0 ? MakeInline(transfer) : null;
-            using BuildFiles source = inline is not null ? BuildFiles.Of(tools.World.Storage, inline) : await OpenAsync(vertex, transfer, from, cancellationToken);
-            CopyRequest request = MakeRequest(transfer, isContext: from is null && transfer is not CopyInstruction { From: not null });
-            SelectedFiles files = source.Select(request);
-            Digest content = await files.GetDigestAsync(cancellationToken);
-            StepResult result = await solver.CopyAsync(vertex, files, content, request, transfer.Chmod ?? "", image.State, usesCache, cancellationToken);
-            string owner = transfer.Chown is null ? "" : $"--chown={transfer.Chown} ";
-            return (result, $"{string.Join(' ', ConfigChanges.ShellOf(image.Config))} #(nop) {keyword} {owner}{files.Kind}:{content.Hex} in {transfer.Destination} ");
+            return source.Select(request);
         }
-        catch (EngineException e) when (!e.Message.StartsWith(keyword, StringComparison.Ordinal))
+        catch (EngineException e)
         {
             throw new EngineException(e.Kind, $"{keyword} failed: {e.Message}", e);
         }
@@ -82,7 +92,7 @@ internal sealed class TransferWork(BuildTools tools, StepSolver solver, Action<I
             }
             catch (EngineException e)
             {
-                throw new EngineException(e.Kind, $"COPY failed: invalid from flag value {PrintableText.Of(name)}: {e.Message}", e);
+                throw new EngineException(e.Kind, $"invalid from flag value {PrintableText.Of(name)}: {e.Message}", e);
             }
 
             hold(other);
@@ -102,7 +112,6 @@ internal sealed class TransferWork(BuildTools tools, StepSolver solver, Action<I
             Sources = transfer.Files.Count > 0 ? [.. transfer.Files.Select(static file => file.Name)] : transfer.Sources,
             Destination = isFolder && !destination.EndsWith('/') ? destination + "/" : destination,
             Owner = transfer.Chown is { } owner ? OwnerLookup.Find(owner, () => BuildFiles.Of(tools.World.Storage, tools.World.Snapshots, image.State.ChainIds)) : (0, 0),
-            HasOwner = transfer.Chown is not null,
             Chmod = transfer.Chmod is { } mode ? FileModes.Parse(mode) : null,
             Unpacks = transfer is AddInstruction add && add.Unpack != false,
             KeepsParents = transfer is CopyInstruction { Parents: true },

@@ -48,7 +48,7 @@ internal sealed class StepSolver(
     public Task<StepResult> CopyAsync(BuildVertex vertex, SelectedFiles files, Digest content, CopyRequest request, string mode, BuildState below, bool usesCache, CancellationToken cancellationToken)
     {
         var key = new StepKey("copy/1");
-        key.Add(below.Identity).Add(content.ToString()).Add(request.Destination).Add($"{request.Owner.Uid}:{request.Owner.Gid} {request.HasOwner} {request.Unpacks} {request.KeepsParents}").Add(mode);
+        key.Add(below.Identity).Add(content.ToString()).Add(request.Destination).Add($"{request.Owner.Uid}:{request.Owner.Gid} {request.Unpacks} {request.KeepsParents}").Add(mode);
         return SolveAsync(vertex, key.Finish(), below, usesCache, async token => await files.CopyAsync(assembly, below.ChainIds, token), cancellationToken);
     }
 

@@ -12,12 +12,14 @@ namespace Berth.Daemon.Mapping;
 internal sealed class ClassicBuildProgress(Action<JsonMessage> write) : IBuildProgress
 {
     private const int ShortIdLength = 12;
+    private const int MostPartial = 4096;
     private readonly Lock gate = new();
     private readonly Dictionary<int, List<JsonMessage>> waiting = [];
     private readonly HashSet<int> completed = [];
     private readonly HashSet<int> begun = [];
     private readonly Dictionary<Digest, ContainerId> running = [];
     private readonly Dictionary<(Digest, bool), Decoder> decoders = [];
+    private readonly Dictionary<Digest, string> partial = [];
     private int current = 1;
 
     /// <summary>How docker shortens an id.</summary>
@@ -89,15 +91,16 @@ internal sealed class ClassicBuildProgress(Action<JsonMessage> write) : IBuildPr
             case VertexRunning run:
                 running[run.Vertex.Digest] = run.Id;
                 return [Text($" ---> Running in {run.Id.Short}\n")];
+            case VertexLog { IsError: true } log:
+                return Lines(log.Vertex.Digest, Decode(log));
             case VertexLog log:
-                string text = Decode(log);
-                return [Text(log.IsError ? $"\x1b[91m{text}\x1b[0m" : text)];
+                return [Text(Decode(log))];
             case VertexNotice notice:
                 return [Text(notice.Text)];
             case VertexStatus status:
                 return [new JsonMessage { Status = status.Status, Id = status.Name.Length > 0 ? status.Name : null, ProgressDetail = status.Name.Length > 0 ? new JsonProgress { Current = status.Done, Total = status.Total } : null }];
-            case VertexCompleted { Error: null } end:
-                return Describe(end);
+            case VertexCompleted end:
+                return [.. Lines(end.Vertex.Digest, null), .. end.Error is null ? Describe(end) : []];
             default:
                 return [];
         }
@@ -119,6 +122,15 @@ internal sealed class ClassicBuildProgress(Action<JsonMessage> write) : IBuildPr
         {
             yield return Text($" ---> {Short(end.Image)}\n");
         }
+    }
+
+    // Errors are shown in red, a line at a time: programs write them in pieces.
+    private IEnumerable<JsonMessage> Lines(Digest step, string? more)
+    {
+        string text = partial.GetValueOrDefault(step, "") + more;
+        int end = more is null || text.Length > MostPartial ? text.Length : text.LastIndexOf('\n') + 1;
+        partial[step] = text[end..];
+        return end == 0 ? [] : [Text($"\x1b[91m{text[..end]}\x1b[0m")];
     }
 
     private string Decode(VertexLog log)

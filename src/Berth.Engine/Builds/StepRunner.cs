@@ -47,7 +47,7 @@ internal sealed class StepRunner(ContainerServices services, ContainerHostOption
         }
         catch (ShimException e)
         {
-            throw new EngineException(ErrorKind.Internal, $"failed to run the build step: {e.Message}", e);
+            throw new EngineException(ErrorKind.InvalidArgument, e.Message, e);
         }
         finally
         {

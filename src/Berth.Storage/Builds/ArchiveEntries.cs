@@ -76,8 +76,8 @@ internal static class ArchiveEntries
             Name = path,
             LinkTarget = entry.Type == TarEntryType.HardLink ? SourcePaths.Join(destination, LayerPath.Parse(entry.LinkTarget, entry.Name)) : entry.LinkTarget,
             Mode = entry.Type is not (TarEntryType.Symlink or TarEntryType.HardLink) && request.Chmod is { } chmod ? chmod(entry.Mode, entry.Type == TarEntryType.Folder) : entry.Mode,
-            Uid = request.HasOwner ? request.Owner.Uid : entry.Uid,
-            Gid = request.HasOwner ? request.Owner.Gid : entry.Gid,
+            Uid = entry.Uid,
+            Gid = entry.Gid,
             Size = entry.Size,
             MtimeSeconds = isLate ? request.LatestTime!.Value : entry.MtimeSeconds, // late: there is one
             MtimeNanoseconds = isLate ? 0 : entry.MtimeNanoseconds,

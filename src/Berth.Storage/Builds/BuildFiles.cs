@@ -70,6 +70,9 @@ public sealed class SelectedFiles
         this.selection = selection;
     }
 
+    /// <summary>How many files and folders are named, patterns counted by what they fit.</summary>
+    public int Count => selection.Sources.Count;
+
     /// <summary>Docker's word in the history for what it is: <c>file</c>, <c>dir</c> or <c>multi</c>.</summary>
     public string Kind => selection.Sources is [var one] ? one.Entry.IsFolder ? "dir" : "file" : "multi";
 

@@ -9,11 +9,8 @@ public sealed record CopyRequest
     /// <summary>Where to: absolute, and with a slash at its end if it must be a folder.</summary>
     public required string Destination { get; init; }
 
-    /// <summary>Whom the files belong to, user and group.</summary>
+    /// <summary>Whom the files belong to, user and group; those of unpacked archives belong to whom the archive says, as in docker.</summary>
     public (uint Uid, uint Gid) Owner { get; init; }
-
-    /// <summary>Whether unpacked archives' files belong to <see cref="Owner"/> too, and not to whom the archive says.</summary>
-    public bool HasOwner { get; init; }
 
     /// <summary>The permissions that files and folders get, of those that they have (with their kind); null for the same.</summary>
     public Func<uint, bool, uint>? Chmod { get; init; }

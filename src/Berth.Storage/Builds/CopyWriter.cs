@@ -32,11 +32,6 @@ internal sealed class CopyWriter(CopySelection selection, ISourceTree source, IS
         byte[] destination = SourcePaths.Resolve(below, Encoding.UTF8.GetBytes(Request.Destination), followsLast: true);
         SourceEntry? present = below.Find(destination);
         bool isFolder = Request.Destination.EndsWith('/') || present is { IsFolder: true };
-        if (selection.Sources.Count > 1 && !Request.Destination.EndsWith('/'))
-        {
-            throw new EngineException(ErrorKind.InvalidArgument, "When using COPY with more than one source file, the destination must be a directory and end with a /");
-        }
-
         foreach (SelectedSource one in selection.Sources)
         {
             newest = Later(newest, (one.Entry.MtimeSeconds, one.Entry.MtimeNanoseconds));
@@ -48,7 +43,7 @@ internal sealed class CopyWriter(CopySelection selection, ISourceTree source, IS
                 : isFolder || Request.KeepsParents ? SourcePaths.Join(destination, one.Name) : destination;
             if (Request.Unpacks && one.Entry.Type == TarEntryType.File && ArchiveEntries.IsArchive(source, one.Entry))
             {
-                WriteFolders(destination);
+                WriteFolders(destination, (0, 0));
                 ArchiveEntries.Write(source, one.Entry, destination, Request, writer, buffer, folders, cancellationToken);
                 continue;
             }
@@ -65,19 +60,21 @@ internal sealed class CopyWriter(CopySelection selection, ISourceTree source, IS
 
     /// <summary>Writes a folder and those that lead to it: a layer's folder decides about owner and permissions of the one below it, so those that are there come along as they are.</summary>
     /// <exception cref="EngineException">InvalidArgument: something else is there.</exception>
-    public void WriteFolders(byte[] path)
+    public void WriteFolders(byte[] path) => WriteFolders(path, Request.Owner);
+
+    private void WriteFolders(byte[] path, (uint Uid, uint Gid) owner)
     {
         if (folders.Contains(Encoding.Latin1.GetString(path)))
         {
             return;
         }
 
-        WriteFolders(LayerPath.Parent(path).ToArray());
+        WriteFolders(LayerPath.Parent(path).ToArray(), owner);
         folders.Add(Encoding.Latin1.GetString(path));
         SourceEntry? present = below.Find(path);
         if (present is { IsFolder: false })
         {
-            throw new EngineException(ErrorKind.InvalidArgument, $"cannot copy to non-directory: /{NativePath.Show(path)}");
+            throw new EngineException(ErrorKind.InvalidArgument, $"failed to copy files: cannot copy to non-directory: /{NativePath.Show(path)}");
         }
 
         (long Seconds, uint Nanoseconds) time = present is null ? selection.Sources.Count == 0 && Request.LatestTime is { } only ? (only, 0) : TimeOf(newest) : (present.MtimeSeconds, present.MtimeNanoseconds);
@@ -86,8 +83,8 @@ internal sealed class CopyWriter(CopySelection selection, ISourceTree source, IS
             Type = TarEntryType.Folder,
             Name = path,
             Mode = present?.Mode ?? (Request.Chmod is { } chmod ? chmod(0x1ED, true) : 0x1ED),
-            Uid = present?.Uid ?? Request.Owner.Uid,
-            Gid = present?.Gid ?? Request.Owner.Gid,
+            Uid = present?.Uid ?? owner.Uid,
+            Gid = present?.Gid ?? owner.Gid,
             MtimeSeconds = time.Seconds,
             MtimeNanoseconds = time.Nanoseconds,
             Xattrs = present?.Xattrs ?? [],
@@ -125,7 +122,7 @@ internal sealed class CopyWriter(CopySelection selection, ISourceTree source, IS
         WriteFolders(LayerPath.Parent(path).ToArray());
         if (below.Find(path) is { IsFolder: true })
         {
-            throw new EngineException(ErrorKind.InvalidArgument, $"cannot copy to directory: /{NativePath.Show(path)}");
+            throw new EngineException(ErrorKind.InvalidArgument, $"failed to copy files: cannot copy to directory: /{NativePath.Show(path)}");
         }
 
         if (entry.Identity != 0 && !linked.TryAdd(entry.Identity, path))

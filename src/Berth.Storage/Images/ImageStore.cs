@@ -240,12 +240,13 @@ public sealed partial class ImageStore : IDisposable
             layer += hasLayer ? 1 : 0;
         }
 
-        // Each parent is one step earlier.
+        // Each parent's history is the beginning of its child's: one step earlier after a commit, several after a build.
         ImageRecord? known = image;
-        for (int i = 0; i < steps.Count && known is not null; i++)
+        for (int i = 0; known is not null && i < steps.Count;)
         {
             steps[i] = steps[i] with { Id = known.Id, Tags = [.. known.References.Where(static name => name.Tag is not null).Select(static name => name.Familiar)] };
             known = known.Parent.IsEmpty ? null : at.Images.GetValueOrDefault(known.Parent);
+            i = known is null ? steps.Count : Math.Max(i + 1, steps.Count - (known.Config.History?.Count ?? 0));
         }
 
         return steps;

@@ -54,7 +54,7 @@ public sealed class SameAsTests(NoBridgeFixture fixture) : IClassFixture<NoBridg
 /// <summary>Debian's dockerd beside ours, and the tools that start it and compare with it, where they lie beside this checkout.</summary>
 internal static class Oracle
 {
-    private static readonly string[] Built = ["00-images-and-containers", "01-lifecycle", "11-exec-logs-attach", "12-files-and-images"];
+    private static readonly string[] Built = ["00-images-and-containers", "01-lifecycle", "02-build", "11-exec-logs-attach", "12-files-and-images", "20-dockerfile-language"];
 
     /// <summary>The folder with tools and cases; null where there is none.</summary>
     public static string? Shared { get; } = FindAbove("shared");
