@@ -31,8 +31,10 @@ internal static class FailPointCases
 
     private static string[] OperationsOf(string name) => name[..name.IndexOf('.', StringComparison.Ordinal)] switch
     {
-        "journal" => ["create", "start", "stop", "rm", "rm -f", "--rm", "commit", "load", "pull", "push", "rmi", "tag", "again", "rename", "network create", "network rm", "connect", "disconnect"],
-        "image" => name == FailPoints.ImageLayerPublished ? ["import", "load", "commit", "pull"] : ["import", "load", "commit", "pull", "push"],
+        "journal" => ["create", "build", "start", "stop", "rm", "rm -f", "--rm", "commit", "load", "pull", "push", "rmi", "tag", "again", "rename", "network create", "network rm", "connect", "disconnect"],
+        "image" => name == FailPoints.ImageLayerPublished ? ["import", "load", "commit", "pull", "build"] : ["import", "load", "commit", "pull", "push", "build"],
+        "step" => ["build"],
+        "steps" => name == FailPoints.StepsSynced ? ["failing build"] : ["build", "failing build"],
         "trash" => ["rm", "rm -f", "--rm", "rmi", "fsck"],
         "fsck" => ["fsck"],
         "push" => ["push"],

@@ -74,6 +74,8 @@ internal sealed partial class FailPointRun(RunningDaemon daemon, byte[] victim, 
             "push" => PushImageAsync(),
             "fsck" => RepairAsync(),
             "commit" => CommitAsync(),
+            "build" => BuildAsync(),
+            "failing build" => FailingBuildAsync(),
             "rmi" => RemoveImageAsync(),
             "tag" => TagAsync(),
             "restart" => RestartAsync(),
@@ -363,13 +365,14 @@ internal sealed partial class FailPointRun(RunningDaemon daemon, byte[] victim, 
             (await Api.DeleteAsync($"/containers/{container!["Id"]}?force=1")).Expect(HttpStatusCode.NoContent); // a list has no nulls
         }
 
-        foreach (string name in (string[])["victim", "committed", "imported"])
+        foreach (string name in (string[])["victim", "committed", "imported", "built"])
         {
             Reply reply = await Api.DeleteAsync($"/images/{name}?force=1");
             Assert.True(reply.Status is HttpStatusCode.OK or HttpStatusCode.NotFound, reply.Text);
         }
 
         (await Api.PostAsync("/images/prune")).Expect(HttpStatusCode.OK); // a repeated commit takes the name from the first
+        (await Api.PostAsync("/build/prune?all=1")).Expect(HttpStatusCode.OK);
         await Leftovers.AssertNoneAsync(daemon, imagesToo: false, isRunning: true);
         await Poll.UntilAsync(() => Content().SetEquals(before), "only what was there before is left of images");
     }

@@ -26,6 +26,16 @@ internal static class Leftovers
         Assert.True(found.Count == 0, $"left behind:\n{string.Join('\n', found)}\n--- berthd.log\n{Tail(daemon.Log)}");
     }
 
+    /// <summary>Nothing is left of build steps that run no more: bundles and writable layers are those of containers.</summary>
+    public static async Task AssertNoStepsAsync(RunningDaemon daemon)
+    {
+        HashSet<string> known = [.. (await daemon.Api.GetAsync("/containers/json?all=1")).Expect(System.Net.HttpStatusCode.OK).Json.AsArray().Select(static container => container!["Id"]!.GetValue<string>())]; // a list has no nulls, docker's member
+        await Poll.UntilAsync(
+            () => ((string[])[Path.Combine(daemon.ExecRoot, "bundles"), Path.Combine(daemon.DataRoot, "snapshots/containers")])
+                .SelectMany(Directory.EnumerateFileSystemEntries).All(path => known.Contains(Path.GetFileName(path))),
+            "nothing is left of build steps");
+    }
+
     /// <summary>Processes of a daemon's shims and containers.</summary>
     public static List<int> Processes(RunningDaemon daemon)
     {

@@ -224,6 +224,7 @@ public sealed class RunningDaemon : IAsyncDisposable
             Assert.True(reply.Status is HttpStatusCode.NoContent or HttpStatusCode.NotFound, $"rm -f: {(int)reply.Status} {reply.Text}");
         }
 
+        (await Api.PostAsync("/build/prune?all=1")).Expect(HttpStatusCode.OK);
         foreach (var image in (await Api.GetAsync("/images/json")).Expect(HttpStatusCode.OK).Json.AsArray())
         {
             (await Api.DeleteAsync($"/images/{image!["Id"]}?force=1")).Expect(HttpStatusCode.OK); // a list has no nulls
