@@ -150,7 +150,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         new EventEndpoints(events).Map(web);
         registries.Map(web);
         new ImageEndpoints(images, usage, registries, upkeep).Map(web);
-        new BuildEndpoints(new BuildService(services, images, registryService)).Map(web);
+        new BuildEndpoints(Own(owned, new BuildService(services, images, registryService))).Map(web);
         new CommitEndpoints(new ContainerCommit(services, containers, images)).Map(web);
         new ContainerFileEndpoints(files).Map(web);
         new DiskUsageEndpoints(containers, images, usage).Map(web);

@@ -1,3 +1,4 @@
+docker builder prune -af >/dev/null
 docker import -c 'CMD ["/bin/sh"]' -c 'ENV PATH=/bin' $BUSYBOX_TAR img:latest >/dev/null
 b() { docker build -q -t t . 2>&1 >/dev/null | grep -v -E 'DEPRECATED|BuildKit is|environment-var|^$'; }
 mkdir c && cd c && mkdir -p d/sub d/deep/er && echo 1 > d/one && echo 2 > d/sub/two && chmod 700 d/sub && chmod 755 d/one && ln -s one d/link && ln -s /etc/passwd d/abs && echo x > x.txt && echo y > y.txt && touch -d 2001-02-03 x.txt

@@ -50,6 +50,23 @@ public interface IBaseImages
     Task<ImageRecord> GetAsync(string name, Platform? platform, bool pulls, Action<string, string, long, long> report, CancellationToken cancellationToken);
 }
 
+/// <summary>A file from the network.</summary>
+/// <param name="Content">Its bytes; disposing it ends the transfer.</param>
+/// <param name="Time">When it was changed, in seconds since 1970, as the server says; 0 if it does not.</param>
+public sealed record RemoteFile(Stream Content, long Time) : IAsyncDisposable
+{
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => Content.DisposeAsync();
+}
+
+/// <summary>Fetches files from the network.</summary>
+public interface IRemoteFiles
+{
+    /// <summary>Opens an http or https address.</summary>
+    /// <exception cref="EngineException">Unavailable or NotFound, naming the address and what the server said.</exception>
+    Task<RemoteFile> OpenAsync(Uri address, CancellationToken cancellationToken);
+}
+
 /// <summary>What builds need of the world.</summary>
 /// <param name="Storage">The data root.</param>
 /// <param name="Images">Where images, layers and steps are.</param>
@@ -66,5 +83,6 @@ public sealed record BuildWorld(StorageRoot Storage, ImageStore Images, ISnapsho
 /// <param name="Context">Its files.</param>
 /// <param name="Runner">Runs processes.</param>
 /// <param name="BaseImages">Finds images.</param>
+/// <param name="RemoteFiles">Fetches what ADD names by its address.</param>
 /// <param name="Progress">Is told what happens.</param>
-public sealed record BuildTools(BuildWorld World, BuildContext Context, IStepRunner Runner, IBaseImages BaseImages, IBuildProgress Progress);
+public sealed record BuildTools(BuildWorld World, BuildContext Context, IStepRunner Runner, IBaseImages BaseImages, IRemoteFiles RemoteFiles, IBuildProgress Progress);

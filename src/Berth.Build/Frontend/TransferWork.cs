@@ -15,8 +15,9 @@ internal sealed class TransferWork(BuildTools tools, StepSolver solver, Action<I
     {
         string keyword = transfer is AddInstruction ? "ADD" : "COPY";
         RefuseUnbuilt(transfer);
-        using BuildContext? inline = transfer.Files.Count > 0 ? MakeInline(transfer) : null;
-        using BuildFiles source = inline is not null ? BuildFiles.Of(tools.World.Storage, inline) : await OpenAsync(vertex, transfer, from, cancellationToken);
+        bool isRemote = transfer is AddInstruction && transfer.Sources.Any(IsAddress);
+        using BuildContext? made = transfer.Files.Count > 0 ? MakeInline(transfer) : isRemote ? await FetchAsync((AddInstruction)transfer, cancellationToken) : null;
+        using BuildFiles source = made is not null ? BuildFiles.Of(tools.World.Storage, made) : await OpenAsync(vertex, transfer, from, cancellationToken);
         CopyRequest request = MakeRequest(transfer, isContext: from is null && transfer is not CopyInstruction { From: not null });
         SelectedFiles files = Select(keyword, source, request);
         if (files.Count > 1 && !request.Destination.EndsWith('/'))
@@ -44,19 +45,68 @@ internal sealed class TransferWork(BuildTools tools, StepSolver solver, Action<I
 
     private static void RefuseUnbuilt(TransferInstruction transfer)
     {
-        if (transfer is AddInstruction add && add.Sources.FirstOrDefault(IsRemote) is { } remote)
+        if (transfer is AddInstruction add && add.Sources.FirstOrDefault(IsRepository) is { } repository)
         {
-            throw new EngineException(ErrorKind.NotImplemented, $"{PrintableText.Of(remote)}: ADD of URLs and git repositories is not supported yet; fetch it before the build, or with RUN");
+            throw new EngineException(ErrorKind.NotImplemented, $"{PrintableText.Of(repository)}: ADD of git repositories is not supported yet; fetch it before the build, or with RUN");
         }
 
-        if (transfer.Files.Count > 0 && transfer.Sources.Count > 0)
+        if (transfer is AddInstruction { Checksum: not null } && !transfer.Sources.All(IsAddress))
         {
-            throw new EngineException(ErrorKind.NotImplemented, "here-documents beside other sources are not supported yet; use two instructions");
+            throw new EngineException(ErrorKind.InvalidArgument, "ADD --checksum is for files from http and https addresses alone");
+        }
+
+        if (transfer.Files.Count > 0 && transfer.Sources.Count > 0 || transfer.Sources.Any(IsAddress) && transfer.Sources.Count > 1)
+        {
+            throw new EngineException(ErrorKind.NotImplemented, "a here-document or an address beside other sources is not supported yet; use two instructions");
         }
     }
 
-    private static bool IsRemote(string source) =>
-        source.Contains("://", StringComparison.Ordinal) || source.StartsWith("git@", StringComparison.Ordinal) || source.EndsWith(".git", StringComparison.Ordinal);
+    private static bool IsAddress(string source) =>
+        !IsRepository(source) && (source.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || source.StartsWith("https://", StringComparison.OrdinalIgnoreCase));
+
+    private static bool IsRepository(string source) =>
+        source.StartsWith("git@", StringComparison.Ordinal) || source.StartsWith("git://", StringComparison.Ordinal) || source.StartsWith("ssh://", StringComparison.Ordinal)
+        || source.Contains("://", StringComparison.Ordinal) && (source.Split('#')[0].EndsWith(".git", StringComparison.Ordinal));
+
+    // Of mode 0600, with the server's time, as in docker.
+    private async Task<BuildContext> FetchAsync(AddInstruction add, CancellationToken cancellationToken)
+    {
+        if (!Uri.TryCreate(add.Sources[0], UriKind.Absolute, out Uri? address))
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"ADD failed: {PrintableText.Of(add.Sources[0])} is no address");
+        }
+
+        string name = Uri.UnescapeDataString(address.AbsolutePath.Split('/')[^1]);
+        if (name is "" or "." or ".." || name.Contains('/', StringComparison.Ordinal))
+        {
+            name = add.Destination.EndsWith('/')
+                ? throw new EngineException(ErrorKind.InvalidArgument, $"ADD failed: cannot determine filename for source {address}")
+                : "file";
+        }
+
+        BuildContext context = BuildContext.CreateEmpty(tools.World.Storage);
+        try
+        {
+            await using RemoteFile file = await tools.RemoteFiles.OpenAsync(address, cancellationToken);
+            Digest digest = await context.AddAsync(name, file.Content, 0x180, file.Time, cancellationToken);
+            if (add.Checksum is { } wanted && wanted != digest.ToString())
+            {
+                throw new EngineException(ErrorKind.InvalidArgument, $"ADD failed: digest mismatch of {address}: wanted {PrintableText.Of(wanted)}, got {digest}");
+            }
+
+            return context;
+        }
+        catch (Exception e)
+        {
+            context.Dispose();
+            if (e is IOException or System.Net.Http.HttpRequestException)
+            {
+                throw new EngineException(ErrorKind.Unavailable, $"ADD failed: {address}: {e.Message}", e);
+            }
+
+            throw;
+        }
+    }
 
     private BuildContext MakeInline(TransferInstruction transfer)
     {
@@ -109,11 +159,12 @@ internal sealed class TransferWork(BuildTools tools, StepSolver solver, Action<I
         bool isFolder = transfer.Destination.EndsWith('/') || transfer.Destination is "." or ".." || transfer.Destination.EndsWith("/.", StringComparison.Ordinal);
         return new CopyRequest
         {
-            Sources = transfer.Files.Count > 0 ? [.. transfer.Files.Select(static file => file.Name)] : transfer.Sources,
+            Sources = transfer.Files.Count > 0 ? [.. transfer.Files.Select(static file => file.Name)] : transfer.Sources.Any(IsAddress) && transfer is AddInstruction ? ["*"] : transfer.Sources,
             Destination = isFolder && !destination.EndsWith('/') ? destination + "/" : destination,
             Owner = transfer.Chown is { } owner ? OwnerLookup.Find(owner, () => BuildFiles.Of(tools.World.Storage, tools.World.Snapshots, image.State.ChainIds)) : (0, 0),
             Chmod = transfer.Chmod is { } mode ? FileModes.Parse(mode) : null,
-            Unpacks = transfer is AddInstruction add && add.Unpack != false,
+            Unpacks = transfer is AddInstruction add && (add.Unpack ?? !transfer.Sources.Any(IsAddress)),
+            IsIndependent = transfer.Link,
             KeepsParents = transfer is CopyInstruction { Parents: true },
             IsExcluded = excludes is null ? null : excludes.IsIgnored,
             IsContext = isContext,

@@ -13,6 +13,7 @@ namespace Berth.Build.Solver;
 /// <param name="clock">Tells when.</param>
 internal sealed class StepRecorder(ImageStore images, ImageAssembly assembly, TimeProvider clock) : IAsyncDisposable
 {
+    private const int Most = 10_000;
     private static readonly TimeSpan Delay = TimeSpan.FromSeconds(1);
     private readonly Lock gate = new();
     private readonly SemaphoreSlim writing = new(1);
@@ -84,8 +85,21 @@ internal sealed class StepRecorder(ImageStore images, ImageAssembly assembly, Ti
             await images.TouchStepsAsync([.. used], clock.GetUtcNow());
         }
 
+        await TrimAsync();
+
         writing.Dispose();
         ending.Dispose();
+    }
+
+    // Those that were not used for the longest time go.
+    private async Task TrimAsync()
+    {
+        IReadOnlyList<BuildStep> all = images.ListSteps();
+        if (all.Count > Most)
+        {
+            await ((Task)images.RemoveStepsAsync([.. all.OrderBy(static step => step.LastUsed).Take(all.Count - Most * 9 / 10).Select(static step => step.Key)], CancellationToken.None))
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
     private async Task FlushLaterAsync()

@@ -47,9 +47,33 @@ internal sealed class StepSolver(
     /// <exception cref="EngineException">In docker's words.</exception>
     public Task<StepResult> CopyAsync(BuildVertex vertex, SelectedFiles files, Digest content, CopyRequest request, string mode, BuildState below, bool usesCache, CancellationToken cancellationToken)
     {
+        var own = new StepKey("link/1");
+        AddCopy(own, content, request, mode);
+        Digest? independent = request.IsIndependent ? own.Finish() : null;
         var key = new StepKey("copy/1");
-        key.Add(below.Identity).Add(content.ToString()).Add(request.Destination).Add($"{request.Owner.Uid}:{request.Owner.Gid} {request.Unpacks} {request.KeepsParents}").Add(mode);
-        return SolveAsync(vertex, key.Finish(), below, usesCache, async token => await files.CopyAsync(assembly, below.ChainIds, token), cancellationToken);
+        AddCopy(key.Add(below.Identity), content, request, mode);
+        return SolveAsync(vertex, key.Finish(), below, usesCache, token => CopyAsync(vertex, files, independent, below, usesCache, token), cancellationToken);
+    }
+
+    private static void AddCopy(StepKey key, Digest content, CopyRequest request, string mode) =>
+        key.Add(content.ToString()).Add(request.Destination).Add($"{request.Owner.Uid}:{request.Owner.Gid} {request.Unpacks} {request.KeepsParents} {request.IsIndependent} {request.LatestTime}").Add(mode);
+
+    // A layer that does not depend on those below is put on others as it is.
+    private async Task<BuiltLayer?> CopyAsync(BuildVertex vertex, SelectedFiles files, Digest? independent, BuildState below, bool usesCache, CancellationToken cancellationToken)
+    {
+        if (usesCache && independent is { } known && (recorder.Find(known) ?? images.FindStep(known)) is { } step && await assembly.AddKnownAsync(step, below.ChainIds, cancellationToken) is { } put)
+        {
+            recorder.Used(known);
+            return put;
+        }
+
+        BuiltLayer layer = await files.CopyAsync(assembly, below.ChainIds, cancellationToken);
+        if (independent is { } key)
+        {
+            recorder.Add(Describe(vertex, key, below.With(layer), layer));
+        }
+
+        return layer;
     }
 
     /// <summary>Makes a folder where it is missing.</summary>
@@ -93,17 +117,7 @@ internal sealed class StepSolver(
         cancellationToken.ThrowIfCancellationRequested();
         BuiltLayer? layer = await work(cancellationToken);
         BuildState after = layer is null ? below : below.With(layer);
-        var step = new BuildStep
-        {
-            Key = key,
-            ChainIds = layer is null ? [] : after.ChainIds,
-            LayerBlobs = layer is null ? [] : after.Blobs,
-            DiffId = layer?.DiffId,
-            Size = layer?.Size ?? 0,
-            Created = clock.GetUtcNow(),
-            LastUsed = clock.GetUtcNow(),
-            Description = vertex.Text,
-        };
+        BuildStep step = Describe(vertex, key, after, layer);
         recorder.Add(step);
         if (shared.IsWantedByOthers(key))
         {
@@ -112,6 +126,18 @@ internal sealed class StepSolver(
 
         return new StepResult(after, layer is not null, step.Created, false);
     }
+
+    private BuildStep Describe(BuildVertex vertex, Digest key, BuildState after, BuiltLayer? layer) => new()
+    {
+        Key = key,
+        ChainIds = layer is null ? [] : after.ChainIds,
+        LayerBlobs = layer is null ? [] : after.Blobs,
+        DiffId = layer?.DiffId,
+        Size = layer?.Size ?? 0,
+        Created = clock.GetUtcNow(),
+        LastUsed = clock.GetUtcNow(),
+        Description = vertex.Text,
+    };
 
     private StepResult? TryTake(Digest key, BuildState below)
     {

@@ -30,8 +30,9 @@ public sealed record BuildRequest
 }
 
 /// <summary>The use cases on builds. Safe for concurrent use.</summary>
-public sealed class BuildService
+public sealed class BuildService : IDisposable
 {
+    private readonly RemoteFiles remoteFiles = new();
     private const int MostDockerfileBytes = 4 << 20;
     private const string IgnoreName = ".dockerignore";
     private readonly ContainerServices services;
@@ -57,7 +58,7 @@ public sealed class BuildService
     {
         using BuildContext files = await BuildContext.ReceiveAsync(services.Root, context, cancellationToken);
         BuildOptions options = request.Options with { Dockerfile = TakeDockerfile(files, request.DockerfilePath), DockerfileName = request.DockerfilePath };
-        BuildTools tools = new(world, files, new StepRunner(services, request.Host), new BaseImages(services.Images, registries, request.CredentialOf), progress);
+        BuildTools tools = new(world, files, new StepRunner(services, request.Host), new BaseImages(services.Images, registries, request.CredentialOf), remoteFiles, progress);
         try
         {
             ImageRecord image = await DockerfileBuild.RunAsync(tools, options, cancellationToken);
@@ -77,6 +78,9 @@ public sealed class BuildService
             throw new EngineException(ErrorKind.InvalidArgument, e.Message, e);
         }
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => remoteFiles.Dispose();
 
     // Clients send the Dockerfile and .dockerignore whatever that says; what it leaves out is no part of the context then, as in docker.
     private static byte[] TakeDockerfile(BuildContext files, string path)

@@ -63,6 +63,40 @@ public sealed class BuildContext : IDisposable
         Put(name, new SourceEntry { Path = name, Type = TarEntryType.File, Mode = 0x1A4, Size = content.Length }, offset, SHA256.HashData(content));
     }
 
+    /// <summary>Receives a file; nothing else may be done with the context meanwhile.</summary>
+    /// <param name="path">In the place of whatever has the name.</param>
+    /// <param name="content">Read to its end.</param>
+    /// <param name="mode">Permissions.</param>
+    /// <param name="time">Seconds since 1970.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>The digest of its bytes.</returns>
+    /// <exception cref="EngineException">Internal when the disk refuses.</exception>
+    public async Task<Digest> AddAsync(string path, Stream content, uint mode, long time, CancellationToken cancellationToken)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        byte[] buffer = new byte[BufferSize];
+        long offset = Size;
+        try
+        {
+            int count;
+            while ((count = await content.ReadAsync(buffer, cancellationToken)) > 0)
+            {
+                hash.AppendData(buffer, 0, count);
+                FileData.WriteAt(spool, buffer.AsSpan(0, count), Size);
+                Size += count;
+            }
+        }
+        catch (LinuxException e)
+        {
+            throw new EngineException(ErrorKind.Internal, $"\"{PrintableText.Of(path)}\" cannot be stored for the build: {e.Message}", e);
+        }
+
+        byte[] name = Encoding.UTF8.GetBytes(path);
+        byte[] digest = hash.GetHashAndReset();
+        Put(name, new SourceEntry { Path = name, Type = TarEntryType.File, Mode = mode, Size = Size - offset, MtimeSeconds = time }, offset, digest);
+        return Digest.FromHash(digest);
+    }
+
     /// <summary>Takes a file out of it, if it is there.</summary>
     public void Remove(string path)
     {

@@ -15,6 +15,9 @@ public sealed record CopyRequest
     /// <summary>The permissions that files and folders get, of those that they have (with their kind); null for the same.</summary>
     public Func<uint, bool, uint>? Chmod { get; init; }
 
+    /// <summary>Whether the files make a layer that does not depend on those below: folders on the way are made anew, and links there not followed.</summary>
+    public bool IsIndependent { get; init; }
+
     /// <summary>Whether archives are unpacked.</summary>
     public bool Unpacks { get; init; }
 

@@ -71,7 +71,7 @@ public sealed partial class ImageAssembly
     /// <exception cref="EngineException">InvalidArgument in docker's words; Internal when the disk refuses.</exception>
     internal async Task<BuiltLayer> AddCopyAsync(StorageRoot storage, CopySelection selection, ISourceTree source, IReadOnlyList<Digest> chainIds, CancellationToken cancellationToken)
     {
-        using LayerTree below = LayerTree.Open(storage, snapshotter, chainIds);
+        using ISourceTree below = selection.Request.IsIndependent ? new EmptyTree() : LayerTree.Open(storage, snapshotter, chainIds);
         BuiltLayer? layer = await AddLayerAsync(
             chainIds,
             output =>
@@ -84,6 +84,25 @@ public sealed partial class ImageAssembly
             },
             cancellationToken);
         return layer!; // at least one entry is told
+    }
+
+    /// <summary>Puts a layer that is kept already on other layers.</summary>
+    /// <param name="layer">A step that added a layer which does not depend on those below.</param>
+    /// <param name="chainIds">The layers that it comes upon, lowest first.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>Null when its blob is not there any more.</returns>
+    /// <exception cref="EngineException">Internal when the disk refuses, or the blob is damaged.</exception>
+    public async Task<BuiltLayer?> AddKnownAsync(BuildStep layer, IReadOnlyList<Digest> chainIds, CancellationToken cancellationToken)
+    {
+        Digest parent = chainIds.Count == 0 ? default : chainIds[^1];
+        Digest blob = layer.LayerBlobs[^1];
+        PinBlob(blob);
+        if (layer.DiffId is not { } diffId || !content.Exists(blob))
+        {
+            return null;
+        }
+
+        return await InstallAsync(parent, diffId, blob, cancellationToken);
     }
 
     /// <summary>Keeps steps for other builds, with layers that this assembly has made or uses: they are brought to the disk, then one record is made of all.</summary>
@@ -126,18 +145,23 @@ public sealed partial class ImageAssembly
                 return null;
             }
 
-            Digest chainId = parent.IsEmpty ? received.DiffId : Digest.FromHash(SHA256.HashData(Encoding.ASCII.GetBytes($"{parent} {received.DiffId}")));
-            (Digest blob, LayerEntry layer) = await InstallAsync(chainId, received.DiffId, parent, received.Blob, cancellationToken);
-            lock (gate)
-            {
-                used[chainId] = (blob, layer);
-            }
-
-            return new BuiltLayer(chainId, received.DiffId, blob, layer.Size);
+            return await InstallAsync(parent, received.DiffId, received.Blob, cancellationToken);
         }
         catch (LinuxException e)
         {
             throw new EngineException(ErrorKind.Internal, $"the step's layer cannot be stored: {e.Message}", e);
         }
+    }
+
+    private async Task<BuiltLayer> InstallAsync(Digest parent, Digest diffId, Digest layerBlob, CancellationToken cancellationToken)
+    {
+        Digest chainId = parent.IsEmpty ? diffId : Digest.FromHash(SHA256.HashData(Encoding.ASCII.GetBytes($"{parent} {diffId}")));
+        (Digest blob, LayerEntry layer) = await InstallAsync(chainId, diffId, parent, layerBlob, cancellationToken);
+        lock (gate)
+        {
+            used[chainId] = (blob, layer);
+        }
+
+        return new BuiltLayer(chainId, diffId, blob, layer.Size);
     }
 }
