@@ -179,6 +179,9 @@ internal sealed class EngineTransport : IDisposable
         if (body.RegistryAuth is { } credentials)
             request.Headers.TryAddWithoutValidation(RegistryAuth.HeaderName, credentials);
 
+        if (body.RegistryConfig is { } all)
+            request.Headers.TryAddWithoutValidation("X-Registry-Config", all);
+
         request.Content = body.ToContent();
         if (body.IsStream)
             request.Headers.ExpectContinue = true; // a refusal comes before the body then, not as a broken connection in the middle of it

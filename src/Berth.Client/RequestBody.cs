@@ -29,6 +29,9 @@ internal readonly record struct RequestBody
     /// <summary>The value of the header X-Registry-Auth; null for none.</summary>
     public string? RegistryAuth { get; private init; }
 
+    /// <summary>The value of the header X-Registry-Config; null for none.</summary>
+    public string? RegistryConfig { get; private init; }
+
     public bool IsStream => stream is not null || write is not null;
 
     /// <summary>The JSON document; null when there is none.</summary>
@@ -47,8 +50,13 @@ internal readonly record struct RequestBody
     /// <summary>The same with credentials for a registry; those of nobody are sent as well, as the stock client does.</summary>
     public RequestBody With(RegistryAuth? auth) => this with { RegistryAuth = Encode(auth ?? new RegistryAuth()) };
 
-    private static string Encode(RegistryAuth auth) =>
-        Convert.ToBase64String(JsonSerializer.SerializeToUtf8Bytes(auth, ApiJson.Context.RegistryAuth)).Replace('+', '-').Replace('/', '_');
+    /// <summary>The same with credentials for several registries, by key.</summary>
+    public RequestBody WithAll(IReadOnlyDictionary<string, RegistryAuth> auths) =>
+        this with { RegistryConfig = Encode(JsonSerializer.SerializeToUtf8Bytes(new(auths), ApiJson.Context.DictionaryStringRegistryAuth)) };
+
+    private static string Encode(RegistryAuth auth) => Encode(JsonSerializer.SerializeToUtf8Bytes(auth, ApiJson.Context.RegistryAuth));
+
+    private static string Encode(byte[] json) => Convert.ToBase64String(json).Replace('+', '-').Replace('/', '_');
 
     public HttpContent? ToContent()
     {

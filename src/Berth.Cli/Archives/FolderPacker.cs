@@ -1,4 +1,5 @@
 using System.Text;
+using Berth.Dockerfile.Ignore;
 using Berth.Linux;
 using Berth.Linux.Files;
 using Berth.Linux.Pipes;
@@ -7,7 +8,7 @@ namespace Berth.Cli.Archives;
 
 /// <summary>
 /// A file or folder as a tar archive. Names come sorted; links are packed as links, a further name of a file that was packed already as a hard link;
-/// of the extended attributes only file capabilities; sockets are left out.
+/// of the extended attributes only file capabilities; sockets are left out. A build's context has rules besides.
 /// </summary>
 internal sealed class FolderPacker
 {
@@ -18,6 +19,7 @@ internal sealed class FolderPacker
     private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(256 * 1024);
 
     private readonly MeasuredFile? measured;
+    private readonly PackRules? rules;
 
     /// <param name="output">Where the archive goes.</param>
     /// <param name="measured">What <see cref="Measure"/> said: a file that has grown since then is packed up to where it ended.</param>
@@ -26,6 +28,11 @@ internal sealed class FolderPacker
         this.output = output;
         this.measured = measured;
     }
+
+    /// <param name="output">Where the archive goes.</param>
+    /// <param name="rules">What <see cref="PackContext"/> leaves out.</param>
+    public FolderPacker(TarOutput output, PackRules rules)
+        : this(output) => this.rules = rules;
 
     /// <summary>How long the archive of a file will be; null for anything else, which would have to be walked.</summary>
     /// <exception cref="LinuxException">It cannot be looked at.</exception>
@@ -41,7 +48,7 @@ internal sealed class FolderPacker
         if (Kind(status.Type) != TarKind.File)
             return null;
 
-        TarEntry entry = WithContent(Entry(status, Encoding.UTF8.GetBytes(name)), status.Size, ReadCapability(parent, file));
+        TarEntry entry = WithContent(EntryOf(status, Encoding.UTF8.GetBytes(name)), status.Size, ReadCapability(parent, file));
         return new MeasuredFile(entry, TarOutput.Measure(entry));
     }
 
@@ -56,11 +63,32 @@ internal sealed class FolderPacker
         output.End();
     }
 
-    private void PackOne(FileDescriptor parent, byte[] name, byte[] entryName)
+    /// <summary>Packs what is in a folder and not left out, as nobody's; the archive is not ended, so that more may follow.</summary>
+    /// <exception cref="LinuxException">Something cannot be read.</exception>
+    public void PackContext(string folder)
     {
+        using FileDescriptor opened = Paths.OpenFolder(folder);
+        PackContent(opened, "."u8.ToArray(), [], rules!.Ignored.Root); // made with rules
+    }
+
+    private void PackOne(FileDescriptor parent, byte[] name, byte[] entryName, IgnoreFolder? at = null)
+    {
+        string? path = rules is null ? null : Encoding.UTF8.GetString(entryName);
+        bool isLeftOut = path is not null && rules!.LeavesOut(path, at!); // both come with rules
+        if (isLeftOut && !rules!.GoesInto(path!, at!)) // see above
+            return;
+
         FileStatus status = FileStatusCalls.Stat(parent, name);
         if (status.Type == FileTypes.S_IFSOCK)
             return;
+
+        if (isLeftOut)
+        {
+            if (status.IsFolder)
+                PackContent(parent, name, [.. entryName, (byte)'/'], at);
+
+            return;
+        }
 
         TarEntry entry = Entry(status, entryName);
         if (!status.IsFolder && status.Links > 1 && !packed.TryAdd(status.Inode, entryName))
@@ -73,10 +101,12 @@ internal sealed class FolderPacker
             output.Begin(entry);
 
         if (status.IsFolder)
-            PackContent(parent, name, entry.Name);
+            PackContent(parent, name, entry.Name, at);
     }
 
-    private static TarEntry Entry(in FileStatus status, byte[] entryName) => new()
+    private TarEntry Entry(in FileStatus status, byte[] entryName) => rules is null ? EntryOf(status, entryName) : EntryOf(status, entryName) with { Uid = 0, Gid = 0 };
+
+    private static TarEntry EntryOf(in FileStatus status, byte[] entryName) => new()
     {
         Name = status.IsFolder && entryName is not [.., (byte)'/'] ? [.. entryName, (byte)'/'] : entryName,
         Kind = Kind(status.Type),
@@ -94,9 +124,9 @@ internal sealed class FolderPacker
         Attributes = capability is null ? [] : [new KeyValuePair<string, byte[]>(Capability, capability)],
     };
 
-    private void PackContent(FileDescriptor parent, byte[] name, byte[] entryName)
+    private void PackContent(FileDescriptor parent, byte[] name, byte[] entryName, IgnoreFolder? at)
     {
-        using FileDescriptor folder = Paths.Open(parent, name, OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY | OpenFlags.O_NOFOLLOW);
+        using FileDescriptor folder = Open(parent, name, OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY | OpenFlags.O_NOFOLLOW, entryName);
         var names = new List<byte[]>();
         IReadOnlyList<FolderEntry> some;
         while ((some = FolderReader.ReadSome(folder)).Count > 0)
@@ -104,13 +134,26 @@ internal sealed class FolderPacker
 
         names.Sort((left, right) => left.AsSpan().SequenceCompareTo(right));
         foreach (byte[] child in names)
-            PackOne(folder, child, [.. entryName, .. child]);
+            PackOne(folder, child, [.. entryName, .. child], at?.Enter(Encoding.UTF8.GetString(child)));
+    }
+
+    // Errors name the whole path.
+    private static FileDescriptor Open(FileDescriptor parent, byte[] name, ulong flags, byte[] entryName)
+    {
+        try
+        {
+            return Paths.Open(parent, name, flags);
+        }
+        catch (LinuxException exception)
+        {
+            throw new LinuxException(exception.Errno, exception.Call, entryName.Length == 0 ? exception.Subject : Encoding.UTF8.GetString(entryName));
+        }
     }
 
     private void PackFile(FileDescriptor parent, byte[] name, TarEntry entry)
     {
         // Not blocking, should a fifo have taken the file's place.
-        using FileDescriptor file = Paths.Open(parent, name, OpenFlags.O_RDONLY | OpenFlags.O_NOFOLLOW | OpenFlags.O_NONBLOCK);
+        using FileDescriptor file = Open(parent, name, OpenFlags.O_RDONLY | OpenFlags.O_NOFOLLOW | OpenFlags.O_NONBLOCK, entry.Name);
         TarEntry full = measured?.Entry ?? WithContent(entry, FileStatusCalls.Stat(file).Size, ReadCapability(parent, name));
         output.Begin(full);
         long left = full.Size;

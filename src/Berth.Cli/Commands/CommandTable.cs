@@ -1,4 +1,5 @@
 using System.Text;
+using Berth.Cli.Commands.Builds;
 using Berth.Cli.Commands.Containers;
 using Berth.Cli.Commands.Images;
 using Berth.Cli.Commands.Engine;
@@ -24,6 +25,7 @@ internal static class CommandTable
         ("run", "Create and run a new container from an image"),
         ("exec", "Execute a command in a running container"),
         ("ps", "List containers"),
+        ("build", "Build an image from a Dockerfile"),
         ("pull", "Download an image from a registry"),
         ("push", "Upload an image to a registry"),
         ("images", "List images"),
@@ -84,7 +86,7 @@ internal static class CommandTable
 
     private static readonly string[] CheckpointVerbs = ["create", "ls", "rm"];
 
-    private static readonly string[] ImageVerbs = ["copy", "diff", "history", "import", "inspect", "load", "ls", "pin", "prune", "pull", "push", "rm", "save", "tag", "tree", "unpin"];
+    private static readonly string[] ImageVerbs = ["build", "copy", "diff", "history", "import", "inspect", "load", "ls", "pin", "prune", "pull", "push", "rm", "save", "tag", "tree", "unpin"];
 
     private static readonly string[] SystemVerbs = ["df", "events", "evict", "fsck", "info", "prune"];
 
@@ -131,7 +133,7 @@ internal static class CommandTable
         "ps" => ListCommand.Create(name),
         "images" => ImageListCommand.Create(name),
         "rmi" => ImageRemoveCommand.Create(name),
-        "history" or "import" or "load" or "pull" or "push" or "save" or "tag" => BuildImage(name, name),
+        "build" or "history" or "import" or "load" or "pull" or "push" or "save" or "tag" => BuildImage(name, name),
         "login" => LoginCommand.Create(name),
         "logout" => LogoutCommand.Create(name),
         "search" => SearchCommand.Create(name),
@@ -176,6 +178,7 @@ internal static class CommandTable
     {
         "ls" or "list" => ImageListCommand.Create(path),
         "rm" or "remove" => ImageRemoveCommand.Create(path),
+        "build" => BuildCommand.Create(path),
         "import" => ImportCommand.Create(path),
         "copy" => ImageCopyCommand.Create(path),
         "tag" => TagCommand.Create(path),

@@ -49,6 +49,20 @@ internal sealed class RegistryCredentials
         }
     }
 
+    /// <summary>All of the user's. What stands in the way is told and no failure.</summary>
+    public static IReadOnlyDictionary<string, RegistryAuth> AllOf(CliContext context)
+    {
+        try
+        {
+            return Open(context.ConfigPath).GetAll();
+        }
+        catch (CommandFailedException exception)
+        {
+            context.Warn("no credentials for registries: " + exception.Message);
+            return new Dictionary<string, RegistryAuth>();
+        }
+    }
+
     /// <summary>Those that are kept under a key, or in the file under an address with the same host; null for none.</summary>
     /// <exception cref="CommandFailedException">The entry is broken, or the program that keeps them fails.</exception>
     public RegistryAuth? Get(string key)

@@ -39,6 +39,14 @@ internal sealed class ProgressDisplay
     /// <summary>Shows nothing, but fails as the others do.</summary>
     public static ProgressDisplay Silent() => new(new TextOutput(Stream.Null), width: null);
 
+    /// <summary>Writes text that is no step, as it is.</summary>
+    public void Write(string text)
+    {
+        lines.Clear();
+        output.Write(text);
+        output.Flush();
+    }
+
     /// <summary>Shows a step.</summary>
     /// <exception cref="CommandFailedException">The step is the operation's failure, in the daemon's words.</exception>
     public void Show(JsonMessage step)

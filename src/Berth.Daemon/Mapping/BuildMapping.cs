@@ -48,6 +48,7 @@ internal static class BuildMapping
                 Labels = ReadMap(context, "labels"),
                 Platform = context.GetText("platform") is { Length: > 0 } platform ? Platform.Parse(platform) : null,
                 IgnoresCache = context.GetBoolean("nocache"),
+                StagesWithoutCache = [.. (context.GetText("nocachefilter") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(static stage => stage.ToLowerInvariant())],
                 Pulls = context.GetBoolean("pull"),
                 Names = [.. context.Request.Query["t"].OfType<string>().Where(static name => name.Length > 0).Select(ParseName).Distinct()],
             },
@@ -84,7 +85,7 @@ internal static class BuildMapping
             CpuQuota = GetNumber(context, "cpuquota"),
             CpusetCpus = context.GetText("cpusetcpus") ?? "",
             CpusetMems = context.GetText("cpusetmems") ?? "",
-            SecurityOpt = [.. ReadList(context, "securityopt")],
+            SecurityOpt = [.. context.Request.Query["securityopt"].OfType<string>().Where(static option => option.Length > 0)],
             Ulimits = context.GetText("ulimits") is { Length: > 0 } ulimits ? JsonBody.Convert(Parse("ulimits", ulimits), ApiJson.Context.ListUlimit) : null,
         };
     }

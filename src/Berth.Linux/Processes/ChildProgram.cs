@@ -19,13 +19,16 @@ public static partial class ChildProgram
     /// <param name="arguments">Without the program's name.</param>
     /// <param name="input">Becomes its standard input.</param>
     /// <param name="output">Becomes its standard output; may be the same.</param>
+    /// <param name="error">Becomes its standard error; null for ours.</param>
     /// <returns>The process id.</returns>
     /// <exception cref="LinuxException">ENOENT: there is no such program; EACCES: it may not be run; and others.</exception>
-    public static int Start(string program, IReadOnlyList<string> arguments, FileDescriptor input, FileDescriptor output)
+    public static int Start(string program, IReadOnlyList<string> arguments, FileDescriptor input, FileDescriptor output, FileDescriptor? error = null)
     {
         using FileDescriptor first = Pipes.DescriptorIo.Duplicate(input.Number, PosixSpawn.FirstFree);
         using FileDescriptor second = Pipes.DescriptorIo.Duplicate(output.Number, PosixSpawn.FirstFree);
-        return PosixSpawn.Start(Find(program), [program, .. arguments], Environment(), hasOwnSession: false, [new SpawnFile(0, first.Number), new SpawnFile(1, second.Number)]);
+        using FileDescriptor? third = error is null ? null : Pipes.DescriptorIo.Duplicate(error.Number, PosixSpawn.FirstFree);
+        SpawnFile[] files = [new SpawnFile(0, first.Number), new SpawnFile(1, second.Number), .. third is null ? [] : (SpawnFile[])[new SpawnFile(2, third.Number)]];
+        return PosixSpawn.Start(Find(program), [program, .. arguments], Environment(), hasOwnSession: false, files);
     }
 
     // By our own view of the environment, which the runtime keeps apart from libc's.
