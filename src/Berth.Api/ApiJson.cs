@@ -51,6 +51,7 @@ namespace Berth.Api;
 [JsonSerializable(typeof(AuthResponse))]
 [JsonSerializable(typeof(PushedTagAux))]
 [JsonSerializable(typeof(BuildResultAux))]
+[JsonSerializable(typeof(BuildPruneAnswer))]
 [JsonSerializable(typeof(List<Ulimit>))]
 [JsonSerializable(typeof(Dictionary<string, RegistryAuth>))]
 [JsonSerializable(typeof(List<ImageSearchHit>))]

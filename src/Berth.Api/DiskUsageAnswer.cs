@@ -11,12 +11,12 @@ public sealed record DiskUsageResponse
     public List<ImageSummary>? Images { get; set; }
     public List<ContainerSummary>? Containers { get; set; }
     public List<DiskUsageItem>? Volumes { get; set; }
-    public List<DiskUsageItem>? BuildCache { get; set; }
+    public List<BuildCacheRecord>? BuildCache { get; set; }
 
     /// <summary>Only below API 1.42.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? BuilderSize { get; set; }
 }
 
-/// <summary>A volume or a build cache record; there are none in this build.</summary>
+/// <summary>A volume; there are none in this build.</summary>
 public sealed record DiskUsageItem;

@@ -61,6 +61,20 @@ public sealed partial class EngineClient
         ReadMessages(response, progress);
     }
 
+    /// <summary>Removes what builds have kept for later ones (<c>POST /build/prune</c>).</summary>
+    /// <param name="all">Whether also what an image still has.</param>
+    /// <param name="keepBytes">What may stay; 0 for nothing.</param>
+    /// <param name="filters">Which of it.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public Task<BuildPruneAnswer> PruneBuildsAsync(bool all, long keepBytes, IReadOnlyList<KeyValuePair<string, string>> filters, CancellationToken cancellationToken = default)
+    {
+        var path = new QueryString("/build/prune");
+        path.Add("all", all);
+        path.Add("filters", filters);
+        path.Add("keep-storage", keepBytes == 0 ? null : keepBytes.ToString(CultureInfo.InvariantCulture));
+        return transport.ReadAsync(HttpMethod.Post, path.ToString(), RequestBody.None, ApiJson.Context.BuildPruneAnswer, cancellationToken);
+    }
+
     private static string BuildPath(ImageBuildOptions options)
     {
         var path = new QueryString("/build");

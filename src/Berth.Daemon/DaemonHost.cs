@@ -150,10 +150,11 @@ internal sealed class DaemonHost : IAsyncDisposable
         new EventEndpoints(events).Map(web);
         registries.Map(web);
         new ImageEndpoints(images, usage, registries, upkeep).Map(web);
-        new BuildEndpoints(Own(owned, new BuildService(services, images, registryService))).Map(web);
+        var cache = new BuildCache(services);
+        new BuildEndpoints(Own(owned, new BuildService(services, images, registryService)), cache).Map(web);
         new CommitEndpoints(new ContainerCommit(services, containers, images)).Map(web);
         new ContainerFileEndpoints(files).Map(web);
-        new DiskUsageEndpoints(containers, images, usage).Map(web);
+        new DiskUsageEndpoints(containers, images, usage, cache).Map(web);
         new StorageEndpoints(upkeep, budget).Map(web);
         new ImageBlobEndpoints(new ImageBlobs(imageStore, events)).Map(web);
         new ImageContentEndpoints(new ImageInspection(imageStore, snapshots)).Map(web);

@@ -38,6 +38,7 @@ internal static class CommandTable
 
     private static readonly (string Name, string Summary)[] Management =
     [
+        ("builder", "Manage builds"),
         ("checkpoint", "Manage checkpoints"),
         ("container", "Manage containers"),
         ("image", "Manage images"),
@@ -84,6 +85,8 @@ internal static class CommandTable
         "start", "stats", "stop", "top", "unpause", "update", "wait",
     ];
 
+    private static readonly string[] BuilderVerbs = ["build", "prune"];
+
     private static readonly string[] CheckpointVerbs = ["create", "ls", "rm"];
 
     private static readonly string[] ImageVerbs = ["build", "copy", "diff", "history", "import", "inspect", "load", "ls", "pin", "prune", "pull", "push", "rm", "save", "tag", "tree", "unpin"];
@@ -100,6 +103,7 @@ internal static class CommandTable
 
         return first switch
         {
+            "builder" => FindIn("builder", "Manage builds", BuilderVerbs, words, BuildBuilder),
             "checkpoint" => FindIn("checkpoint", "Manage checkpoints", CheckpointVerbs, words, CheckpointCommands.Create),
             "container" => FindIn("container", "Manage containers", ContainerVerbs, words, BuildContainer),
             "image" => FindIn("image", "Manage images", ImageVerbs, words, BuildImage),
@@ -193,6 +197,13 @@ internal static class CommandTable
         "pull" => PullCommand.Create(path),
         "push" => PushCommand.Create(path),
         "inspect" => InspectCommand.Create(path, InspectCommand.Scope.Image),
+        _ => null,
+    };
+
+    private static Command? BuildBuilder(string verb, string path) => verb switch
+    {
+        "build" => BuildCommand.Create(path),
+        "prune" => BuilderPruneCommand.Create(path),
         _ => null,
     };
 

@@ -9,10 +9,25 @@ using Berth.Storage.Images;
 
 namespace Berth.Daemon.Endpoints;
 
-/// <summary><c>POST /build</c>, docker's classic one.</summary>
-internal sealed class BuildEndpoints(BuildService builds)
+/// <summary><c>POST /build</c>, docker's classic one, and <c>POST /build/prune</c>.</summary>
+internal sealed class BuildEndpoints(BuildService builds, BuildCache cache)
 {
-    public void Map(IEndpointRouteBuilder routes) => routes.MapPost("/build", (RequestDelegate)BuildAsync);
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapPost("/build", (RequestDelegate)BuildAsync);
+        routes.MapPost("/build/prune", (RequestDelegate)PruneAsync);
+    }
+
+    private async Task PruneAsync(HttpContext context)
+    {
+        context.RefuseUnbuilt("max-used-space", "min-free-space");
+        BuildCachePruning pruning = await cache.PruneAsync(
+            context.GetBoolean("all"), BuildCacheMapping.ReadKept(context), BuildCacheMapping.ReadFilter(context, DateTimeOffset.UtcNow), context.RequestAborted);
+        await JsonBody.WriteAsync(
+            context,
+            new BuildPruneAnswer { CachesDeleted = pruning.Steps.Count == 0 ? null : [.. pruning.Steps.Select(static cached => cached.Step.Key.Hex)], SpaceReclaimed = pruning.ReclaimedBytes },
+            ApiJson.Context.BuildPruneAnswer);
+    }
 
     private Task BuildAsync(HttpContext context)
     {

@@ -1,6 +1,7 @@
 using Berth.Api;
 using Berth.Daemon.Http;
 using Berth.Daemon.Mapping;
+using Berth.Engine.Builds;
 using Berth.Engine.Containers;
 using Berth.Engine.Images;
 using Berth.Model;
@@ -9,7 +10,7 @@ using Berth.Storage.Images;
 namespace Berth.Daemon.Endpoints;
 
 /// <summary><c>GET /system/df</c>.</summary>
-internal sealed class DiskUsageEndpoints(ContainerService containers, ImageService images, DiskUsage usage)
+internal sealed class DiskUsageEndpoints(ContainerService containers, ImageService images, DiskUsage usage, BuildCache cache)
 {
     private static readonly string[] Types = ["container", "image", "volume", "build-cache"];
 
@@ -28,6 +29,7 @@ internal sealed class DiskUsageEndpoints(ContainerService containers, ImageServi
         }
 
         bool Wants(string type) => asked.Count == 0 || asked.Contains(type);
+        IReadOnlyList<CachedStep> cached = Wants("build-cache") ? cache.List() : [];
         await JsonBody.WriteAsync(
             context,
             new DiskUsageResponse
@@ -36,8 +38,8 @@ internal sealed class DiskUsageEndpoints(ContainerService containers, ImageServi
                 Images = Wants("image") ? ListImages(version) : null,
                 Containers = Wants("container") ? await ListContainersAsync(context) : null,
                 Volumes = Wants("volume") ? [] : null,
-                BuildCache = Wants("build-cache") ? [] : null,
-                BuilderSize = version.IsAtLeast(1, 42) ? null : 0,
+                BuildCache = Wants("build-cache") ? [.. cached.Select(BuildCacheMapping.ToRecord)] : null,
+                BuilderSize = version.IsAtLeast(1, 42) ? null : cached.Where(static item => !item.IsShared).Sum(static item => item.Step.Size),
             },
             ApiJson.Context.DiskUsageResponse);
     }

@@ -12,6 +12,9 @@ public sealed partial class ImageStore
     /// <summary>The step with the key; null when it is not kept.</summary>
     public BuildStep? FindStep(Digest key) => Table.Steps.GetValueOrDefault(key);
 
+    /// <summary>Whether an operation, such as a build, works on what the step left.</summary>
+    public bool IsInUse(BuildStep step) => step.ChainIds.Count > 0 && Pins.IsPinnedLayer(step.ChainIds[^1]);
+
     /// <summary>Notes that steps were used; written with the next record, so that a crash may lose it.</summary>
     public async Task TouchStepsAsync(IReadOnlyList<Digest> keys, DateTimeOffset at)
     {

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Berth.Cli.Commands.Builds;
 using Berth.Cli.Commands.Containers;
 using Berth.Cli.Commands.Images;
 using Berth.Cli.Commands.Networks;
@@ -72,7 +73,7 @@ internal sealed class SystemPruneCommand
             yield return () => IfBuiltAsync(() => PruneAsync(context, "/volumes/prune", "Deleted Volumes:", "VolumesDeleted"));
 
         yield return () => ImagePruneCommand.RunAsync(context, all, filters);
-        yield return () => IfBuiltAsync(() => PruneAsync(context, all ? "/build/prune?all=1" : "/build/prune", "Deleted build cache objects:", "CachesDeleted"));
+        yield return () => IfBuiltAsync(() => BuilderPruneCommand.RunAsync(context, all, keepBytes: 0, filters));
     }
 
     private async Task<PruneReport> PruneAsync(CliContext context, string path, string title, string member)
