@@ -18,7 +18,6 @@ public sealed class PathPatternTests
     [InlineData("[a-c]x", "bx", true)]
     [InlineData("[^a-c]x", "bx", false)]
     [InlineData("[^a-c]x", "dx", true)]
-    [InlineData("[]]", "]", true)]
     [InlineData("[a", "a", false)]
     [InlineData("[\\]]", "]", true)]
     [InlineData("\\*", "*", true)]
