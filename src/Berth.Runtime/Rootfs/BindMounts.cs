@@ -8,6 +8,7 @@ namespace Berth.Runtime.Rootfs;
 
 /// <summary>
 /// Binds of host folders and files: copies of what is mounted at the source, made by the calling process, or by the new one when the caller may not mount.
+/// A file in memory that a path in /proc names (memfd_create(2)) is on no mount that could be copied: its content is, to a tmpfs of its own.
 /// </summary>
 internal sealed class BindMounts(SyscallPlan plan, RootResolver resolver, NewFileSystem maker, RuntimeSpec spec, RootfsMode mode, string bundle) : IDisposable
 {
@@ -57,7 +58,7 @@ internal sealed class BindMounts(SyscallPlan plan, RootResolver resolver, NewFil
         }
         else
         {
-            tree = Clone(step, source, options.IsRecursive);
+            tree = MemoryFileMount.IsMemoryFile(source) ? CopyOfMemory(step, source) : Clone(step, source, options.IsRecursive);
             plan.Own(tree);
             if (mustBeProc && !IsProc(tree))
                 throw new ArgumentException($"\"{mount.Destination}\" cannot be mounted because it is inside /proc");
@@ -88,6 +89,18 @@ internal sealed class BindMounts(SyscallPlan plan, RootResolver resolver, NewFil
         catch (LinuxException e)
         {
             throw new LinuxException(e.Errno, step, $"(bind source {source})");
+        }
+    }
+
+    private FileDescriptor CopyOfMemory(string step, string source)
+    {
+        try
+        {
+            return MemoryFileMount.Copy(source, bundle);
+        }
+        catch (LinuxException e)
+        {
+            throw new LinuxException(e.Errno, step, $"(file in memory {source}: {e.Call})");
         }
     }
 

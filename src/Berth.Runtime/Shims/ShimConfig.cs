@@ -28,6 +28,12 @@ public sealed record ShimConfig
     /// <summary>The root file system's mounts; empty: the folder named by the OCI configuration as it is.</summary>
     public IReadOnlyList<Mount> RootfsMounts { get; init; } = [];
 
+    /// <summary>
+    /// A file with variables of the process besides those of the OCI configuration, <c>NAME=value</c> and a zero byte each, that may not be in a file on a disk: one in memory, named
+    /// by a path in /proc, read at Prepare. Null: there are none.
+    /// </summary>
+    public string? EnvironmentFile { get; init; }
+
     /// <summary>The log in docker's json-file format; null: none is kept.</summary>
     public string? LogPath { get; init; }
 

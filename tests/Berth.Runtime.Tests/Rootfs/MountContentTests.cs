@@ -204,6 +204,21 @@ public sealed class MountContentTests : IDisposable
     }
 
     [Fact]
+    public void Attack22_AFileInMemoryIsShownWithoutAPlaceOnTheHost()
+    {
+        using FileDescriptor memory = MemoryFile.Create("test");
+        FileData.Write(memory, "echo from memory\n"u8);
+        FileAttributeCalls.SetOwner(memory, 3, 4);
+        FileAttributeCalls.SetMode(memory, 0x168);
+        string output = Sh(
+            "stat -c '%a %u %g %s' /deep/file; sh /deep/file; echo x 2>/dev/null >> /deep/file || echo refused; ls -A /deep",
+            TestBundle.Mount("/deep/file", "bind", Paths.OfProcess(Environment.ProcessId, $"fd/{memory.Number}"), "bind", "ro"));
+        Assert.Equal("550 3 4 17\nfrom memory\nrefused\nfile\n", output.Replace("/bin/sh: can't create /deep/file: Read-only file system\n", "", StringComparison.Ordinal));
+        Assert.DoesNotContain(Directory.EnumerateFiles(bundle.Folder, "*", SearchOption.AllDirectories), static file => file.EndsWith("/file", StringComparison.Ordinal) && File.ReadAllText(file).Contains("from memory", StringComparison.Ordinal));
+        Assert.DoesNotContain(bundle.Folder, File.ReadAllText("/proc/self/mountinfo"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void MasksAndReadOnlyPathsOfEveryKind()
     {
         Directory.CreateDirectory(bundle.Image + "/folder/sub");

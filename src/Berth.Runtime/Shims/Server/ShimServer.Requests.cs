@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Berth.Linux;
 using Berth.Linux.Pipes;
@@ -58,6 +59,8 @@ public sealed partial class ShimServer
         if (spec.Process is null)
             throw new ShimException(ShimFailure.InvalidConfig, $"{bundle}/config.json names no process");
 
+        if (config.EnvironmentFile is { } variables)
+            spec = spec with { Process = spec.Process with { Env = [.. spec.Process.Env ?? [], .. ReadVariables(variables)] } };
         if (config.LogPath is not null)
             _log = new LogWriter(config.LogPath, config.LogMaxBytes, config.LogMaxFiles, _buffers.Encoded, NotifyFollowers, config.LogAttributes);
         _listener = new ConnectionListener(_loop, this, UnixSocket.Listen(config.SocketPath, backlog: 64));
@@ -241,6 +244,18 @@ public sealed partial class ShimServer
     {
         _startedSinceTrim = true;
         connection.Reply(requestId, FrameType.Started, new FrameBuilder().Int32(session.Pid).Time(session.StartedAt ?? default));
+    }
+
+    private static string[] ReadVariables(string path)
+    {
+        try
+        {
+            return Encoding.UTF8.GetString(PlainFile.ReadAll(path, MaxConfigBytes)).Split('\0', StringSplitOptions.RemoveEmptyEntries);
+        }
+        catch (LinuxException e)
+        {
+            throw new ShimException(ShimFailure.InvalidConfig, $"the variables in {path} cannot be read: {e.Message}", e);
+        }
     }
 
     private static T ReadJson<T>(string path, Func<byte[], T?> read)
