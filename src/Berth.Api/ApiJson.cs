@@ -52,6 +52,7 @@ namespace Berth.Api;
 [JsonSerializable(typeof(PushedTagAux))]
 [JsonSerializable(typeof(BuildResultAux))]
 [JsonSerializable(typeof(BuildPruneAnswer))]
+[JsonSerializable(typeof(BuildSecrets))]
 [JsonSerializable(typeof(List<Ulimit>))]
 [JsonSerializable(typeof(Dictionary<string, RegistryAuth>))]
 [JsonSerializable(typeof(List<ImageSearchHit>))]

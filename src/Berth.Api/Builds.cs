@@ -48,3 +48,10 @@ public sealed record BuildPruneAnswer
     /// <summary>Bytes that are free now.</summary>
     public long SpaceReclaimed { get; set; }
 }
+
+/// <summary>What only a build's steps may know, in front of its context.</summary>
+public sealed record BuildSecrets
+{
+    /// <summary>Contents by id.</summary>
+    public Dictionary<string, byte[]?>? Secrets { get; set; }
+}

@@ -38,6 +38,9 @@ public sealed record BuildOptions
     /// <summary>Whether base images are asked for in their registries although they are here.</summary>
     public bool Pulls { get; init; }
 
+    /// <summary>Secrets of the client by their ids: for the steps that mount them, in no layer, key, record or message.</summary>
+    public IReadOnlyDictionary<string, ReadOnlyMemory<byte>> Secrets { get; init; } = new Dictionary<string, ReadOnlyMemory<byte>>();
+
     /// <summary>Names that the image gets.</summary>
     public IReadOnlyList<ImageReference> Names { get; init; } = [];
 }
@@ -74,6 +77,12 @@ public interface IRemoteFiles
 /// <param name="Steps">Of all builds.</param>
 public sealed record BuildWorld(StorageRoot Storage, ImageStore Images, ISnapshotter Snapshots, SharedSteps Steps)
 {
+    /// <summary>Where files go that steps mount.</summary>
+    public required StepFolders Folders { get; init; }
+
+    /// <summary>What is kept between builds for steps to mount.</summary>
+    public required CacheMounts Caches { get; init; }
+
     /// <summary>Tells the time.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }

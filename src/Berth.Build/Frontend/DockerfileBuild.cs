@@ -240,27 +240,49 @@ public sealed class DockerfileBuild : IAsyncDisposable
             StageOutcome? input = instruction is CopyInstruction { From: { } name } && global.File.FindStage(name, stage.Index) is { } source
                 ? await build.StageAsync(global, plan, source).WaitAsync(cancellationToken)
                 : null;
-            BuildVertex vertex = VertexOf(plan, number, written.Original, label, input is null ? [Last] : [Last, input.Vertex])
+            Dictionary<string, StageOutcome> mounted = await MountedStagesAsync(instruction, cancellationToken);
+            BuildVertex vertex = VertexOf(plan, number, written.Original, label, [Last, .. input is null ? [] : (Digest[])[input.Vertex], .. mounted.Values.Select(static outcome => outcome.Vertex)])
                 with { HasFiles = instruction is RunInstruction or TransferInstruction or WorkdirInstruction };
-            Image = await build.StepAsync(vertex, () => DoAsync(vertex, instruction, input, cancellationToken));
+            Image = await build.StepAsync(vertex, () => DoAsync(vertex, instruction, input, mounted, cancellationToken));
             scope.Apply(instruction);
             Last = vertex.Digest;
         }
 
-        private async Task<(StageImage Image, bool IsCached)> DoAsync(BuildVertex vertex, Instruction instruction, StageOutcome? input, CancellationToken cancellationToken)
+        private async Task<Dictionary<string, StageOutcome>> MountedStagesAsync(Instruction instruction, CancellationToken cancellationToken)
+        {
+            Dictionary<string, StageOutcome> result = new(StringComparer.Ordinal);
+            foreach (string name in ((instruction as RunInstruction)?.Mounts ?? []).Select(static mount => mount.From).OfType<string>())
+            {
+                if (global.File.FindStage(name, stage.Index) is { } source)
+                {
+                    result[name] = await build.StageAsync(global, plan, source).WaitAsync(cancellationToken);
+                }
+            }
+
+            return result;
+        }
+
+        private async Task<(StageImage Image, bool IsCached)> DoAsync(
+            BuildVertex vertex, Instruction instruction, StageOutcome? input, Dictionary<string, StageOutcome> mounted, CancellationToken cancellationToken)
         {
             bool setsCommand = Image.SetsCommand || instruction is CmdInstruction;
             ImageRunConfig config = ConfigChanges.Apply(Image.Config, instruction, setsCommand);
             string? author = (instruction as MaintainerInstruction)?.Name ?? Image.Author;
             (StepResult result, string createdBy) = instruction switch
             {
-                RunInstruction run => await new RunWork(build.tools, build.solver, scope, Image, usesCache).DoAsync(vertex, run, cancellationToken),
+                RunInstruction run => await DoAsync(vertex, run, mounted, cancellationToken),
                 TransferInstruction transfer => await new TransferWork(build.tools, build.solver, build.Hold, Image, usesCache).DoAsync(vertex, transfer, input?.Image, cancellationToken),
                 WorkdirInstruction => (await build.solver.MakeFolderAsync(vertex, config.WorkingDir!, build.Now.ToUnixTimeSeconds(), Image.State, usesCache, cancellationToken), // just set
                     Comment(config, ConfigChanges.Describe(config, instruction))),
                 _ => (build.solver.Configure(vertex, Image.Id.ToString() + " " + ConfigChanges.Describe(config, instruction), Image.State, usesCache), Comment(config, ConfigChanges.Describe(config, instruction))),
             };
             return ((Image with { Author = author, SetsCommand = setsCommand }).After(result, config, createdBy), result.IsCached);
+        }
+
+        private async Task<(StepResult Result, string CreatedBy)> DoAsync(BuildVertex vertex, RunInstruction run, Dictionary<string, StageOutcome> mounted, CancellationToken cancellationToken)
+        {
+            using MountWork mounts = new(build.tools, build.options.Secrets, build.Hold, Image, name => mounted.GetValueOrDefault(name)?.Image);
+            return await new RunWork(build.tools, build.solver, scope, Image, usesCache).DoAsync(vertex, run, mounts, cancellationToken);
         }
 
         private static string Comment(ImageRunConfig config, string text) => $"{string.Join(' ', ConfigChanges.ShellOf(config))} #(nop)  {text}";

@@ -1,3 +1,4 @@
+using System.Text;
 using Berth.Build.Progress;
 using Berth.Model;
 using Berth.Storage;
@@ -25,11 +26,16 @@ internal sealed class StepSolver(
     /// <exception cref="EngineException">It could not be started, or its files cannot be kept.</exception>
     public Task<StepResult> RunAsync(BuildVertex vertex, RunStep step, BuildState below, bool usesCache, IBuildProgress progress, CancellationToken cancellationToken)
     {
-        var key = new StepKey("run/1");
-        key.Add(below.Identity).Add(step.Args).Add(step.Environment.Order(StringComparer.Ordinal)).Add(step.WorkingFolder).Add(step.User).Add(step.Network).Add(step.Script).Add(step.Volumes);
+        var key = new StepKey("run/2");
+        key.Add(below.Identity).Add(step.Args).Add(step.Environment.Order(StringComparer.Ordinal)).Add(step.WorkingFolder).Add(step.User).Add(step.Network).Add(step.Volumes);
         foreach (StepMount mount in step.Mounts)
         {
-            key.Add(mount.Target);
+            key.Add(mount.Target).Add(mount.Key);
+        }
+
+        foreach (HiddenVariable variable in step.Hidden)
+        {
+            key.Add(variable.Name).Add(variable.Key);
         }
 
         return SolveAsync(vertex, key.Finish(), below, usesCache, token => RunAsync(vertex, step, below, progress, token), cancellationToken);
@@ -152,15 +158,37 @@ internal sealed class StepSolver(
             step.DiffId is { } diffId ? new BuildState(step.ChainIds, [.. below.DiffIds, diffId], step.LayerBlobs) : below, step.HasLayer, step.Created, true);
     }
 
+    private static List<ReadOnlyMemory<byte>> HiddenOf(RunStep step)
+    {
+        List<ReadOnlyMemory<byte>> result = [];
+        foreach (HiddenVariable variable in step.Hidden)
+        {
+            if (variable.Read() is { } value)
+            {
+                result.Add((byte[])[.. Encoding.UTF8.GetBytes(variable.Name), (byte)'=', .. value.Span]);
+            }
+        }
+
+        return result;
+    }
+
     private async Task<BuiltLayer?> RunAsync(BuildVertex vertex, RunStep step, BuildState below, IBuildProgress progress, CancellationToken cancellationToken)
     {
         ContainerId id = ContainerId.Create();
         progress.Report(new VertexRunning(vertex, clock.GetUtcNow(), id));
         try
         {
-            int code = await runner.RunAsync(
-                id, step, below.ChainIds, (data, isError) => progress.Report(new VertexLog(vertex, clock.GetUtcNow(), isError, data.ToArray())), cancellationToken);
-            return code == 0 ? await assembly.AddChangesAsync(id, below.ChainIds, step.Volumes, cancellationToken) : throw new StepFailedException(step.Args, code);
+            int code;
+            using (OpenMounts mounts = await OpenMounts.OpenAsync(step.Mounts, id, cancellationToken))
+            {
+                StepInputs inputs = new(mounts.List, HiddenOf(step));
+                code = await runner.RunAsync(
+                    id, step, inputs, below.ChainIds, (data, isError) => progress.Report(new VertexLog(vertex, clock.GetUtcNow(), isError, data.ToArray())), cancellationToken);
+            }
+
+            return code == 0
+                ? await assembly.AddChangesAsync(storage, id, below.ChainIds, [.. step.Mounts.Select(static mount => mount.Target)], step.Volumes, cancellationToken)
+                : throw new StepFailedException(step.Args, code);
         }
         finally
         {

@@ -29,11 +29,12 @@ internal sealed class BuildEndpoints(BuildService builds, BuildCache cache)
             ApiJson.Context.BuildPruneAnswer);
     }
 
-    private Task BuildAsync(HttpContext context)
+    private async Task BuildAsync(HttpContext context)
     {
         BuildRequest request = BuildMapping.Map(context);
+        request = request with { Options = request.Options with { Secrets = await BuildHead.ReadAsync(context) } };
         bool isQuiet = context.GetBoolean("q");
-        return JsonMessages.StreamAsync(context, (write, cancellationToken) => BuildAsync(context, request, isQuiet, write, cancellationToken));
+        await JsonMessages.StreamAsync(context, (write, cancellationToken) => BuildAsync(context, request, isQuiet, write, cancellationToken));
     }
 
     private async Task BuildAsync(HttpContext context, BuildRequest request, bool isQuiet, Action<JsonMessage> write, CancellationToken cancellationToken)

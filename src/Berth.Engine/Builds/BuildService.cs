@@ -48,8 +48,13 @@ public sealed class BuildService : IDisposable
         this.services = services;
         this.images = images;
         this.registries = registries;
-        world = new BuildWorld(services.Root, services.Images, services.Snapshots, new SharedSteps());
+        StepFolders folders = new(services.Root);
+        Caches = new CacheMounts(services.Root, folders, TimeProvider.System);
+        world = new BuildWorld(services.Root, services.Images, services.Snapshots, new SharedSteps()) { Folders = folders, Caches = Caches };
     }
+
+    /// <summary>What is kept between builds for steps to mount.</summary>
+    public CacheMounts Caches { get; }
 
     /// <summary>Builds an image of a context that comes as a tar, plain or packed. Steps that were done stay for later builds, however it ends.</summary>
     /// <exception cref="EngineException">In docker's words.</exception>

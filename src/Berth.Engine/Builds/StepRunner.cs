@@ -6,6 +6,7 @@ using Berth.Model;
 using Berth.Runtime.Cgroups;
 using Berth.Runtime.Shims;
 using Berth.Storage;
+using Berth.Storage.Builds;
 
 namespace Berth.Engine.Builds;
 
@@ -21,7 +22,7 @@ internal sealed class StepRunner(ContainerServices services, ContainerHostOption
     private const int BufferSize = 32 << 10;
 
     /// <inheritdoc/>
-    public async Task<int> RunAsync(ContainerId key, RunStep step, IReadOnlyList<Digest> chainIds, Action<ReadOnlyMemory<byte>, bool> output, CancellationToken cancellationToken)
+    public async Task<int> RunAsync(ContainerId key, RunStep step, StepInputs inputs, IReadOnlyList<Digest> chainIds, Action<ReadOnlyMemory<byte>, bool> output, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         ContainerRecord record = Describe(key, step, chainIds);
@@ -29,6 +30,7 @@ internal sealed class StepRunner(ContainerServices services, ContainerHostOption
         ContainerSandbox? sandbox = null;
         Shim? shim = null;
         Task connected = Task.CompletedTask;
+        using PreparedMount? variables = inputs.Hidden.Count == 0 ? null : PreparedMount.File(Lines(inputs.Hidden), 0x100, 0, 0);
         try
         {
             services.Snapshots.Prepare(key, chainIds);
@@ -36,7 +38,7 @@ internal sealed class StepRunner(ContainerServices services, ContainerHostOption
             sandbox = await services.Sandboxes.PlanAsync(record, []);
             services.Sandboxes.Open(record, sandbox);
             await services.Sandboxes.JoinAsync(record, sandbox);
-            BundleWriter.Write(services, record, bundle, logPath: "", ExitFile(bundle), sandbox, joined: null);
+            BundleWriter.Write(services, record, bundle, logPath: "", ExitFile(bundle), sandbox, joined: null, inputs.Mounts, variables?.Mount.Source);
             connected = Task.Run(() => services.Sandboxes.ApplyAsync(record, sandbox), CancellationToken.None);
             shim = await services.Shims.PrepareAsync(bundle, CancellationToken.None);
             await connected;
@@ -58,6 +60,8 @@ internal sealed class StepRunner(ContainerServices services, ContainerHostOption
 
     /// <inheritdoc/>
     public void Remove(ContainerId key) => services.Snapshots.Remove(key);
+
+    private static byte[] Lines(IReadOnlyList<ReadOnlyMemory<byte>> variables) => [.. variables.SelectMany(static variable => (byte[])[.. variable.Span, 0])];
 
     private static string ExitFile(string bundle) => Path.Combine(bundle, "exit");
 
@@ -145,8 +149,6 @@ internal sealed class StepRunner(ContainerServices services, ContainerHostOption
         {
             Network = network,
             NetworkText = step.Network ?? host.NetworkText,
-            Tmpfs = step.Mounts.Where(static mount => mount.Source is null).ToDictionary(
-                static mount => mount.Target, static mount => mount.Size is { } size ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $"size={size}") : "", StringComparer.Ordinal),
         };
         return new ContainerRecord
         {

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Berth.Engine.Containers.Mounts;
 using Berth.Engine.Networks;
+using Berth.Model;
 using Berth.Model.Oci.Runtime;
 using Berth.Network.Files;
 using Berth.Runtime.Shims;
@@ -17,11 +18,15 @@ internal static class BundleWriter
     /// <param name="exitFile">Where its end is told.</param>
     /// <param name="sandbox">Its networks.</param>
     /// <param name="joined">The other container whose network it shares; null for none.</param>
-    public static void Write(ContainerServices services, ContainerRecord record, string folder, string logPath, string exitFile, ContainerSandbox sandbox, JoinedNetwork? joined)
+    /// <param name="more">Mounts that no user could ask a container for.</param>
+    /// <param name="environmentFile">See <see cref="ShimConfig.EnvironmentFile"/>.</param>
+    public static void Write(
+        ContainerServices services, ContainerRecord record, string folder, string logPath, string exitFile, ContainerSandbox sandbox, JoinedNetwork? joined,
+        IReadOnlyList<Mount>? more = null, string? environmentFile = null)
     {
         string bundle = services.Options.Bundle(record.Id);
         bool hasInit = SpecBuilder.HasInit(record.Config.Host, services.Options.Init);
-        RuntimeSpec spec = SpecBuilder.Build(record, joined?.Folder ?? folder, joined?.Path ?? sandbox.Namespace?.Path, hasInit ? services.InitProgram.GetPath() : null, BindSources.Prepare(record.Config.Host.BindMounts), LegacyLinks.Variables(record.Name, sandbox.Linked));
+        RuntimeSpec spec = SpecBuilder.Build(record, joined?.Folder ?? folder, joined?.Path ?? sandbox.Namespace?.Path, hasInit ? services.InitProgram.GetPath() : null, BindSources.Prepare(record.Config.Host.BindMounts), LegacyLinks.Variables(record.Name, sandbox.Linked), more);
         var shim = new ShimConfig
         {
             Id = record.Id.ToString(),
@@ -30,6 +35,7 @@ internal static class BundleWriter
             User = record.Config.User,
             HasInit = hasInit,
             RootfsMounts = services.Snapshots.MountsOf(record.Id, record.ChainIds),
+            EnvironmentFile = environmentFile,
             LogPath = logPath.Length == 0 ? null : logPath,
             LogMaxBytes = record.Config.Host.Log.MaxBytes,
             LogAttributes = LogAttributes.Of(record.Config),

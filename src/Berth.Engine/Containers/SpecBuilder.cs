@@ -17,7 +17,10 @@ internal static class SpecBuilder
     /// <param name="initPath">The program that is to be the first process and run the user's; null: the user's is the first.</param>
     /// <param name="binds">The container's binds as the host allows them; null: as they were asked for.</param>
     /// <param name="linked">Variables that tell of linked containers; the container's own of the same names count.</param>
-    public static RuntimeSpec Build(ContainerRecord record, string folder, string? networkPath, string? initPath, IReadOnlyList<BindMount>? binds = null, IReadOnlyList<string>? linked = null)
+    /// <param name="more">Mounts that no user could ask a container for.</param>
+    public static RuntimeSpec Build(
+        ContainerRecord record, string folder, string? networkPath, string? initPath, IReadOnlyList<BindMount>? binds = null, IReadOnlyList<string>? linked = null,
+        IReadOnlyList<Mount>? more = null)
     {
         ContainerConfig config = record.Config;
         IReadOnlyList<string> capabilities = CapabilitySet.Resolve(config.Host);
@@ -27,7 +30,7 @@ internal static class SpecBuilder
             Domainname = config.Host.HostUts || config.Domainname.Length == 0 ? null : config.Domainname,
             Root = new RootSpec { Path = "rootfs", Readonly = config.Host.ReadonlyRootfs },
             Process = BuildProcess(config, capabilities, hasInit: initPath is not null, linked ?? []),
-            Mounts = MountList.Build(config, binds ?? config.Host.BindMounts, folder, initPath),
+            Mounts = MountList.Build(config, binds ?? config.Host.BindMounts, folder, initPath, more),
             Linux = new LinuxSpec
             {
                 CgroupsPath = CgroupPath(record.Id),

@@ -1,3 +1,5 @@
+using Berth.Linux;
+using Berth.Linux.Files;
 using Berth.Model;
 using Berth.Storage.Images;
 using Berth.Storage.Snapshots;
@@ -27,6 +29,13 @@ public sealed class BuildFiles : IDisposable
     /// <exception cref="EngineException">InvalidArgument in docker's words: nothing there, or outside of the source.</exception>
     public SelectedFiles Select(CopyRequest request) => new(storage, tree, CopySelection.Make(tree, request));
 
+    /// <summary>Finds what a mount shows: one file or folder.</summary>
+    /// <param name="source">Its path; no pattern.</param>
+    /// <param name="isContext">Whether messages speak of the context.</param>
+    /// <exception cref="EngineException">InvalidArgument in docker's words: nothing there, or outside of the source.</exception>
+    public SelectedFiles SelectOne(string source, bool isContext) =>
+        new(storage, tree, CopySelection.MakeOne(tree, new CopyRequest { Sources = [source], Destination = "/", IsContext = isContext, ShowsOwners = tree is LayerTree }));
+
     /// <summary>A file's text, its links followed; null when there is none or it is larger than <paramref name="most"/> bytes.</summary>
     /// <exception cref="EngineException">InvalidArgument for links in a circle; Internal when the disk refuses.</exception>
     public string? TryReadText(string path, int most)
@@ -42,7 +51,7 @@ public sealed class BuildFiles : IDisposable
             using var reader = new StreamReader(tree.Open(file));
             return reader.ReadToEnd();
         }
-        catch (Berth.Linux.LinuxException e)
+        catch (LinuxException e)
         {
             throw new EngineException(ErrorKind.Internal, $"{PrintableText.Of(path)} of a build's step cannot be read: {e.Message}", e);
         }
@@ -78,22 +87,56 @@ public sealed class SelectedFiles
 
     /// <summary>Digest of names, kinds, permissions, attributes and content. Reads the files of layers; a context's have their digests.</summary>
     /// <exception cref="EngineException">Internal when the disk refuses.</exception>
-    public Task<Digest> GetDigestAsync(CancellationToken cancellationToken) => Task.Factory.StartNew(
-        () =>
-        {
-            try
-            {
-                return selection.GetDigest(cancellationToken);
-            }
-            catch (Berth.Linux.LinuxException e)
-            {
-                throw new EngineException(ErrorKind.Internal, $"the files that a build step copies cannot be read: {e.Message}", e);
-            }
-        },
-        cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    public Task<Digest> GetDigestAsync(CancellationToken cancellationToken) =>
+        OnThreadAsync(() => selection.GetDigest(cancellationToken), "the files that a build step copies cannot be read", cancellationToken);
+
+    /// <summary>Makes them ready to be mounted, as <see cref="BuildFiles.SelectOne"/> found them. Layers are shown as they lie; a context is written to a folder that only this mount has.</summary>
+    /// <param name="folders">Where files go that are written for it.</param>
+    /// <param name="isWritable">Whether it can be written to; what is written is thrown away.</param>
+    /// <param name="cancellationToken">Ends it; nothing is left.</param>
+    /// <exception cref="EngineException">Internal when the disk refuses.</exception>
+    public Task<PreparedMount> MountAsync(StepFolders folders, bool isWritable, CancellationToken cancellationToken) => OnThreadAsync(
+        () => tree is LayerTree layers && LayerMount.TryMake(storage, layers.View, selection.Sources[0].Entry, folders, isWritable) is { } mount ? mount : WriteOut(folders, isWritable, cancellationToken),
+        "the files that a build step mounts cannot be prepared", cancellationToken);
+
+    /// <summary>Writes the folder that <see cref="BuildFiles.SelectOne"/> found to another folder.</summary>
+    internal void WriteTo(FileDescriptor folder, string name, CancellationToken cancellationToken)
+    {
+        using SourceTreeWriter writer = new(tree, folder, keepsOwners: tree is LayerTree);
+        writer.Write(selection, selection.Sources[0], name, cancellationToken);
+    }
 
     /// <summary>Makes a layer of them.</summary>
     /// <exception cref="EngineException">InvalidArgument in docker's words; Internal when the disk refuses.</exception>
     public Task<BuiltLayer> CopyAsync(ImageAssembly assembly, IReadOnlyList<Digest> chainIds, CancellationToken cancellationToken) =>
         assembly.AddCopyAsync(storage, selection, tree, chainIds, cancellationToken);
+
+    private static Task<T> OnThreadAsync<T>(Func<T> work, string failure, CancellationToken cancellationToken) => Task.Factory.StartNew(
+        () =>
+        {
+            try
+            {
+                return work();
+            }
+            catch (LinuxException e)
+            {
+                throw new EngineException(ErrorKind.Internal, $"{failure}: {e.Message}", e);
+            }
+        },
+        cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    private PreparedMount WriteOut(StepFolders folders, bool isWritable, CancellationToken cancellationToken)
+    {
+        StepFolder folder = folders.Make();
+        try
+        {
+            WriteTo(folder.Folder, "fs", cancellationToken);
+            return PreparedMount.Bind(folder.Path + "/fs", !isWritable, folder.Dispose);
+        }
+        catch
+        {
+            folder.Dispose();
+            throw;
+        }
+    }
 }

@@ -12,6 +12,9 @@ public sealed record CopyRequest
     /// <summary>Whom the files belong to, user and group; those of unpacked archives belong to whom the archive says, as in docker.</summary>
     public (uint Uid, uint Gid) Owner { get; init; }
 
+    /// <summary>Whether the files' owners in the source count, because they are shown as they are.</summary>
+    public bool ShowsOwners { get; init; }
+
     /// <summary>The permissions that files and folders get, of those that they have (with their kind); null for the same.</summary>
     public Func<uint, bool, uint>? Chmod { get; init; }
 

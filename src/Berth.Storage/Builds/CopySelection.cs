@@ -49,7 +49,13 @@ internal sealed class CopySelection
             : new CopySelection(tree, request, sources);
     }
 
-    /// <summary>Digest of all that decides about the copied files: names, kinds, permissions, attributes and content; not owners and times, which the copy sets or a build does not look at.</summary>
+    /// <summary>The one file or folder at a path, which is no pattern.</summary>
+    /// <exception cref="EngineException">InvalidArgument in docker's words: nothing there, or outside of the source.</exception>
+    public static CopySelection MakeOne(ISourceTree tree, CopyRequest request) => new(tree, request, [Select(tree, Clean(request.Sources[0]), request, request.Sources[0])]);
+
+    /// <summary>
+    /// Digest of all that decides about the copied files: names, kinds, permissions, attributes and content; owners only if they are asked for, and not times, which the copy sets or a build does not look at.
+    /// </summary>
     public Digest GetDigest(CancellationToken cancellationToken)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -61,6 +67,11 @@ internal sealed class CopySelection
                 cancellationToken.ThrowIfCancellationRequested();
                 Append(hash, entry.Path.AsSpan(Math.Min(source.Entry.Path.Length, entry.Path.Length)), (long)entry.Type << 32 | entry.Mode);
                 Append(hash, entry.LinkTarget, (long)entry.DeviceMajor << 32 | entry.DeviceMinor);
+                if (Request.ShowsOwners)
+                {
+                    Append(hash, [], (long)entry.Uid << 32 | entry.Gid);
+                }
+
                 if (entry.Type == TarEntryType.File)
                 {
                     Append(hash, Encoding.ASCII.GetBytes(tree.HashOf(entry).Hex), entry.Size);

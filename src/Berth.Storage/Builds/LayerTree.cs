@@ -18,7 +18,14 @@ internal sealed class LayerTree : ISourceTree
     private byte[]? cachedPath;
     private FileDescriptor? cached;
 
-    private LayerTree(FileDescriptor root) => this.root = root;
+    private LayerTree(FileDescriptor root, Mount view)
+    {
+        this.root = root;
+        View = view;
+    }
+
+    /// <summary>The mount that it is made by.</summary>
+    public Mount View { get; }
 
     private static ulong FolderFlags => OpenFlags.O_RDONLY | OpenFlags.O_DIRECTORY | OpenFlags.O_NOFOLLOW;
 
@@ -36,11 +43,8 @@ internal sealed class LayerTree : ISourceTree
 
         try
         {
-            return new LayerTree(content.ViewOf(chainIds) switch
-            {
-                { Type: "overlay" } overlay => DetachedOverlay.Open(overlay.Options, storage.PathOf("snapshots/empty")),
-                var folder => Paths.OpenFolder(folder.Source),
-            });
+            Mount view = content.ViewOf(chainIds);
+            return new LayerTree(view.Type == "overlay" ? DetachedOverlay.Open(view.Options, storage.PathOf("snapshots/empty")) : Paths.OpenFolder(view.Source), view);
         }
         catch (LinuxException e)
         {

@@ -4,6 +4,7 @@ using Berth.Linux;
 using Berth.Model;
 using Berth.Storage.Builds;
 using Berth.Storage.Layers.Tar;
+using Berth.Storage.Layers.Trees;
 using Berth.Storage.Snapshots;
 
 namespace Berth.Storage.Images;
@@ -19,16 +20,20 @@ public sealed record BuiltLayer(Digest ChainId, Digest DiffId, Digest Blob, long
 public sealed partial class ImageAssembly
 {
     /// <summary>Makes a layer of a writable layer's changes.</summary>
+    /// <param name="storage">Where everything is.</param>
     /// <param name="key">The writable layer; nothing may write to it any more.</param>
     /// <param name="chainIds">The layers that it stands on, lowest first.</param>
+    /// <param name="mountTargets">Absolute paths that something was mounted at: what was made to mount it on is no part of the layer.</param>
     /// <param name="without">Folders whose content is no part of it.</param>
     /// <param name="cancellationToken">Ends it; nothing is left.</param>
     /// <returns>Null when nothing was changed.</returns>
     /// <exception cref="EngineException">InvalidArgument for content that no layer can hold; Internal when the disk refuses.</exception>
-    public Task<BuiltLayer?> AddChangesAsync(ContainerId key, IReadOnlyList<Digest> chainIds, IReadOnlyList<string> without, CancellationToken cancellationToken)
+    public Task<BuiltLayer?> AddChangesAsync(
+        StorageRoot storage, ContainerId key, IReadOnlyList<Digest> chainIds, IReadOnlyList<string> mountTargets, IReadOnlyList<string> without, CancellationToken cancellationToken)
     {
         ContainerContent changes = new(snapshotter);
-        return AddLayerAsync(chainIds, output => changes.WriteDiff(key, chainIds, without, output, cancellationToken), cancellationToken);
+        MountPoints points = mountTargets.Count == 0 ? MountPoints.Usual : FindMountPoints(storage, mountTargets, chainIds);
+        return AddLayerAsync(chainIds, output => changes.WriteDiff(key, chainIds, without, points, output, cancellationToken), cancellationToken);
     }
 
     /// <summary>Makes a layer of a folder and those that lead to it, as far as they are missing; root's, of mode 0755.</summary>
@@ -130,6 +135,20 @@ public sealed partial class ImageAssembly
         }
 
         await store.RecordStepsAsync(steps, layers, cancellationToken);
+    }
+
+    private MountPoints FindMountPoints(StorageRoot storage, IReadOnlyList<string> targets, IReadOnlyList<Digest> chainIds)
+    {
+        try
+        {
+            using LayerTree below = LayerTree.Open(storage, snapshotter, chainIds);
+            return MountPoints.With(
+                targets.Select(target => SourcePaths.Resolve(below, Encoding.UTF8.GetBytes(target), followsLast: true)), path => below.Find(path) is not null);
+        }
+        catch (LinuxException e)
+        {
+            throw new EngineException(ErrorKind.Internal, $"the layers of a build step cannot be read: {e.Message}", e);
+        }
     }
 
     private async Task<BuiltLayer?> AddLayerAsync(IReadOnlyList<Digest> chainIds, Func<Stream, long> produce, CancellationToken cancellationToken)

@@ -64,11 +64,12 @@ public sealed class ContainerContent
     /// <summary>Writes the container's changes as a layer (OCI image specification, layer.md). Synchronous.</summary>
     /// <returns>How many entries it has; an archive without any is valid.</returns>
     /// <exception cref="EngineException">As of <see cref="ListChanges"/>; InvalidArgument for content that no layer can hold.</exception>
-    public long WriteDiff(ContainerId key, IReadOnlyList<Digest> chainIds, Stream output, CancellationToken cancellationToken) => WriteDiff(key, chainIds, [], output, cancellationToken);
+    public long WriteDiff(ContainerId key, IReadOnlyList<Digest> chainIds, Stream output, CancellationToken cancellationToken) => WriteDiff(key, chainIds, [], MountPoints.Usual, output, cancellationToken);
 
-    /// <summary>The same without what has changed below some folders (absolute paths): for those that are no part of what the layer is for.</summary>
-    public long WriteDiff(ContainerId key, IReadOnlyList<Digest> chainIds, IReadOnlyList<string> without, Stream output, CancellationToken cancellationToken) =>
-        Write(key, chainIds, output, isLayer: true, (walk, archive) => walk.Changes(without.Count == 0 ? archive : new Filter(archive, without), all: true), cancellationToken);
+    /// <summary>The same without what has changed below some folders (absolute paths), for those that are no part of what the layer is for, and without what was made to mount on.</summary>
+    internal long WriteDiff(ContainerId key, IReadOnlyList<Digest> chainIds, IReadOnlyList<string> without, MountPoints mountPoints, Stream output, CancellationToken cancellationToken) =>
+        Write(
+            key, chainIds, output, isLayer: true, (walk, archive) => walk.Changes(without.Count == 0 ? archive : new Filter(archive, without), all: true), cancellationToken, mountPoints);
 
     /// <summary>Writes all that is visible in the container as an archive: what <c>docker export</c> gives. Synchronous.</summary>
     /// <returns>How many entries it has.</returns>
@@ -87,18 +88,18 @@ public sealed class ContainerContent
     private ISnapshotContent Content =>
         snapshotter as ISnapshotContent ?? throw new EngineException(ErrorKind.NotImplemented, $"the storage driver {snapshotter.DriverName} does not give access to containers' files");
 
-    private long Write(ContainerId key, IReadOnlyList<Digest> chainIds, Stream output, bool isLayer, Action<TreeWalk, TreeArchive> write, CancellationToken cancellationToken)
+    private long Write(ContainerId key, IReadOnlyList<Digest> chainIds, Stream output, bool isLayer, Action<TreeWalk, TreeArchive> write, CancellationToken cancellationToken, MountPoints? mountPoints = null)
     {
         TarWriter writer = new(output, namesRoot: !isLayer);
         using TreeArchive archive = new(writer, isLayer);
-        Walk(key, chainIds, walk => write(walk, archive), cancellationToken);
+        Walk(key, chainIds, walk => write(walk, archive), cancellationToken, mountPoints);
         writer.Finish();
         return writer.Entries;
     }
 
-    private void Walk(ContainerId key, IReadOnlyList<Digest> chainIds, Action<TreeWalk> use, CancellationToken cancellationToken) => Read(key, chainIds, folders =>
+    private void Walk(ContainerId key, IReadOnlyList<Digest> chainIds, Action<TreeWalk> use, CancellationToken cancellationToken, MountPoints? mountPoints = null) => Read(key, chainIds, folders =>
     {
-        using TreeWalk walk = new(folders, cancellationToken);
+        using TreeWalk walk = new(folders, cancellationToken) { MountPoints = mountPoints ?? MountPoints.Usual };
         use(walk);
     });
 

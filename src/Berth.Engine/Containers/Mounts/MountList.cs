@@ -1,3 +1,4 @@
+using Berth.Model;
 using Berth.Model.Oci.Runtime;
 
 namespace Berth.Engine.Containers.Mounts;
@@ -17,7 +18,8 @@ internal static class MountList
     /// <param name="binds">The container's binds, settled by <see cref="BindSources"/>.</param>
     /// <param name="folder">The container's folder, which holds the files bound into it.</param>
     /// <param name="initPath">The program bound as the container's init; null without one.</param>
-    public static List<MountSpec> Build(ContainerConfig config, IReadOnlyList<BindMount> binds, string folder, string? initPath)
+    /// <param name="more">Mounts that no user could ask a container for.</param>
+    public static List<MountSpec> Build(ContainerConfig config, IReadOnlyList<BindMount> binds, string folder, string? initPath, IReadOnlyList<Mount>? more = null)
     {
         ContainerHostOptions host = config.Host;
 
@@ -25,6 +27,7 @@ internal static class MountList
         List<MountSpec> asked = [.. binds.Where(bind => !(host.Tmpfs?.ContainsKey(bind.Destination) ?? false)).Select(ToSpec)];
         asked.AddRange((host.Tmpfs ?? []).Select(static tmpfs => New(
             tmpfs.Key, "tmpfs", "tmpfs", ["nosuid", "nodev", "noexec", .. tmpfs.Value.Split(',', StringSplitOptions.RemoveEmptyEntries)])));
+        asked.AddRange((more ?? []).Select(static mount => New(mount.Destination, mount.Type, mount.Source, [.. mount.Options])));
         HashSet<string> taken = [.. asked.Select(static mount => Binds.Clean(mount.Destination))];
         asked.AddRange(NetworkFiles.Where(file => !taken.Contains(file)).Select(file => NetworkFile(file, folder, host.ReadonlyRootfs)));
         IEnumerable<MountSpec> own = Defaults(host).Where(mount => !taken.Contains(mount.Destination)

@@ -54,6 +54,9 @@ internal sealed class TreeWalk : IDisposable
     /// <summary>Whether what a start leaves to mount on counts like all else: in an image's own layers it came with the image.</summary>
     public bool KeepsMountPoints { get; init; }
 
+    /// <summary>What a start leaves to mount on.</summary>
+    public MountPoints MountPoints { get; init; } = MountPoints.Usual;
+
     /// <summary>Reports every visible file, hidden and deleted ones of lower layers not; the root itself is not among them.</summary>
     public void Everything(ITreeVisitor visitor)
     {
@@ -180,14 +183,14 @@ internal sealed class TreeWalk : IDisposable
                 return;
             }
 
-            bool isMountPoint = !walk.KeepsMountPoints && !existed && MountPoints.Includes(entry.Path, details.Status);
+            bool isMountPoint = !walk.KeepsMountPoints && !existed && walk.MountPoints.Includes(entry.Path, details.Status);
             if (isMountPoint && !details.Status.IsFolder)
             {
                 return;
             }
 
             // Folders that may hold nothing but mount points are told when something else turns up in them.
-            bool waits = isMountPoint || (!walk.KeepsMountPoints && existed && MountPoints.IsHolder(entry.Path));
+            bool waits = isMountPoint || (!walk.KeepsMountPoints && existed && walk.MountPoints.IsHolder(entry.Path));
             bool reported = waits ? existed && Differs(level, entry, oldIndex, old) : all || !existed || Differs(level, entry, oldIndex, old);
             if (reported)
             {
