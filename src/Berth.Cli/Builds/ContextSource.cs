@@ -64,7 +64,7 @@ internal sealed class ContextSource : IDisposable
     {
         bool isStandard = dockerfile == Standard;
         ContextFolder resolved = ContextFolder.Resolve(folder, isStandard ? null : dockerfile, from);
-        byte[]? other = isStandard ? ReadStandardDockerfile() : resolved.IsOutside ? ContextArchive.ReadDockerfile(Path.Combine(resolved.Folder, resolved.Dockerfile!)) : null; // outside is somewhere
+        byte[]? other = isStandard ? ReadStandardDockerfile() : resolved.IsOutside ? ContextArchive.ReadDockerfile(GoPath.Clean(Path.Combine(resolved.Folder, resolved.Dockerfile!))) : null; // outside is somewhere
         return Of(ContextArchive.OfFolder(resolved, other));
     }
 

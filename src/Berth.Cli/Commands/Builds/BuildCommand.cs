@@ -89,9 +89,10 @@ internal static class BuildCommand
             await context.Client.BuildImageAsync(request, upload.Write, step => Show(output.Display, step));
             return image;
         }
-        catch (EngineConnectionException) when (upload.Problem is { } problem)
+        catch (Exception exception) when (exception is EngineConnectionException or TarException && upload.Problem is not null)
         {
-            throw problem as CommandFailedException ?? new CommandFailedException("error checking context: " + problem.Message, exitCode: 1);
+            string reason = upload.Problem is Linux.LinuxException or TarException ? upload.Problem.Message : "the connection that it comes by broke";
+            throw upload.Problem as CommandFailedException ?? new CommandFailedException("error checking context: " + reason, exitCode: 1);
         }
     }
 
