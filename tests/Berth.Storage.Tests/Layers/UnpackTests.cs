@@ -207,6 +207,11 @@ public sealed class UnpackTests : IDisposable
         using LayerUnpacker lenient = new(folder!, new TarLimits { RequireTrailer = false });
         lenient.Unpack(new MemoryStream(whole));
         Assert.True(File.Exists(temp["verified/g"]));
+
+        Open("unfilled");
+        using LayerUnpacker more = new(folder!, new TarLimits { RequireTrailer = false });
+        more.Unpack(new MemoryStream(whole[..^511])); // as docker's client ends a context to which it adds a Dockerfile
+        Assert.True(File.Exists(temp["unfilled/g"]));
     }
 
     [Fact]

@@ -26,7 +26,7 @@ public sealed record TarLimits
 
     /// <summary>
     /// Whether the archive must end with a block of zeros. Set where nothing else tells a whole archive from one cut between two entries; an
-    /// archive that was verified against a digest may go without, as some writers omit it.
+    /// archive that was verified against a digest may go without, as some writers omit it; also without what fills its last block.
     /// </summary>
     public bool RequireTrailer { get; init; } = true;
 }

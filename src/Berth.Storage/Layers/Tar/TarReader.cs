@@ -119,7 +119,11 @@ internal sealed class TarReader(Stream stream, TarLimits limits)
     // False at the archive's end.
     private bool ReadHeader()
     {
-        SkipData();
+        if (!TrySkipData())
+        {
+            return false;
+        }
+
         int count = Fill(header);
         if (count == 0 && (position == 0 || !limits.RequireTrailer))
         {
@@ -141,7 +145,8 @@ internal sealed class TarReader(Stream stream, TarLimits limits)
         return false;
     }
 
-    private void SkipData()
+    // False at the archive's end: docker's client leaves out what fills the last file's block, and the trailer, when it adds a Dockerfile to a context.
+    private bool TrySkipData()
     {
         long left = remaining + padding;
         while (left > 0)
@@ -149,7 +154,7 @@ internal sealed class TarReader(Stream stream, TarLimits limits)
             int count = stream.Read(scratch.AsSpan(0, (int)Math.Min(left, scratch.Length)));
             if (count == 0)
             {
-                throw Truncated();
+                return left <= padding && !limits.RequireTrailer ? false : throw Truncated();
             }
 
             Advance(count);
@@ -157,6 +162,7 @@ internal sealed class TarReader(Stream stream, TarLimits limits)
         }
 
         remaining = padding = 0;
+        return true;
     }
 
     private int Fill(Span<byte> buffer)
