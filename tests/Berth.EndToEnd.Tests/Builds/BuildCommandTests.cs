@@ -24,10 +24,9 @@ public sealed class BuildCommandTests(DaemonFixture fixture) : IClassFixture<Dae
         Assert.Contains("./deep/er/kept ./keep.tmp ./link ./plain The command", await ListedAsync(client, folder), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task DockerfilesMayComeFromElsewhere()
+    [Theory, MemberData(nameof(Clients.All), MemberType = typeof(Clients))]
+    public async Task DockerfilesMayComeFromElsewhere(string client)
     {
-        const string client = Clients.Berth;
         Write("context/one", "1");
         Write("other", ListFiles);
         string context = Path.Combine(folder, "context");
