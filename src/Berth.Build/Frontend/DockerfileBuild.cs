@@ -242,7 +242,8 @@ public sealed class DockerfileBuild : IAsyncDisposable
                 : null;
             Dictionary<string, StageOutcome> mounted = await MountedStagesAsync(instruction, cancellationToken);
             BuildVertex vertex = VertexOf(plan, number, written.Original, label, [Last, .. input is null ? [] : (Digest[])[input.Vertex], .. mounted.Values.Select(static outcome => outcome.Vertex)])
-                with { HasFiles = instruction is RunInstruction or TransferInstruction or WorkdirInstruction };
+                with
+            { HasFiles = instruction is RunInstruction or TransferInstruction or WorkdirInstruction };
             Image = await build.StepAsync(vertex, () => DoAsync(vertex, instruction, input, mounted, cancellationToken));
             scope.Apply(instruction);
             Last = vertex.Digest;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Berth.Api;
-using Berth.Build.Solver;
 using Berth.Daemon.Http;
 using Berth.Daemon.Mapping;
 using Berth.Engine.Builds;
@@ -59,16 +58,16 @@ internal sealed class BuildEndpoints(BuildService builds, BuildCache cache)
                 write(new JsonMessage { Stream = $"Successfully tagged {name.Familiar}\n" });
             }
         }
-        catch (Exception e) when (e is EngineException or StepFailedException)
+        catch (Exception e) when (e is EngineException || BuildMapping.ToFailure(e) is not null)
         {
             progress.Finish();
             kept.ForEach(write);
-            if (e is not StepFailedException failure)
+            if (BuildMapping.ToFailure(e) is not { } failure)
             {
                 throw;
             }
 
-            write(new JsonMessage { ErrorDetail = new JsonErrorDetail { Code = failure.Code, Message = failure.Message }, Error = failure.Message });
+            write(failure);
         }
     }
 }

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Buffers.Text;
 using Berth.Api;
 using Berth.Build.Frontend;
+using Berth.Build.Solver;
 using Berth.Daemon.Http;
 using Berth.Engine.Builds;
 using Berth.Engine.Containers;
@@ -54,6 +55,11 @@ internal static class BuildMapping
             },
         };
     }
+
+    /// <summary>How a step's process that failed is told; null for other failures.</summary>
+    public static JsonMessage? ToFailure(Exception exception) => exception is StepFailedException failure
+        ? new JsonMessage { ErrorDetail = new JsonErrorDetail { Code = failure.Code, Message = failure.Message }, Error = failure.Message }
+        : null;
 
     private static ImageReference ParseName(string name)
     {

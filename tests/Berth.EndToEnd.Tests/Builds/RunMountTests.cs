@@ -184,7 +184,7 @@ public sealed class RunMountTests(BuildFixture fixture) : IClassFixture<BuildFix
         Assert.Contains("Using cache", await fixture.BuildAsync("FROM busybox\nRUN --mount=type=secret,id=token,target=/root/.netrc,mode=0440,uid=3,gid=4 true\n", new() { ["token"] = "other" }), StringComparison.Ordinal);
         Reply history = (await fixture.Daemon.Api.GetAsync("/images/secretive/history")).Expect(HttpStatusCode.OK);
         Assert.All((string[])[output, failed, missing, again, history.Text, fixture.Daemon.Log], static text => Assert.DoesNotContain(Value, text, StringComparison.Ordinal));
-        using Process grep = Process.Start(new ProcessStartInfo("grep", ["-rlsF", "--devices=skip", Value, fixture.Daemon.DataRoot, fixture.Daemon.ExecRoot]) { RedirectStandardOutput = true })!; // it is there
+        using Process grep = Process.Start(new ProcessStartInfo("grep", ["-rlsF", "--devices=skip", Value, fixture.Daemon.DataRoot, fixture.Daemon.ExecRoot]) { RedirectStandardOutput = true, UseShellExecute = false })!; // it is there
         Assert.Equal("", await grep.StandardOutput.ReadToEndAsync());
         await grep.WaitForExitAsync();
         Assert.NotEqual(0, grep.ExitCode); // nothing found; a file may have gone meanwhile
