@@ -15,16 +15,14 @@ public sealed partial class ImageStore
     /// <summary>Whether an operation, such as a build, works on what the step left.</summary>
     public bool IsInUse(BuildStep step) => step.ChainIds.Count > 0 && Pins.IsPinnedLayer(step.ChainIds[^1]);
 
-    /// <summary>Notes that steps were used; written with the next record, so that a crash may lose it.</summary>
+    /// <summary>Notes that steps were used. The record is on its way to the disk when this returns, and waited for by nobody: a crash may lose it.</summary>
     public async Task TouchStepsAsync(IReadOnlyList<Digest> keys, DateTimeOffset at)
     {
         using IDisposable turn = await TakeTurnAsync(CancellationToken.None);
-        ImageTable now = Table;
-        Volatile.Write(ref table, now with
-        {
-            Steps = now.Steps.SetItems(keys.Select(now.Steps.GetValueOrDefault).OfType<BuildStep>()
-                .Select(step => KeyValuePair.Create(step.Key, step with { LastUsed = at, Uses = step.Uses + 1 }))),
-        });
+        List<BuildStep> touched = [.. keys.Select(Table.Steps.GetValueOrDefault).OfType<BuildStep>().Select(step => step with { LastUsed = at, Uses = step.Uses + 1 })];
+        Volatile.Write(ref table, Table with { Steps = Table.Steps.SetItems(touched.Select(static step => KeyValuePair.Create(step.Key, step))) });
+        Task written = journal.CommitAsync([.. touched.Select(ImageJournal.Put)], CancellationToken.None).AsTask();
+        _ = written.ContinueWith(static failed => _ = failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     /// <summary>Lets steps go, and the layers that nothing else needs.</summary>
