@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -42,6 +43,9 @@ public sealed record ImageBuildOptions
     public bool Removes { get; init; } = true;
     public bool AlwaysRemoves { get; init; }
 
+    /// <summary>What only steps may know, by id; engines other than Berth refuse a build that has some.</summary>
+    public IReadOnlyDictionary<string, byte[]?> Secrets { get; init; } = new Dictionary<string, byte[]?>();
+
     /// <summary>For the registries of base images, by key.</summary>
     public IReadOnlyDictionary<string, RegistryAuth> Credentials { get; init; } = new Dictionary<string, RegistryAuth>();
 }
@@ -56,7 +60,10 @@ public sealed partial class EngineClient
     public async Task BuildImageAsync(ImageBuildOptions options, Action<Stream> write, Action<JsonMessage> progress, CancellationToken cancellationToken = default)
     {
         await SettleVersionAsync(cancellationToken);
-        RequestBody body = RequestBody.Of(write, "application/x-tar", length: null).WithAll(options.Credentials);
+        RequestBody context = options.Secrets.Count == 0
+            ? RequestBody.Of(write, "application/x-tar", length: null)
+            : RequestBody.Of(stream => WriteWithHead(options.Secrets, write, stream), "application/vnd.berth.build", length: null);
+        RequestBody body = context.WithAll(options.Credentials);
         using ResponseStream response = await transport.OpenAsync(HttpMethod.Post, BuildPath(options), body, cancellationToken);
         ReadMessages(response, progress);
     }
@@ -73,6 +80,17 @@ public sealed partial class EngineClient
         path.Add("filters", filters);
         path.Add("keep-storage", keepBytes == 0 ? null : keepBytes.ToString(CultureInfo.InvariantCulture));
         return transport.ReadAsync(HttpMethod.Post, path.ToString(), RequestBody.None, ApiJson.Context.BuildPruneAnswer, cancellationToken);
+    }
+
+    // The length, the highest byte first, the secrets, the context.
+    private static void WriteWithHead(IReadOnlyDictionary<string, byte[]?> secrets, Action<Stream> write, Stream stream)
+    {
+        byte[] head = JsonSerializer.SerializeToUtf8Bytes(new BuildSecrets { Secrets = new(secrets, StringComparer.Ordinal) }, ApiJson.Context.BuildSecrets);
+        byte[] length = new byte[4];
+        BinaryPrimitives.WriteInt32BigEndian(length, head.Length);
+        stream.Write(length);
+        stream.Write(head);
+        write(stream);
     }
 
     private static string BuildPath(ImageBuildOptions options)

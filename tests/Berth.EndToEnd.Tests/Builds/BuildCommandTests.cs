@@ -39,6 +39,16 @@ public sealed class BuildCommandTests(DaemonFixture fixture) : IClassFixture<Dae
     }
 
     [Fact]
+    public async Task SecretsComeFromFilesAndVariables()
+    {
+        Write("Dockerfile", "FROM busybox\nRUN --mount=type=secret,id=one --mount=type=secret,id=two,env=TWO test \"$(cat /run/secrets/one) $TWO\" = 'first second' && exit 9\n");
+        Write("secret", "first");
+        Write("second", "second");
+        string said = await ListedAsync(Clients.Berth, "--secret", $"id=one,src={Path.Combine(folder, "secret")}", "--secret", $"id=two,src={Path.Combine(folder, "second")}", folder);
+        Assert.Contains("returned a non-zero code: 9", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task PatternsOfADockerfileCountForItAlone()
     {
         Write("Dockerfile", ListFiles);

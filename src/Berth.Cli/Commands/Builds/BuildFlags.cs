@@ -17,6 +17,7 @@ internal sealed class BuildFlags
     private readonly List<string> cacheFrom = [];
     private readonly List<string> securityOptions = [];
     private readonly List<string> stagesWithoutCache = [];
+    private readonly List<SecretFlag> secrets = [];
     private readonly SortedDictionary<string, Ulimit> ulimits = new(StringComparer.Ordinal);
     private ImageBuildOptions options = new();
 
@@ -60,6 +61,7 @@ internal sealed class BuildFlags
             CacheFrom = cacheFrom,
             SecurityOptions = securityOptions,
             StagesWithoutCache = stagesWithoutCache,
+            Secrets = secrets.ToDictionary(static secret => secret.Id, static secret => (byte[]?)secret.Read(), StringComparer.Ordinal),
             Ulimits = [.. ulimits.Values],
             Credentials = credentials,
         };
@@ -100,6 +102,12 @@ internal sealed class BuildFlags
         flags.Text("memory-swap", null, "Swap limit equal to memory plus swap: -1 to enable unlimited swap",
             value => options = options with { MemorySwap = value == "-1" ? -1 : Values.Bytes(value) }, "bytes");
         flags.Text("network", null, "Set the networking mode for the RUN instructions during build", value => options = options with { NetworkMode = value }, defaultText: "\"default\"");
+        flags.Add(new Flag("secret", null, "list", "Secret to expose to the build (format: \"id=mysecret[,src=/local/secret]\")", null, value =>
+        {
+            SecretFlag secret = SecretFlag.Parse(value);
+            secrets.RemoveAll(known => known.Id == secret.Id); // the last one counts
+            secrets.Add(secret);
+        }));
         flags.Texts("security-opt", "Security options", securityOptions);
         flags.Text("shm-size", null, "Size of \"/dev/shm\"", value => options = options with { ShmSize = Values.Bytes(value) }, "bytes");
         flags.Add(new Flag("ulimit", null, "ulimit", "Ulimit options", "[]", value =>
