@@ -150,8 +150,9 @@ internal sealed class DaemonHost : IAsyncDisposable
         new EventEndpoints(events).Map(web);
         registries.Map(web);
         new ImageEndpoints(images, usage, registries, upkeep).Map(web);
-        var cache = new BuildCache(services);
-        new BuildEndpoints(Own(owned, new BuildService(services, images, registryService)), cache).Map(web);
+        BuildService builds = Own(owned, new BuildService(services, images, registryService));
+        var cache = new BuildCache(services, builds.Caches);
+        new BuildEndpoints(builds, cache).Map(web);
         new CommitEndpoints(new ContainerCommit(services, containers, images)).Map(web);
         new ContainerFileEndpoints(files).Map(web);
         new DiskUsageEndpoints(containers, images, usage, cache).Map(web);

@@ -41,6 +41,9 @@ public sealed record BuildOptions
     /// <summary>Secrets of the client by their ids: for the steps that mount them, in no layer, key, record or message.</summary>
     public IReadOnlyDictionary<string, ReadOnlyMemory<byte>> Secrets { get; init; } = new Dictionary<string, ReadOnlyMemory<byte>>();
 
+    /// <summary>What of the host decides about the steps' processes besides, such as lines of their hosts file; part of their keys.</summary>
+    public string Surroundings { get; init; } = "";
+
     /// <summary>Names that the image gets.</summary>
     public IReadOnlyList<ImageReference> Names { get; init; } = [];
 }

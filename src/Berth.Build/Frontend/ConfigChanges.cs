@@ -3,6 +3,7 @@ using System.Text.Json;
 using Berth.Dockerfile;
 using Berth.Dockerfile.Instructions;
 using Berth.Dockerfile.Parsing;
+using Berth.Model;
 using Berth.Model.Oci.Image;
 
 namespace Berth.Build.Frontend;
@@ -59,7 +60,9 @@ internal static class ConfigChanges
     }
 
     /// <summary>A path as the working folder makes it absolute, without needless parts.</summary>
-    public static string Resolve(ImageRunConfig config, string path) => System.IO.Path.GetFullPath(path, string.IsNullOrEmpty(config.WorkingDir) ? "/" : System.IO.Path.GetFullPath(config.WorkingDir, "/"));
+    public static string Resolve(ImageRunConfig config, string path) => path.Contains('\0', StringComparison.Ordinal) || config.WorkingDir?.Contains('\0', StringComparison.Ordinal) == true
+        ? throw new EngineException(ErrorKind.InvalidArgument, "a path cannot have a NUL character in it")
+        : System.IO.Path.GetFullPath(path, string.IsNullOrEmpty(config.WorkingDir) ? "/" : System.IO.Path.GetFullPath(config.WorkingDir, "/"));
 
     /// <summary>The command line of a RUN, CMD or ENTRYPOINT.</summary>
     public static IReadOnlyList<string> Words(ImageRunConfig config, CommandLine command) => command.IsShell ? [.. ShellOf(config), command.ToShellText()] : command.Words;

@@ -30,7 +30,7 @@ public sealed class DockerfileBuild : IAsyncDisposable
         BuildWorld world = tools.World;
         assembly = world.Images.BeginAssembly();
         recorder = new StepRecorder(world.Images, assembly, world.Clock);
-        solver = new StepSolver(world.Storage, world.Images, assembly, tools.Runner, world.Steps, recorder, world.Clock);
+        solver = new StepSolver(world.Storage, world.Images, assembly, tools.Runner, world.Steps, recorder, options.Surroundings, world.Clock);
     }
 
     /// <summary>Builds. What was done stays for later builds, also when it fails or is ended; of the image itself nothing is there then.</summary>
@@ -176,7 +176,7 @@ public sealed class DockerfileBuild : IAsyncDisposable
         Hold(image);
         return new StageImage
         {
-            State = BuildState.Of(image),
+            State = new BuildState(image.ChainIds, image.Config.Rootfs.DiffIds, assembly.BlobsOf(image.ChainIds)),
             Config = image.Config.Config ?? new ImageRunConfig(),
             History = image.Config.History ?? [],
             Platform = new Platform(image.Config.Os, image.Config.Architecture, image.Config.Variant),

@@ -178,7 +178,7 @@ internal sealed class MountWork(
                 name, image.Platform, pulls: false,
                 (part, status, done, total) => tools.Progress.Report(new VertexStatus(vertex, tools.World.Clock.GetUtcNow(), part, status, done, total)), cancellationToken);
             hold(other);
-            return BuildState.Of(other);
+            return new BuildState(other.ChainIds, other.Config.Rootfs.DiffIds, other.LayerBlobs); // only read from
         }
         catch (EngineException e)
         {

@@ -84,7 +84,7 @@ internal sealed class StepPlan
         foreach (Instruction instruction in stage.Instructions)
         {
             names.Add((instruction as CopyInstruction)?.From);
-            names.AddRange((instruction as RunInstruction)?.MountTexts.Select(text => RunMount.Parse(text, static word => word, instruction.Range)?.From) ?? []);
+            names.AddRange((instruction as RunInstruction)?.MountTexts.Select(text => RunMount.FromOf(text, instruction.Range)) ?? []);
         }
 
         return names.OfType<string>().Select(name => global.File.FindStage(name, stage.Index)).OfType<Stage>();

@@ -14,9 +14,6 @@ public sealed record BuildState(IReadOnlyList<Digest> ChainIds, IReadOnlyList<Di
 
     /// <summary>With a layer on top.</summary>
     public BuildState With(BuiltLayer layer) => new([.. ChainIds, layer.ChainId], [.. DiffIds, layer.DiffId], [.. Blobs, layer.Blob]);
-
-    /// <summary>The layers of an image.</summary>
-    public static BuildState Of(ImageRecord image) => new(image.ChainIds, image.Config.Rootfs.DiffIds, image.LayerBlobs);
 }
 
 /// <summary>What a step came to.</summary>

@@ -106,8 +106,16 @@ internal sealed class StepRecorder(ImageStore images, ImageAssembly assembly, Ti
     {
         try
         {
-            await Task.Delay(Delay, clock, ending.Token);
-            await FlushAsync();
+            bool isMore = true;
+            while (isMore)
+            {
+                await Task.Delay(Delay, clock, ending.Token);
+                await FlushAsync();
+                lock (gate)
+                {
+                    isMore = waiting.Count > 0;
+                }
+            }
         }
         catch (Exception e) when (e is OperationCanceledException or EngineException)
         {

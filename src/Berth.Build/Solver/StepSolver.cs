@@ -17,9 +17,10 @@ namespace Berth.Build.Solver;
 /// <param name="runner">Runs processes.</param>
 /// <param name="shared">Of all builds.</param>
 /// <param name="recorder">Keeps what was done.</param>
+/// <param name="surroundings">What decides about processes besides; part of their keys.</param>
 /// <param name="clock">Tells when.</param>
 internal sealed class StepSolver(
-    StorageRoot storage, ImageStore images, ImageAssembly assembly, IStepRunner runner, SharedSteps shared, StepRecorder recorder, TimeProvider clock)
+    StorageRoot storage, ImageStore images, ImageAssembly assembly, IStepRunner runner, SharedSteps shared, StepRecorder recorder, string surroundings, TimeProvider clock)
 {
     /// <summary>Runs a process.</summary>
     /// <exception cref="StepFailedException">It ended with another code than 0.</exception>
@@ -27,7 +28,7 @@ internal sealed class StepSolver(
     public Task<StepResult> RunAsync(BuildVertex vertex, RunStep step, BuildState below, bool usesCache, IBuildProgress progress, CancellationToken cancellationToken)
     {
         var key = new StepKey("run/2");
-        key.Add(below.Identity).Add(step.Args).Add(step.Environment.Order(StringComparer.Ordinal)).Add(step.WorkingFolder).Add(step.User).Add(step.Network).Add(step.Volumes);
+        key.Add(below.Identity).Add(step.Args).Add(step.Environment.Order(StringComparer.Ordinal)).Add(step.WorkingFolder).Add(step.User).Add(step.Network).Add(step.Volumes).Add(surroundings);
         foreach (StepMount mount in step.Mounts)
         {
             key.Add(mount.Target).Add(mount.Key);
@@ -155,7 +156,7 @@ internal sealed class StepSolver(
 
         recorder.Used(key);
         return new StepResult(
-            step.DiffId is { } diffId ? new BuildState(step.ChainIds, [.. below.DiffIds, diffId], step.LayerBlobs) : below, step.HasLayer, step.Created, true);
+            step.DiffId is { } diffId ? new BuildState(step.ChainIds, [.. below.DiffIds, diffId], assembly.BlobsOf(step.ChainIds)) : below, step.HasLayer, step.Created, true);
     }
 
     private static List<ReadOnlyMemory<byte>> HiddenOf(RunStep step)

@@ -39,7 +39,7 @@ internal sealed class BuildEndpoints(BuildService builds, BuildCache cache)
     private async Task BuildAsync(HttpContext context, BuildRequest request, bool isQuiet, Action<JsonMessage> write, CancellationToken cancellationToken)
     {
         // Of a quiet build only the image is told, or everything if it fails.
-        List<JsonMessage> kept = [];
+        KeptMessages kept = new();
         ClassicBuildProgress progress = new(isQuiet ? kept.Add : write);
         try
         {
@@ -58,10 +58,10 @@ internal sealed class BuildEndpoints(BuildService builds, BuildCache cache)
                 write(new JsonMessage { Stream = $"Successfully tagged {name.Familiar}\n" });
             }
         }
-        catch (Exception e) when (e is EngineException || BuildMapping.ToFailure(e) is not null)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
             progress.Finish();
-            kept.ForEach(write);
+            kept.Take().ForEach(write);
             if (BuildMapping.ToFailure(e) is not { } failure)
             {
                 throw;

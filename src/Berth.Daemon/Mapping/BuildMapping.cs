@@ -51,6 +51,7 @@ internal static class BuildMapping
                 IgnoresCache = context.GetBoolean("nocache"),
                 StagesWithoutCache = [.. (context.GetText("nocachefilter") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(static stage => stage.ToLowerInvariant())],
                 Pulls = context.GetBoolean("pull"),
+                Surroundings = string.Join('\n', context.Request.Query["extrahosts"].OfType<string>().Order(StringComparer.Ordinal).Prepend(context.GetText("networkmode") is { Length: > 0 } network && network != "default" ? network : "")),
                 Names = [.. context.Request.Query["t"].OfType<string>().Where(static name => name.Length > 0).Select(ParseName).Distinct()],
             },
         };

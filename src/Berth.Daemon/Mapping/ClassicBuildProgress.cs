@@ -14,7 +14,7 @@ internal sealed class ClassicBuildProgress(Action<JsonMessage> write) : IBuildPr
     private const int ShortIdLength = 12;
     private const int MostPartial = 4096;
     private readonly Lock gate = new();
-    private readonly Dictionary<int, List<JsonMessage>> waiting = [];
+    private readonly Dictionary<int, KeptMessages> waiting = [];
     private readonly HashSet<int> completed = [];
     private readonly HashSet<int> begun = [];
     private readonly Dictionary<Digest, ContainerId> running = [];
@@ -50,8 +50,8 @@ internal sealed class ClassicBuildProgress(Action<JsonMessage> write) : IBuildPr
         {
             foreach (int number in waiting.Keys.Order().ToList())
             {
-                waiting.Remove(number, out List<JsonMessage>? left);
-                left!.ForEach(write);
+                waiting.Remove(number, out KeptMessages? left);
+                left!.Take().ForEach(write); // its own key
             }
         }
     }
@@ -66,7 +66,7 @@ internal sealed class ClassicBuildProgress(Action<JsonMessage> write) : IBuildPr
         }
         else
         {
-            (waiting.TryGetValue(number, out List<JsonMessage>? messages) ? messages : waiting[number] = []).Add(message);
+            (waiting.TryGetValue(number, out KeptMessages? messages) ? messages : waiting[number] = new KeptMessages()).Add(message);
         }
     }
 
@@ -75,9 +75,9 @@ internal sealed class ClassicBuildProgress(Action<JsonMessage> write) : IBuildPr
         while (completed.Contains(current))
         {
             current++;
-            if (waiting.Remove(current, out List<JsonMessage>? messages))
+            if (waiting.Remove(current, out KeptMessages? messages))
             {
-                messages.ForEach(write);
+                messages.Take().ForEach(write);
             }
         }
     }

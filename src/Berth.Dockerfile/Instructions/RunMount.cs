@@ -112,6 +112,11 @@ public sealed record RunMount
         return isOpen ? null : new RunMountFields(fields, range).ToMount();
     }
 
+    /// <summary>The stage, image or context that a mount names, which has no variables; null for none. The other fields are not looked at.</summary>
+    /// <exception cref="DockerfileException">The fields cannot be told apart.</exception>
+    public static string? FromOf(string text, SourceRange range) =>
+        CsvFields.Split(text, range).Select(field => field.Split('=', 2)).FirstOrDefault(static field => field.Length == 2 && field[0].Equals("from", StringComparison.OrdinalIgnoreCase))?[1];
+
     internal static DockerfileException Wrong(string reason, SourceRange range) => new(DockerfileErrorKind.Instruction, reason, range);
 
     private static (string Key, string? Value) SplitField(string field, SourceRange range)

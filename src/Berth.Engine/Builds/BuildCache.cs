@@ -1,6 +1,7 @@
 using System.Globalization;
 using Berth.Engine.Containers;
 using Berth.Model;
+using Berth.Storage.Builds;
 using Berth.Storage.Images;
 
 namespace Berth.Engine.Builds;
@@ -11,6 +12,9 @@ namespace Berth.Engine.Builds;
 /// <param name="IsInUse">Whether a build works on it.</param>
 public sealed record CachedStep(BuildStep Step, bool IsShared, bool IsInUse)
 {
+    /// <summary>The folder of a cache of <c>RUN --mount=type=cache</c>, which is told as a step of its own; null for steps.</summary>
+    internal string? CacheName { get; init; }
+
     /// <summary>When it was last of use: made, or taken from here.</summary>
     public DateTimeOffset LastUsed => Step.LastUsed > Step.Created ? Step.LastUsed : Step.Created;
 }
@@ -22,14 +26,18 @@ public sealed record BuildCachePruning(IReadOnlyList<CachedStep> Steps, long Rec
 
 /// <summary>What builds keep for later ones. Safe for concurrent use.</summary>
 /// <param name="services">Where steps are, and who is told.</param>
-public sealed class BuildCache(ContainerServices services)
+/// <param name="caches">What steps keep in folders.</param>
+public sealed class BuildCache(ContainerServices services, CacheMounts caches)
 {
+    private const string CacheKind = "exec.cachemount"; // docker's word
+
     /// <summary>All of it, the newest first.</summary>
     public IReadOnlyList<CachedStep> List()
     {
         HashSet<Digest> shared = [.. services.Images.ListLayers().Where(static layer => layer.Images > 0).Select(static layer => layer.ChainId)];
         return [.. services.Images.ListSteps()
             .Select(step => new CachedStep(step, step.HasLayer && shared.Contains(step.ChainIds[^1]), services.Images.IsInUse(step)))
+            .Concat(caches.List().Select(Describe))
             .OrderByDescending(static cached => cached.Step.Created)
             .ThenBy(static cached => cached.Step.Key.Hex, StringComparer.Ordinal)];
     }
@@ -55,8 +63,25 @@ public sealed class BuildCache(ContainerServices services)
             left -= cached.IsShared ? 0 : cached.Step.Size;
         }
 
-        long bytes = removed.Count == 0 ? 0 : await services.Images.RemoveStepsAsync([.. removed.Select(static cached => cached.Step.Key)], cancellationToken);
+        List<Digest> steps = [.. removed.Where(static cached => cached.CacheName is null).Select(static cached => cached.Step.Key)];
+        long bytes = steps.Count == 0 ? 0 : await services.Images.RemoveStepsAsync(steps, cancellationToken);
+        bytes += removed.Sum(cached => cached.CacheName is { } name ? caches.Remove(name) ?? 0 : 0);
         services.Events.Publish("builder", "prune", "", new Dictionary<string, string> { ["reclaimed"] = bytes.ToString(CultureInfo.InvariantCulture) });
         return new BuildCachePruning(removed, bytes);
     }
+
+    private static CachedStep Describe(CacheMountInfo cache) => new(
+        new BuildStep
+        {
+            Key = Digest.Of(System.Text.Encoding.UTF8.GetBytes(cache.Name)),
+            Kind = CacheKind,
+            Description = cache.Description,
+            Size = cache.Size,
+            Created = cache.Created,
+            LastUsed = cache.LastUsed,
+        },
+        IsShared: false, cache.IsInUse)
+    {
+        CacheName = cache.Name,
+    };
 }

@@ -153,6 +153,13 @@ public sealed class StorageBudget : IAsyncDisposable
         long left = used;
         List<EvictedImage> gone = [];
         HashSet<Digest> tried = [];
+        if (left > bytes && services.Images.ListSteps() is { Count: > 0 } steps)
+        {
+            // What builds keep can be made again, and keeps layers of images that go.
+            await services.Images.RemoveStepsAsync([.. steps.Select(static step => step.Key)], cancellationToken);
+            left = await MeasureAsync(cancellationToken);
+        }
+
         while (left > bytes && Candidates(isAsked).Find(image => !images.HasChildren(image) && tried.Add(image.Id)) is { } next)
         {
             cancellationToken.ThrowIfCancellationRequested();

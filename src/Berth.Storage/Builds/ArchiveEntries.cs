@@ -21,16 +21,21 @@ internal static class ArchiveEntries
             byte[] header = new byte[Block];
             return plain.ReadAtLeast(header, Block, throwOnEndOfStream: false) == Block && HasChecksum(header);
         }
-        catch (Exception e) when (e is InvalidDataException or Berth.Linux.Compression.DecoderMissingException)
+        catch (InvalidDataException)
         {
             return false;
+        }
+        catch (Berth.Linux.Compression.DecoderMissingException e)
+        {
+            throw new EngineException(ErrorKind.Unavailable, $"ADD of {NativePath.Show(file.Path)}: {e.Message}", e); // copied as it is, it would be so for ever
         }
     }
 
     /// <summary>Writes its entries below <paramref name="destination"/>.</summary>
     /// <exception cref="EngineException">InvalidArgument for an archive that is malformed, or a name that leads outside or stands for a deletion.</exception>
     public static void Write(
-        ISourceTree tree, SourceEntry file, byte[] destination, CopyRequest request, TarWriter writer, byte[] buffer, HashSet<string> folders, CancellationToken cancellationToken)
+        ISourceTree tree, SourceEntry file, byte[] destination, CopyRequest request, TarWriter writer, byte[] buffer, HashSet<string> folders, Func<byte[], byte[]> placeOf,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -41,7 +46,7 @@ internal static class ArchiveEntries
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 byte[] name = LayerPath.Parse(entry.Name, entry.Name);
-                byte[] path = SourcePaths.Join(destination, name);
+                byte[] path = name.Length == 0 ? destination : placeOf(SourcePaths.Join(destination, name));
                 if (LayerPath.Name(path).StartsWith(Whiteouts.Prefix))
                 {
                     throw new EngineException(ErrorKind.InvalidArgument, $"\"{NativePath.Show(entry.Name)}\" cannot be part of a layer: names that begin with \".wh.\" stand for deleted files there");
@@ -52,7 +57,7 @@ internal static class ArchiveEntries
                     continue;
                 }
 
-                writer.WriteEntry(Describe(entry, path, destination, request));
+                writer.WriteEntry(Describe(entry, path, linked => placeOf(SourcePaths.Join(destination, linked)), request));
                 if (entry.Type == TarEntryType.File)
                 {
                     CopyData(entry, reader, writer, buffer);
@@ -67,14 +72,14 @@ internal static class ArchiveEntries
         }
     }
 
-    private static TarEntry Describe(TarEntry entry, byte[] path, byte[] destination, CopyRequest request)
+    private static TarEntry Describe(TarEntry entry, byte[] path, Func<byte[], byte[]> placeOf, CopyRequest request)
     {
         bool isLate = request.LatestTime is { } latest && entry.MtimeSeconds >= latest;
         return new TarEntry
         {
             Type = entry.Type,
             Name = path,
-            LinkTarget = entry.Type == TarEntryType.HardLink ? SourcePaths.Join(destination, LayerPath.Parse(entry.LinkTarget, entry.Name)) : entry.LinkTarget,
+            LinkTarget = entry.Type == TarEntryType.HardLink ? placeOf(LayerPath.Parse(entry.LinkTarget, entry.Name)) : entry.LinkTarget,
             Mode = entry.Type is not (TarEntryType.Symlink or TarEntryType.HardLink) && request.Chmod is { } chmod ? chmod(entry.Mode, entry.Type == TarEntryType.Folder) : entry.Mode,
             Uid = entry.Uid,
             Gid = entry.Gid,

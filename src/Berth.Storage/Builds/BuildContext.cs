@@ -16,8 +16,12 @@ namespace Berth.Storage.Builds;
 public sealed class BuildContext : IDisposable
 {
     private const int BufferSize = 256 << 10;
+    private const long MostNames = 512L << 20;
+    private const int NodeSize = 256;
     private readonly FileDescriptor spool;
     private readonly Node root = new() { Entry = new SourceEntry { Path = [], Type = TarEntryType.Folder, Mode = 0x1ED } };
+
+    private long names;
 
     private BuildContext(FileDescriptor spool) => this.spool = spool;
 
@@ -229,8 +233,19 @@ public sealed class BuildContext : IDisposable
         }
     }
 
+    // What is in memory of a file: a small archive may ask for much of it.
+    private void CountNames(byte[] path, IReadOnlyList<KeyValuePair<string, byte[]>> attributes)
+    {
+        names += NodeSize + path.Length + attributes.Sum(static attribute => (long)attribute.Key.Length + attribute.Value.Length);
+        if (names > MostNames)
+        {
+            throw new EngineException(ErrorKind.InvalidArgument, $"the build context is refused: the names and attributes of its files take more than {MostNames >> 20} MiB; leave files out with .dockerignore");
+        }
+    }
+
     private void Put(byte[] path, SourceEntry entry, long offset, byte[] hash)
     {
+        CountNames(path, entry.Xattrs);
         Node folder = root;
         ReadOnlySpan<byte> rest = path;
         for (int slash; (slash = rest.IndexOf((byte)'/')) >= 0; rest = rest[(slash + 1)..])
@@ -240,6 +255,7 @@ public sealed class BuildContext : IDisposable
             if (!isThere)
             {
                 folder.Sorted = null;
+                CountNames(path, []);
                 next = new Node { Entry = new SourceEntry { Path = path[..(path.Length - rest.Length + slash)], Type = TarEntryType.Folder, Mode = 0x1ED } };
                 Count++;
             }

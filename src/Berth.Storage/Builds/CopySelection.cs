@@ -62,6 +62,7 @@ internal sealed class CopySelection
         foreach (SelectedSource source in Sources)
         {
             Append(hash, source.Name, source.Entry.IsFolder ? 1 : 0);
+            AppendParents(hash, source);
             foreach (SourceEntry entry in Walk(source))
             {
                 cancellationToken.ThrowIfCancellationRequested();
@@ -121,6 +122,24 @@ internal sealed class CopySelection
         }
     }
 
+    // With --parents the source's folders are copied too.
+    private void AppendParents(IncrementalHash hash, SelectedSource source)
+    {
+        for (int slash = source.Name.AsSpan().IndexOf((byte)'/'), at = 0; Request.KeepsParents && slash >= 0; slash = source.Name.AsSpan(at).IndexOf((byte)'/'))
+        {
+            at += slash + 1;
+            if (tree.Find(SourcePaths.Resolve(tree, source.Name.AsSpan(0, at - 1), followsLast: true)) is { } folder)
+            {
+                Append(hash, folder.Path, folder.Mode);
+                foreach ((string name, byte[] value) in folder.Xattrs)
+                {
+                    Append(hash, Encoding.UTF8.GetBytes(name), 2);
+                    Append(hash, value, 3);
+                }
+            }
+        }
+    }
+
     private static bool IsExcluded(CopyRequest request, byte[] path) => request.IsExcluded is { } isExcluded && isExcluded(Encoding.UTF8.GetString(path));
 
     private static void Append(IncrementalHash hash, ReadOnlySpan<byte> text, long number)
@@ -158,7 +177,11 @@ internal sealed class CopySelection
 
     private static SelectedSource Select(ISourceTree tree, string path, CopyRequest request, string written)
     {
-        byte[] bytes = Encoding.UTF8.GetBytes(path);
+        return Select(tree, Encoding.UTF8.GetBytes(path), path, request, written);
+    }
+
+    private static SelectedSource Select(ISourceTree tree, byte[] bytes, string path, CopyRequest request, string written)
+    {
         SourceEntry? entry = tree.Find(SourcePaths.Resolve(tree, bytes, followsLast: true));
         if (entry is null || IsExcluded(request, bytes))
         {
@@ -183,6 +206,6 @@ internal sealed class CopySelection
             found = next;
         }
 
-        return [.. found.Where(entry => !IsExcluded(request, entry.Path)).Select(entry => Select(tree, Encoding.UTF8.GetString(entry.Path), request, pattern))];
+        return [.. found.Where(entry => !IsExcluded(request, entry.Path)).Select(entry => Select(tree, entry.Path, pattern, request, pattern))];
     }
 }

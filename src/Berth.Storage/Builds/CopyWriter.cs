@@ -44,10 +44,11 @@ internal sealed class CopyWriter(CopySelection selection, ISourceTree source, IS
             if (Request.Unpacks && one.Entry.Type == TarEntryType.File && ArchiveEntries.IsArchive(source, one.Entry))
             {
                 WriteFolders(destination, (0, 0));
-                ArchiveEntries.Write(source, one.Entry, destination, Request, writer, buffer, folders, cancellationToken);
+                ArchiveEntries.Write(source, one.Entry, destination, Request, writer, buffer, folders, PlaceOf, cancellationToken);
                 continue;
             }
 
+            linked.Clear(); // a later source may take the place of a file of this one
             WriteParents(one, target);
             foreach (SourceEntry entry in selection.Walk(one))
             {
@@ -171,6 +172,19 @@ internal sealed class CopyWriter(CopySelection selection, ISourceTree source, IS
 
     private (long Seconds, uint Nanoseconds) TimeOf((long Seconds, uint Nanoseconds) time) =>
         Request.LatestTime is { } latest && time.Seconds >= latest ? (latest, 0) : time;
+
+    // Where an archive's entry comes to: its folders are those that are there, behind links too, or are made.
+    private byte[] PlaceOf(byte[] path)
+    {
+        byte[] folder = LayerPath.Parent(path).ToArray();
+        if (!folders.Contains(Encoding.Latin1.GetString(folder)))
+        {
+            folder = SourcePaths.Resolve(below, folder, followsLast: true);
+            WriteFolders(folder, (0, 0));
+        }
+
+        return SourcePaths.Join(folder, LayerPath.Name(path));
+    }
 
     // With --parents the folders are those of the source.
     private void WriteParents(SelectedSource one, byte[] target)

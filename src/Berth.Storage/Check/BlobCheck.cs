@@ -16,7 +16,7 @@ internal sealed class BlobCheck(CheckRun run)
     private const string Blobs = "content/blobs/sha256";
     private const string Damaged = "content/damaged";
     private readonly HashSet<Digest> good = [];
-    private readonly HashSet<Digest> layerBlobs = [.. run.Table.Images.Values.SelectMany(static image => image.LayerBlobs)];
+    private readonly HashSet<Digest> layerBlobs = [.. run.Table.Images.Values.SelectMany(static image => image.LayerBlobs), .. run.Table.Steps.Values.SelectMany(static step => step.LayerBlobs)];
     private long bytes;
 
     /// <summary>Whether the blob is there with its content (of a quick check: with its length).</summary>

@@ -119,6 +119,15 @@ internal sealed class LayerCheck(CheckRun run, BlobCheck blobs)
             }
         }
 
+        foreach (Digest blob in run.Table.Steps.Values.Select(step => step.BlobOf(chainId)).OfType<Digest>())
+        {
+            hasBlob = true;
+            if (blobs.IsGood(blob))
+            {
+                return blob;
+            }
+        }
+
         return null;
     }
 

@@ -110,6 +110,16 @@ public sealed partial class ImageAssembly
         return await InstallAsync(parent, diffId, blob, cancellationToken);
     }
 
+    /// <summary>The blobs of layers that this assembly has made or uses, each of which stays until it ends: of a layer that the store has in several blobs, the one that was pinned.</summary>
+    /// <param name="chainIds">All in use.</param>
+    public IReadOnlyList<Digest> BlobsOf(IReadOnlyList<Digest> chainIds)
+    {
+        lock (gate)
+        {
+            return [.. chainIds.Select(chainId => used[chainId].Blob)];
+        }
+    }
+
     /// <summary>Keeps steps for other builds, with layers that this assembly has made or uses: they are brought to the disk, then one record is made of all.</summary>
     /// <exception cref="EngineException">Internal when the disk refuses; nothing is kept then.</exception>
     public async Task KeepStepsAsync(IReadOnlyList<BuildStep> steps, CancellationToken cancellationToken)

@@ -38,7 +38,7 @@ public sealed partial class ImageAssembly
         {
             IngestedLayer layer = await LayerIngest.RunAsync(input, blob, draft, limits, cancellationToken);
             Verify(expected, layer.Received, layer.BlobSize);
-            Keep(blob, new Arrival(layer, draft, null));
+            Keep(blob, new Arrival(layer, draft, null, parent ?? default));
             return new ReceivedLayer(layer.Blob, draft is NoDraft ? default : layer.DiffId);
         }
         catch
@@ -152,7 +152,7 @@ public sealed partial class ImageAssembly
                 },
                 CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             IngestedLayer layer = await intake.FinishAsync(error);
-            Keep(blob, new Arrival(layer, draft, null));
+            Keep(blob, new Arrival(layer, draft, null, parent));
             return new ReceivedLayer(layer.Blob, layer.DiffId);
         }
         catch

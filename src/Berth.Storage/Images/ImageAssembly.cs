@@ -182,7 +182,13 @@ public sealed partial class ImageAssembly : IAsyncDisposable
 
     private async Task<(Digest Blob, LayerEntry Layer)> InstallAsync(Digest chainId, Digest diffId, Digest parent, Digest blob, CancellationToken cancellationToken)
     {
-        bool isUsed = used.TryGetValue(chainId, out (Digest Blob, LayerEntry Layer) here);
+        bool isUsed;
+        (Digest Blob, LayerEntry Layer) here;
+        lock (gate)
+        {
+            isUsed = used.TryGetValue(chainId, out here);
+        }
+
         if (isUsed && (blob.IsEmpty || blob == here.Blob))
         {
             return here;
@@ -216,7 +222,7 @@ public sealed partial class ImageAssembly : IAsyncDisposable
             return (blob, recorded);
         }
 
-        if (arrival is { Draft: not null and not NoDraft, Layer: { } layer })
+        if (arrival is { Draft: not null and not NoDraft, Layer: { } layer } && (!draftsNeedParent || arrival.Parent == parent))
         {
             LayerEntry entry = new() { DiffId = diffId, Size = layer.Size, TarSize = layer.TarSize };
             if (arrival.TryUse())
@@ -303,7 +309,11 @@ public sealed partial class ImageAssembly : IAsyncDisposable
         }
     }
 
-    private sealed record Arrival(IngestedLayer? Layer, ILayerDraft? Draft, EngineException? Error)
+    /// <param name="Layer">What it is; null if it cannot be unpacked.</param>
+    /// <param name="Draft">Where it lies unpacked.</param>
+    /// <param name="Error">Why it cannot be.</param>
+    /// <param name="Parent">What the draft was made on, where that matters.</param>
+    private sealed record Arrival(IngestedLayer? Layer, ILayerDraft? Draft, EngineException? Error, Digest Parent = default)
     {
         private int used;
 

@@ -25,33 +25,35 @@ public sealed partial class ImageStore
         _ = written.ContinueWith(static failed => _ = failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
-    /// <summary>Lets steps go, and the layers that nothing else needs.</summary>
+    /// <summary>Lets steps go, and the layers that nothing else needs; those that a build works on stay.</summary>
     /// <returns>Bytes of the layers that went.</returns>
     public async Task<long> RemoveStepsAsync(IReadOnlyList<Digest> keys, CancellationToken cancellationToken)
     {
         using IDisposable turn = await TakeTurnAsync(cancellationToken);
         ImageTable before = Table;
-        List<BuildStep> removed = [.. keys.Select(before.Steps.GetValueOrDefault).OfType<BuildStep>()];
-        ImageTable next = before with { Steps = before.Steps.RemoveRange(keys) };
+        List<BuildStep> removed = [.. keys.Select(before.Steps.GetValueOrDefault).OfType<BuildStep>().Where(step => !IsInUse(step))];
+        ImageTable next = before with { Steps = before.Steps.RemoveRange(removed.Select(static step => step.Key)) };
         List<JournalChange> changes = [.. removed.Select(static step => ImageJournal.DeleteStep(step.Key))];
-        List<Digest> retired = [];
-        foreach (Digest chainId in next.UnusedLayers([.. removed.SelectMany(static step => step.ChainIds).Distinct().OrderBy(chainId => DepthOf(removed, chainId))]).Where(Pins.TryRetireLayer))
+        Dictionary<Digest, int> depths = [];
+        foreach (BuildStep step in removed)
         {
-            retired.Add(chainId);
+            for (int i = 0; i < step.ChainIds.Count; i++)
+            {
+                depths[step.ChainIds[i]] = i;
+            }
         }
 
+        // Asked for from below; it answers from above.
+        List<Digest> retired = [.. next.UnusedLayers([.. depths.OrderBy(static layer => layer.Value).Select(static layer => layer.Key)]).Where(Pins.TryRetireLayer)];
         await DeleteLayersAsync(next, changes, retired, cancellationToken);
-        foreach (Digest blob in removed.SelectMany(static step => step.LayerBlobs).Distinct().Where(blob => !NeedsBlob(Table, blob)))
+        HashSet<Digest> needed = NeededBlobs(Table);
+        foreach (Digest blob in removed.SelectMany(static step => step.LayerBlobs).Distinct().Where(blob => !needed.Contains(blob)))
         {
             Pins.DeleteBlob(blob);
         }
 
         return retired.Sum(chainId => before.Layers[chainId].Size);
     }
-
-    // Lower layers first.
-    private static int DepthOf(List<BuildStep> steps, Digest chainId) =>
-        steps.Max(step => Enumerable.Range(0, step.ChainIds.Count).FirstOrDefault(i => step.ChainIds[i] == chainId));
 
     /// <summary>Records steps whose layers and blobs are in place, pinned and synced; one that is kept already is replaced.</summary>
     internal async Task RecordStepsAsync(IReadOnlyList<BuildStep> steps, IReadOnlyDictionary<Digest, LayerEntry> layers, CancellationToken cancellationToken)
