@@ -91,7 +91,7 @@ public sealed class BuildCommandTests(DaemonFixture fixture) : IClassFixture<Dae
         Assert.Equal(sha + " map[a:b]", inspected.Line);
         Assert.Equal("1 C.UTF-8 own", (await fixture.Berth.RunAsync("run", "--rm", "--network", "none", name + ":1", "cat", "/said")).Expect().Line);
 
-        CommandResult quiet = (await BuildAsync(client, "-q", "--target", "first", "--build-arg", "GIVEN=1", "--build-arg", "LC_ALL", "--label", "a=b", "--iidfile", id, folder)).Expect();
+        CommandResult quiet = (await BuildAsync(client, "-q", "--target", "first", "--build-arg", "GIVEN=1", "--build-arg", "LC_ALL", "--label", "a=b", "--add-host", "other:10.0.0.1", "--iidfile", id, folder)).Expect();
         Assert.Equal((sha + "\n", sha + "\n"), (quiet.Output, await File.ReadAllTextAsync(id)));
     }
 
