@@ -22,6 +22,7 @@ internal sealed class TarReader(Stream stream, TarLimits limits)
     private long padding;
     private int entries;
     private bool ended;
+    private bool isCutInPadding;
 
     /// <summary>The next entry, or null after the last.</summary>
     public TarEntry? Next()
@@ -65,7 +66,7 @@ internal sealed class TarReader(Stream stream, TarLimits limits)
 
         if (local is not null || longName is not null || longLink is not null)
         {
-            throw Invalid("it ends after an extension header, before the entry that it is for");
+            throw isCutInPadding ? Truncated() : Invalid("it ends after an extension header, before the entry that it is for");
         }
 
         ended = true;
@@ -154,7 +155,8 @@ internal sealed class TarReader(Stream stream, TarLimits limits)
             int count = stream.Read(scratch.AsSpan(0, (int)Math.Min(left, scratch.Length)));
             if (count == 0)
             {
-                return left <= padding && !limits.RequireTrailer ? false : throw Truncated();
+                isCutInPadding = left <= padding && !limits.RequireTrailer;
+                return isCutInPadding ? false : throw Truncated();
             }
 
             Advance(count);
