@@ -52,7 +52,7 @@ public sealed class BuildTests(DaemonFixture fixture) : IClassFixture<DaemonFixt
     [Fact]
     public async Task Builds_of_the_same_at_the_same_time_do_each_step_once()
     {
-        const string Dockerfile = "FROM busybox\nRUN sleep 1; head -c 16 /dev/urandom | md5sum > /random\n";
+        const string Dockerfile = "FROM busybox\nRUN sleep 3; head -c 16 /dev/urandom | md5sum > /random\n";
         string[] built = await Task.WhenAll(Enumerable.Range(0, 4).Select(i => BuildAsync(string.Create(CultureInfo.InvariantCulture, $"same{i}"), new BuildTar(Dockerfile))));
         Assert.Equal(3, built.Sum(static output => Count(output, "Using cache")));
         Assert.Single(built.Select(IdOf).Distinct(StringComparer.Ordinal));
